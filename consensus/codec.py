@@ -1,0 +1,136 @@
+"""Strict DAG-CBOR: one encoding for each value, and no other is accepted.
+
+The values are None, bool, int (int64 or uint64), bytes, str, Cid (tag 42) and lists of these:
+positional arrays carry every record, so maps and floats do not exist here (DAG-CBOR
+specification; RFC 8949 section 4.2.1).
+"""
+
+from typing import TypeAlias
+
+import cbor2
+
+from consensus.cid import Cid
+from consensus.errors import InvalidEncoding
+
+Wire: TypeAlias = "bool | int | bytes | str | Cid | list[Wire] | None"
+
+MAX_DEPTH = 12
+UINT64_MAX = 2**64 - 1
+INT64_MIN = -(2**63)
+
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _TAG, _SIMPLE = 0, 1, 2, 3, 4, 6, 7
+_LINK_TAG = 42
+_SIMPLE_VALUES: dict[int, bool | None] = {20: False, 21: True, 22: None}
+
+
+def _encode_link(encoder: cbor2.CBOREncoder, value: object) -> None:
+    if not isinstance(value, Cid):
+        raise TypeError(f"{type(value).__name__} has no encoding")
+    encoder.encode(cbor2.CBORTag(_LINK_TAG, b"\x00" + value.binary))
+
+
+def encode(value: Wire) -> bytes:
+    """The canonical bytes of `value`, which must hold only the types of `Wire`."""
+    return cbor2.dumps(value, default=_encode_link)
+
+
+def decode(data: bytes) -> Wire:  # noqa: C901, PLR0912 - the hot loop stays in one piece
+    """Read exactly one value; raises InvalidEncoding unless `encode(result) == data`.
+
+    The work is bounded by len(data): callers bound that before they call. No recursion: open
+    arrays are kept on a stack of at most MAX_DEPTH.
+    """
+    position = 0
+    end = len(data)
+    stack: list[tuple[list[Wire], int]] = []
+    while True:
+        if position >= end:
+            raise InvalidEncoding("truncated")
+        initial = data[position]
+        major = initial >> 5
+        if major == _SIMPLE:
+            if (initial & 31) not in _SIMPLE_VALUES:
+                raise InvalidEncoding(
+                    f"byte {position}: floats and other simple values are not used"
+                )
+            item: Wire = _SIMPLE_VALUES[initial & 31]
+            position += 1
+        else:
+            argument, position = _read_argument(data, position, end)
+            if major == _UNSIGNED:
+                item = argument
+            elif major == _ARRAY:
+                if argument > end - position:
+                    raise InvalidEncoding(f"an array of {argument} items cannot fit the input")
+                if len(stack) >= MAX_DEPTH:
+                    raise InvalidEncoding(f"nested deeper than {MAX_DEPTH}")
+                if argument:
+                    stack.append(([], argument))
+                    continue
+                item = []
+            elif major in (_BYTES, _TEXT):
+                item, position = _read_string(data, position, end, argument, major)
+            elif major == _TAG:
+                item, position = _read_link(data, position, end, argument)
+            elif major == _NEGATIVE:
+                if argument > UINT64_MAX >> 1:
+                    raise InvalidEncoding("an integer below -2^63")
+                item = -1 - argument
+            else:
+                raise InvalidEncoding("maps are not used")
+        while stack:
+            items, size = stack[-1]
+            items.append(item)
+            if len(items) < size:
+                break
+            item = items
+            stack.pop()
+        else:
+            if position != end:
+                raise InvalidEncoding(f"{end - position} bytes after the end")
+            return item
+
+
+def _read_argument(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """The argument of the head at `position` and the position after it, shortest form only."""
+    short = data[position] & 31
+    position += 1
+    if short < 24:
+        return short, position
+    if short > 27:
+        raise InvalidEncoding(f"byte {position - 1}: indefinite lengths are not used")
+    size = 1 << (short - 24)
+    if position + size > end:
+        raise InvalidEncoding("truncated")
+    value = int.from_bytes(data[position : position + size], "big")
+    smallest = 24 if size == 1 else 1 << (4 * size)
+    if value < smallest:
+        raise InvalidEncoding(f"byte {position - 1}: not the shortest form")
+    return value, position + size
+
+
+def _read_string(
+    data: bytes, position: int, end: int, size: int, major: int
+) -> tuple[bytes | str, int]:
+    if size > end - position:
+        raise InvalidEncoding("truncated")
+    raw = data[position : position + size]
+    position += size
+    if major == _BYTES:
+        return raw, position
+    try:
+        return raw.decode("utf-8"), position
+    except UnicodeDecodeError as error:
+        raise InvalidEncoding("text that is not UTF-8") from error
+
+
+def _read_link(data: bytes, position: int, end: int, tag: int) -> tuple[Cid, int]:
+    if tag != _LINK_TAG:
+        raise InvalidEncoding(f"tag {tag}: only links (tag 42) are used")
+    if position >= end or data[position] >> 5 != _BYTES:
+        raise InvalidEncoding("a link holds a byte string")
+    size, position = _read_argument(data, position, end)
+    raw, position = _read_string(data, position, end, size, _BYTES)
+    if not isinstance(raw, bytes) or raw[:1] != b"\x00":
+        raise InvalidEncoding("a link begins with the multibase byte 0")
+    return Cid(raw[1:]), position
