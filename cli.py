@@ -1,0 +1,127 @@
+"""The command `reelect`: a table of commands, each imported only when it is asked for.
+
+A new command is a module in `node/commands/` and one line in COMMANDS.
+"""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+SUMMARY = "A private blockchain node for video communities."
+
+# Name, function or cyclopts App as module:attribute, and what it does in one line.
+COMMANDS = (("completion", "cli:completion", "Print a shell completion script."),)
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit with its code (see node/failure.py)."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the exit code.
+
+    Help and version are answered without the command framework, whose import alone takes
+    longer than people should wait for them.
+    """
+    if not arguments or arguments[0] in ("--help", "-h"):
+        print(overview())
+        return 0
+    if arguments[0] == "--version":
+        from node.version import VERSION, build
+
+        print(f"reelect {VERSION} ({build()})")
+        return 0
+    try:
+        application()(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        return _report(error, as_json="--json" in arguments)
+    return 0
+
+
+def overview() -> str:
+    """The help page of `reelect` itself."""
+    width = max(len(name) for name, _, _ in COMMANDS)
+    rows = [f"  {name.ljust(width)}  {summary}" for name, _, summary in COMMANDS]
+    return "\n".join(
+        [
+            f"reelect: {SUMMARY[0].lower()}{SUMMARY[1:]}",
+            "",
+            "Usage: reelect COMMAND …",
+            "",
+            *rows,
+            "",
+            "`reelect COMMAND --help` explains a command; `reelect --version` names this build.",
+            "Data goes to stdout, progress to stderr; every command that answers takes --json.",
+            "Exit codes: 0 ok, 1 refused, 2 usage, 3 unreachable, 4 timed out, 5 proof failed.",
+        ]
+    )
+
+
+def application() -> "App":
+    """The cyclopts application with every command registered by its import path."""
+    from cyclopts import App
+
+    app = App(
+        name="reelect",
+        help=SUMMARY,
+        backend="trio",
+        help_format="plaintext",
+        help_formatter="plain",
+        version_flags=[],
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for name, target, summary in COMMANDS:
+        app.command(target, name=name, help=summary)
+    return app
+
+
+def completion(shell: Literal["bash", "zsh", "fish"]) -> None:
+    """Print the completion script of a shell.
+
+    bash: write it to ~/.local/share/bash-completion/completions/reelect.
+    zsh: write it to _reelect in a folder of $fpath.
+    fish: write it to ~/.config/fish/completions/reelect.fish.
+
+    Parameters
+    ----------
+    shell
+        The shell.
+    """
+    print(application().generate_completion(shell=shell), end="")
+
+
+def _report(error: Exception, *, as_json: bool) -> int:
+    """Print an expected error as one sentence and give its exit code; raise any other."""
+    from cyclopts import CycloptsError
+
+    from node.failure import Usage, failure_of
+    from node.output import print_failure
+
+    if isinstance(error, CycloptsError):
+        error.verbose = False
+        error = Usage(str(error))
+    failure = failure_of(error)
+    if failure is None:
+        raise error
+    print_failure(failure, as_json=as_json)
+    return failure.exit_code
+
+
+if __name__ == "__main__":
+    main()
