@@ -18,7 +18,8 @@ class ChainBlock:
     `members` is the set of its dynasty, `next_members` the elected one while a handover is
     pending, `handover` the pending handover block (itself on a handover block), `beacon` the
     beacon after it, `epoch` the epoch of its slot and `epoch_beacon` the beacon that its
-    epoch's schedule is drawn from. `parent` and `qc` (the block of qc_target) are None on
+    epoch's schedule is drawn from; `final_height` is the height of the last block made final
+    by certificates embedded up to it. `parent` and `qc` (the block of qc_target) are None on
     blocks below the final one that are kept only to be named.
     """
 
@@ -29,9 +30,11 @@ class ChainBlock:
     members: ProducerSet
     next_members: ProducerSet | None
     handover: BlockRef | None
+    handover_height: int
     beacon: bytes
     epoch: int
     epoch_beacon: bytes
+    final_height: int
 
     @property
     def slot(self) -> int:
@@ -156,3 +159,19 @@ def ancestor_named(block: ChainBlock, target: Target) -> ChainBlock | None:
     while at is not None and at.slot > target.slot:
         at = at.parent
     return at if at is not None and at.target == target else None
+
+
+def final_height(parent: ChainBlock, qc: ChainBlock) -> int:
+    """The height of the last block made final by certificates embedded up to a child of
+    `parent` that embeds one of `qc`."""
+    named = qc.finalizes
+    if qc.target == parent.qc_target or named is None:
+        return parent.final_height
+    if named == qc.handover:
+        return qc.handover_height
+    at: ChainBlock | None = qc
+    while at is not None and at.slot > named.slot:
+        at = at.parent
+    if at is None:
+        raise RuntimeError(f"block {named.id}, which {qc.id} finalizes, was cut off too early")
+    return at.height

@@ -13,6 +13,7 @@ from consensus.errors import InvalidBlock, InvalidHeader, InvalidSignature
 from consensus.finality import (
     ChainBlock,
     ancestor_named,
+    final_height,
     final_if_certified,
     source_of,
     succession,
@@ -72,9 +73,11 @@ def genesis_block(header: Header, members: ProducerSet) -> ChainBlock:
         members=members,
         next_members=None,
         handover=None,
+        handover_height=0,
         beacon=ZERO_DIGEST,
         epoch=0,
         epoch_beacon=ZERO_DIGEST,
+        final_height=0,
     )
 
 
@@ -125,9 +128,9 @@ def child_block(
     """A checked header in its place on the chain."""
     inherited = succession(parent, duty.qc, duty.elected)
     epoch = rules.epoch(duty.slot)
-    handover = inherited.pending
+    handover, handover_height = inherited.pending, parent.handover_height
     if handover is None and inherited.next_members is not None:
-        handover = BlockRef(block_id, duty.slot)
+        handover, handover_height = BlockRef(block_id, duty.slot), header.height
     return ChainBlock(
         id=block_id,
         header=header,
@@ -136,9 +139,11 @@ def child_block(
         members=inherited.members,
         next_members=inherited.next_members,
         handover=handover,
+        handover_height=handover_height,
         beacon=next_beacon(parent.beacon, duty.reveal),
         epoch=epoch,
         epoch_beacon=parent.epoch_beacon if epoch == parent.epoch else parent.beacon,
+        final_height=final_height(parent, duty.qc),
     )
 
 
