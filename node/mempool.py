@@ -1,0 +1,155 @@
+"""The mempool: valid transactions that wait for a block, in each sender's order of nonces.
+
+Pure and bounded: by transactions, by bytes and by sender. Signatures and fees are checked by
+the caller; here only order, room, replacement and expiry matter.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from consensus.errors import InvalidTransaction
+from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
+
+MAX_TRANSACTIONS = 20_000
+MAX_BYTES = 32 * 1024 * 1024
+MAX_PER_SENDER = 64
+# A replacement must be worth the gossip: it offers at least a tenth more.
+REPLACEMENT_PERCENT = 110
+if MAX_BYTES < MAX_PER_SENDER * MAX_TRANSACTION_BYTES:
+    raise ValueError("one sender's transactions must fit the mempool")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A transaction that waits, with its id and size."""
+
+    id: bytes
+    transaction: Transaction
+    size_bytes: int
+
+
+class Mempool:
+    """Transactions by id and, for each sender, by nonce."""
+
+    def __init__(self, *, max_transactions: int = MAX_TRANSACTIONS, max_bytes: int = MAX_BYTES):
+        self._max_transactions = max_transactions
+        self._max_bytes = max_bytes
+        self._by_id: dict[bytes, Pending] = {}
+        self._by_sender: dict[bytes, dict[int, Pending]] = {}
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __contains__(self, transaction_id: bytes) -> bool:
+        return transaction_id in self._by_id
+
+    def get(self, transaction_id: bytes) -> Pending | None:
+        """The waiting transaction of this id."""
+        return self._by_id.get(transaction_id)
+
+    def add(self, pending: Pending, *, next_nonce: int, next_height: int) -> None:
+        """Let a checked transaction wait; known ones change nothing.
+
+        `next_nonce` is the sender's at the head, `next_height` the next block's. Raises
+        InvalidTransaction: nonce-used, nonce-too-high, expired, replacement-underpriced, or
+        mempool-full (to be tried again later).
+        """
+        transaction = pending.transaction
+        if pending.id in self._by_id:
+            return
+        self._check_nonce(transaction.nonce, next_nonce)
+        if transaction.valid_until_height < next_height:
+            raise InvalidTransaction(
+                f"expired: the next block has height {next_height}",
+                field="valid_until_height",
+                code="expired",
+            )
+        replaced = self._by_sender.get(transaction.sender, {}).get(transaction.nonce)
+        if replaced is not None:
+            self._check_replacement(replaced, transaction)
+        self._check_room(pending.size_bytes - (replaced.size_bytes if replaced else 0), replaced)
+        if replaced is not None:
+            self._remove(replaced)
+        self._by_id[pending.id] = pending
+        self._by_sender.setdefault(transaction.sender, {})[transaction.nonce] = pending
+        self.size_bytes += pending.size_bytes
+
+    def _check_nonce(self, nonce: int, next_nonce: int) -> None:
+        if nonce < next_nonce:
+            raise InvalidTransaction(
+                f"nonce {nonce} is used; the sender's next is {next_nonce}",
+                field="nonce",
+                code="nonce-used",
+            )
+        if nonce >= next_nonce + MAX_PER_SENDER:
+            raise InvalidTransaction(
+                f"nonce {nonce} is more than {MAX_PER_SENDER} ahead of the sender's {next_nonce}",
+                field="nonce",
+                code="nonce-too-high",
+            )
+
+    def _check_replacement(self, replaced: Pending, transaction: Transaction) -> None:
+        least = -(-replaced.transaction.max_fee * REPLACEMENT_PERCENT // 100)
+        if transaction.max_fee < least:
+            raise InvalidTransaction(
+                f"nonce {transaction.nonce} is taken by a waiting transaction; to replace it "
+                f"offer a max_fee of at least {least}",
+                field="max_fee",
+                code="replacement-underpriced",
+            )
+
+    def _check_room(self, more_bytes: int, replaced: Pending | None) -> None:
+        count = len(self._by_id) + (0 if replaced else 1)
+        if count > self._max_transactions or self.size_bytes + more_bytes > self._max_bytes:
+            raise InvalidTransaction(
+                f"the mempool is full ({len(self._by_id)} transactions); try again later",
+                code="mempool-full",
+            )
+
+    def next_nonce(self, sender: bytes, next_nonce: int) -> int:
+        """The first nonce from `next_nonce` on that no waiting transaction of `sender` uses."""
+        waiting = self._by_sender.get(sender, {})
+        while next_nonce in waiting:
+            next_nonce += 1
+        return next_nonce
+
+    def ready(self, next_nonce_of: Callable[[bytes], int]) -> Iterator[Pending]:
+        """Transactions in an order that blocks may include: senders in turn, nonces in order.
+
+        Every sender gets one place a round, so that nobody crowds the others out.
+        """
+        turns = [(sender, next_nonce_of(sender)) for sender in self._by_sender]
+        while turns:
+            following: list[tuple[bytes, int]] = []
+            for sender, nonce in turns:
+                pending = self._by_sender.get(sender, {}).get(nonce)
+                if pending is not None:
+                    yield pending
+                    following.append((sender, nonce + 1))
+            turns = following
+
+    def prune(self, next_nonce_of: Callable[[bytes], int], next_height: int) -> int:
+        """Drop what a new head has used up or let expire; returns how many."""
+        before = len(self._by_id)
+        for sender in list(self._by_sender):
+            next_nonce = next_nonce_of(sender)
+            for pending in list(self._by_sender[sender].values()):
+                transaction = pending.transaction
+                if transaction.nonce < next_nonce or transaction.valid_until_height < next_height:
+                    self._remove(pending)
+        return before - len(self._by_id)
+
+    def discard(self, transaction_id: bytes) -> None:
+        """Drop a transaction that proved unusable."""
+        pending = self._by_id.get(transaction_id)
+        if pending is not None:
+            self._remove(pending)
+
+    def _remove(self, pending: Pending) -> None:
+        del self._by_id[pending.id]
+        waiting = self._by_sender[pending.transaction.sender]
+        del waiting[pending.transaction.nonce]
+        if not waiting:
+            del self._by_sender[pending.transaction.sender]
+        self.size_bytes -= pending.size_bytes
