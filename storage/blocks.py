@@ -1,0 +1,183 @@
+"""Blocks on disk: final ones by height with their indexes, and those that are not yet final.
+
+A final block's rows are written in the one synced batch that makes its state final, so they
+are there exactly if the state is. Blocks that are not final are written unsynced as they come:
+after a crash some may be missing, and peers have them.
+"""
+
+import struct
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+from consensus.cid import Cid
+from consensus.errors import Invalid
+from consensus.kinds import Bytes, Counter, Digest
+from consensus.record import Record, record
+from storage.database import (
+    BLOCK_ID_ROW,
+    BLOCK_ROW,
+    HEIGHT_ROW,
+    META_ROW,
+    RECEIPTS_ROW,
+    TRANSACTION_ROW,
+    UNFINAL_ROW,
+    Database,
+    DatabaseError,
+    Write,
+)
+
+MAX_POINT_BYTES = 65_536
+
+_NUMBER = struct.Struct(">Q")  # heights and sequence numbers: big-endian, so that keys sort
+_PLACE = struct.Struct(">QI")  # a transaction's height and index
+_NUMBER_END = len(UNFINAL_ROW) + _NUMBER.size
+
+
+@record("chain-meta")
+class ChainMeta(Record):
+    """What a node starts from: its newest final block.
+
+    `id` and `height` are that block's, `state_root` the root of the state in the database;
+    `point` is the chain's own record, opaque here.
+    """
+
+    id: Cid
+    height: Counter
+    state_root: Digest
+    point: Annotated[bytes, Bytes(MAX_POINT_BYTES)]
+
+
+class BlockStore:
+    """The blocks of one database. Usable from several threads at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._unfinal: dict[Cid, bytes] = {}  # id → database key, in order of arrival
+        self._sequence = 0
+        for key in database.keys(UNFINAL_ROW):
+            self._unfinal[Cid(key[_NUMBER_END:])] = key
+            self._sequence = _NUMBER.unpack(key[len(UNFINAL_ROW) : _NUMBER_END])[0] + 1
+
+    def meta(self) -> ChainMeta | None:
+        """The newest final block's record; None in a database without a chain."""
+        data = self._database.get(META_ROW)
+        if data is None:
+            return None
+        try:
+            return ChainMeta.decode(data)
+        except Invalid as error:
+            raise DatabaseError(
+                f"{self._database.folder} is damaged (chain record: {error}): move the folder "
+                "away and let the node sync again"
+            ) from error
+
+    # Blocks that are not final
+
+    def put(self, block_id: Cid, block: bytes) -> None:
+        """Keep the bytes of a block that is not final, unsynced. Known ones are left as they are.
+
+        Parents come before children, so that `unfinal` can be replayed in its order.
+        """
+        with self._lock:
+            if block_id in self._unfinal:
+                return
+            key = UNFINAL_ROW + _NUMBER.pack(self._sequence) + block_id.binary
+            self._database.write([(key, block)], sync=False)
+            self._sequence += 1
+            self._unfinal[block_id] = key
+
+    def unfinal(self) -> Iterator[tuple[Cid, bytes]]:
+        """The ids and bytes of the blocks that are not final, in order of arrival.
+
+        After a crash also some that were discarded: those below or beside the final block.
+        """
+        for block_id, key in list(self._unfinal.items()):
+            block = self._database.get(key)
+            if block is not None:
+                yield block_id, block
+
+    def discard(self, block_ids: Iterable[Cid]) -> None:
+        """Forget blocks that can no longer become final; unknown ids are passed over."""
+        with self._lock:
+            known = [block_id for block_id in block_ids if block_id in self._unfinal]
+            self._database.write(
+                [(self._unfinal[block_id], None) for block_id in known], sync=False
+            )
+            for block_id in known:
+                del self._unfinal[block_id]
+
+    # Final blocks
+
+    def final_writes(
+        self,
+        meta: ChainMeta,
+        block: bytes,
+        transaction_ids: Sequence[bytes],
+        receipts: bytes,
+    ) -> list[Write]:
+        """The writes that make the block of `meta` final, for the batch that flattens its state.
+
+        `receipts` are whatever the chain keeps of the block's results, opaque here. Call
+        `finalized` once the batch is written.
+        """
+        height = _NUMBER.pack(meta.height)
+        writes: list[Write] = [
+            (META_ROW, meta.encode()),
+            (BLOCK_ROW + height, block),
+            (BLOCK_ID_ROW + height, meta.id.binary),
+            (HEIGHT_ROW + meta.id.binary, height),
+            (RECEIPTS_ROW + height, receipts),
+        ]
+        writes += [
+            (TRANSACTION_ROW + transaction_id, _PLACE.pack(meta.height, index))
+            for index, transaction_id in enumerate(transaction_ids)
+        ]
+        key = self._unfinal.get(meta.id)
+        return writes if key is None else [*writes, (key, None)]
+
+    def finalized(self, block_id: Cid) -> None:
+        """Note that the batch of a block's `final_writes` is written."""
+        with self._lock:
+            self._unfinal.pop(block_id, None)
+
+    def get(self, block_id: Cid) -> bytes | None:
+        """The bytes of a block, final or not."""
+        key = self._unfinal.get(block_id)
+        block = None if key is None else self._database.get(key)
+        if block is not None:
+            return block
+        height = self.height_of(block_id)
+        return None if height is None else self.at(height)
+
+    def at(self, height: int) -> bytes | None:
+        """The bytes of the final block at a height."""
+        return self._database.get(BLOCK_ROW + _NUMBER.pack(height))
+
+    def final_blocks(self, first_height: int, limit: int) -> list[bytes]:
+        """The bytes of at most `limit` final blocks from a height on, in order."""
+        start = BLOCK_ROW + _NUMBER.pack(first_height)
+        return [block for _, block in self._database.scan(BLOCK_ROW, start=start, limit=limit)]
+
+    def id_at(self, height: int) -> Cid | None:
+        """The id of the final block at a height."""
+        binary = self._database.get(BLOCK_ID_ROW + _NUMBER.pack(height))
+        return None if binary is None else Cid(binary)
+
+    def height_of(self, block_id: Cid) -> int | None:
+        """The height of a final block."""
+        height = self._database.get(HEIGHT_ROW + block_id.binary)
+        return None if height is None else int.from_bytes(height, "big")
+
+    def receipts(self, height: int) -> bytes | None:
+        """What `final_writes` kept of the results of the final block at a height."""
+        return self._database.get(RECEIPTS_ROW + _NUMBER.pack(height))
+
+    def transaction(self, transaction_id: bytes) -> tuple[int, int] | None:
+        """Where a transaction is final: the block's height and its index in the block."""
+        place = self._database.get(TRANSACTION_ROW + transaction_id)
+        if place is None:
+            return None
+        height, index = _PLACE.unpack(place)
+        return int(height), int(index)

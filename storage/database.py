@@ -1,0 +1,256 @@
+"""One LevelDB database in a folder of its own, with exactly one owner.
+
+The folder holds `owner.lock` (locked with flock; its text is the owner's process id) and
+`leveldb/`. LevelDB's own lock is not enough: it is lost after a second open in the same process
+fails (DESIGN section 5), so ours is taken first and LevelDB is not touched without it.
+
+The first byte of a key says what the row is; see the constants below.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias, overload
+
+import plyvel
+
+from consensus.codec import encode
+
+SCHEMA = 1
+
+# The first byte of every key.
+SCHEMA_ROW = b"\x00"  # the schema version, alone
+STATE_ROW = b"s"  # ‖ state key → value
+PAGE_ROW = b"p"  # ‖ position in the state tree → page
+META_ROW = b"m"  # alone → ChainMeta
+UNFINAL_ROW = b"u"  # ‖ sequence number ‖ block id → block
+BLOCK_ROW = b"b"  # ‖ height → final block
+BLOCK_ID_ROW = b"i"  # ‖ height → id of the final block
+HEIGHT_ROW = b"h"  # ‖ block id → height of the final block
+TRANSACTION_ROW = b"t"  # ‖ transaction id → height ‖ index
+RECEIPTS_ROW = b"r"  # ‖ height → receipts of the final block
+
+Write: TypeAlias = tuple[bytes, bytes | None]  # a key and its new value, None to delete
+
+_SCHEMA_VALUE = encode(["reelect", SCHEMA])
+_WRITE_BUFFER_BYTES = 4 * 1024 * 1024
+_BLOCK_CACHE_BYTES = 8 * 1024 * 1024
+_MAX_OPEN_FILES = 256
+_BLOOM_BITS = 10
+_RESYNC = "move the folder away and let the node sync again"
+
+
+class DatabaseError(Exception):
+    """A database that cannot be opened, read or written; names its folder and what to do."""
+
+
+class _Source(Protocol):
+    """What LevelDB's databases and snapshots have in common."""
+
+    def get(self, key: bytes, *, verify_checksums: bool) -> bytes | None: ...
+
+    @overload
+    def iterator(
+        self, *, start: bytes, stop: bytes | None, verify_checksums: bool
+    ) -> Iterator[tuple[bytes, bytes]]: ...
+    @overload
+    def iterator(
+        self,
+        *,
+        start: bytes,
+        stop: bytes | None,
+        verify_checksums: bool,
+        include_value: Literal[False],
+    ) -> Iterator[bytes]: ...
+
+
+class Reader:
+    """Point and range reads. Usable from several threads at once."""
+
+    def __init__(self, folder: Path, source: _Source) -> None:
+        self.folder = folder
+        self._source = source
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under `key`; raises DatabaseError if the stored bytes are damaged."""
+        try:
+            return self._source.get(key, verify_checksums=True)
+        except plyvel.Error as error:
+            raise _damaged(self.folder, error) from error
+
+    def scan(self, prefix: bytes, *, start: bytes = b"", limit: int) -> list[tuple[bytes, bytes]]:
+        """At most `limit` rows in order of their keys: those that begin with `prefix`, from the
+        key `start` on (inclusive; to go on after a key, start at that key ‖ 0x00)."""
+        rows: list[tuple[bytes, bytes]] = []
+        try:
+            for row in self._source.iterator(
+                start=max(prefix, start), stop=_end(prefix), verify_checksums=True
+            ):
+                if len(rows) >= limit:
+                    break
+                rows.append(row)
+        except plyvel.Error as error:
+            raise _damaged(self.folder, error) from error
+        return rows
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """All keys that begin with `prefix`, in order."""
+        try:
+            return list(
+                self._source.iterator(
+                    start=prefix, stop=_end(prefix), include_value=False, verify_checksums=True
+                )
+            )
+        except plyvel.Error as error:
+            raise _damaged(self.folder, error) from error
+
+
+class Snapshot(Reader):
+    """The database as it was at one moment, whatever is written later.
+
+    It is released when closed or no longer referenced; use it only while the database is open.
+    """
+
+    def close(self) -> None:
+        """Let LevelDB forget the old values that only this snapshot shows."""
+        del self._source
+
+
+class Database(Reader):
+    """The open database. Close it only when no other thread is in a call."""
+
+    def __init__(self, folder: Path, lock: int, level: plyvel.DB) -> None:
+        super().__init__(folder, level)
+        self._lock = lock
+        self._level = level
+        self._failure: DatabaseError | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> "Database":
+        """Own and open the database in `folder`, creating both if they do not exist.
+
+        Raises DatabaseError if another owner holds it, if it is damaged, or if it has another
+        schema than this program's.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = _own(folder)
+        except OSError as error:
+            raise DatabaseError(f"{folder} cannot be opened: {error}") from error
+        try:
+            return cls(folder, lock, _open_level(folder))
+        except BaseException:
+            os.close(lock)
+            raise
+
+    def write(self, batch: Iterable[Write], *, sync: bool) -> None:
+        """Write all rows of `batch` or, after any failure or crash, none.
+
+        With `sync` the batch and everything written before it is on disk when this returns.
+        Raises DatabaseError; after that nothing more is written (LevelDB's log may end in a
+        torn record, which only a new start cuts off), while reads go on.
+        """
+        if self._failure is not None:
+            raise self._failure
+        writes = self._level.write_batch(sync=sync)
+        for key, value in batch:
+            if value is None:
+                writes.delete(key)
+            else:
+                writes.put(key, value)
+        try:
+            writes.write()
+        except plyvel.Error as error:
+            self._failure = DatabaseError(
+                f"{self.folder} could not be written ({error}); nothing final is lost: make "
+                "room on the disk, then start the node again"
+            )
+            raise self._failure from error
+
+    def snapshot(self) -> Snapshot:
+        """The present content, unaffected by later writes."""
+        return Snapshot(self.folder, self._level.snapshot())
+
+    def close(self) -> None:
+        """Close the database and give up its ownership."""
+        self._level.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def _own(folder: Path) -> int:
+    """The locked file descriptor that makes this process the folder's owner."""
+    lock = os.open(folder / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise DatabaseError(
+            f"{folder} is in use by process {holder}: stop that node first, or choose another "
+            "data folder"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _open_level(folder: Path) -> plyvel.DB:
+    """The LevelDB database in an owned folder, checked to be whole and of our schema."""
+    path = folder / "leveldb"
+    if not (path / "CURRENT").exists() and any(
+        file.suffix in (".ldb", ".sst", ".log") for file in path.glob("*")
+    ):
+        # LevelDB would quietly start an empty database over the files that are left.
+        raise _damaged(folder, "its file CURRENT is missing")
+    try:
+        level = plyvel.DB(
+            str(path),
+            create_if_missing=True,
+            paranoid_checks=True,
+            write_buffer_size=_WRITE_BUFFER_BYTES,
+            lru_cache_size=_BLOCK_CACHE_BYTES,
+            max_open_files=_MAX_OPEN_FILES,
+            bloom_filter_bits=_BLOOM_BITS,
+            compression=None,  # hashes and signatures do not compress
+        )
+    except plyvel.CorruptionError as error:
+        raise _damaged(folder, error) from error
+    except plyvel.Error as error:
+        raise DatabaseError(
+            f"{folder} cannot be opened ({error}): check the disk's room and the permissions; if "
+            f"they are in order, {_RESYNC}"
+        ) from error
+    try:
+        _check_schema(folder, level)
+    except BaseException:
+        level.close()
+        raise
+    return level
+
+
+def _check_schema(folder: Path, level: plyvel.DB) -> None:
+    try:
+        schema = level.get(SCHEMA_ROW, verify_checksums=True)
+        if schema is None and next(level.iterator(include_value=False), None) is None:
+            level.put(SCHEMA_ROW, _SCHEMA_VALUE, sync=True)
+            return
+    except plyvel.Error as error:
+        raise _damaged(folder, error) from error
+    if schema != _SCHEMA_VALUE:
+        raise DatabaseError(
+            f"{folder} was written by another version of this program (this one reads schema "
+            f"{SCHEMA}): {_RESYNC}, or run the version that wrote it"
+        )
+
+
+def _damaged(folder: Path, reason: object) -> DatabaseError:
+    return DatabaseError(f"{folder} is damaged ({reason}): {_RESYNC}")
+
+
+def _end(prefix: bytes) -> bytes | None:
+    """The first key after all that begin with `prefix`; None if there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes((stem[-1] + 1,)) if stem else None
