@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 SUMMARY = "A private blockchain node for video communities."
 
 # Name, function or cyclopts App as module:attribute, and what it does in one line.
-COMMANDS = (("completion", "cli:completion", "Print a shell completion script."),)
+COMMANDS = (
+    ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
+    ("completion", "cli:completion", "Print a shell completion script."),
+)
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -86,8 +89,8 @@ def application() -> "App":
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
-    for name, target, summary in COMMANDS:
-        app.command(target, name=name, help=summary)
+    for name, target, _ in COMMANDS:
+        app.command(target, name=name)
     return app
 
 
