@@ -1,0 +1,1 @@
+"""From a preset to the first state and block of a chain. Pure but for its own packaged presets."""

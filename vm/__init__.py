@@ -1,0 +1,1 @@
+"""What a transaction does: typed state, modules, and the transition of one block. Pure."""

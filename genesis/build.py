@@ -1,0 +1,86 @@
+"""From a preset, producers and allocations to the genesis of a chain."""
+
+from collections.abc import Sequence
+
+from consensus.errors import Invalid, InvalidGenesis
+from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
+from genesis.file import Genesis, make_genesis
+from genesis.preset import Preset
+from genesis.producer_record import ProducerRecord
+from vm.modules.chain import CONSTANTS, ChainConstants
+from vm.modules.fee import PRICES, Price
+from vm.modules.producer import PRODUCERS, Producer, register
+from vm.modules.token import ASSETS, AssetRow, mint
+from vm.overlay import EmptyView, Overlay
+from vm.registry import REGISTRY
+from vm.view import State
+
+
+def build_genesis(
+    preset: Preset,
+    producers: Sequence[ProducerRecord],
+    allocations: Sequence[tuple[bytes, int]],
+    genesis_time_ms: int,
+    *,
+    slot_ms: int | None = None,
+    epoch_slots: int | None = None,
+) -> Genesis:
+    """The genesis in which these producers hold the seats and these accounts native units.
+
+    `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms` and `epoch_slots`
+    override the preset's. Raises InvalidGenesis naming what cannot be.
+    """
+    state = Overlay(EmptyView())
+    try:
+        _put_constants(state, preset, genesis_time_ms, slot_ms, epoch_slots)
+        _put_economy(state, preset, allocations)
+        _put_producers(state, producers)
+    except Invalid as error:
+        raise InvalidGenesis(error.message, field=error.field) from None
+    return make_genesis(state)
+
+
+def _put_constants(
+    state: State,
+    preset: Preset,
+    genesis_time_ms: int,
+    slot_ms: int | None,
+    epoch_slots: int | None,
+) -> None:
+    chain = preset.chain
+    constants = ChainConstants(
+        chain.network,
+        genesis_time_ms,
+        chain.slot_ms if slot_ms is None else slot_ms,
+        chain.epoch_slots if epoch_slots is None else epoch_slots,
+        chain.max_unfinal_blocks,
+        preset.asset.symbol,
+    )
+    CONSTANTS.put(state, constants)
+
+
+def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes, int]]) -> None:
+    asset = preset.asset
+    ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
+    for account, units in allocations:
+        mint(state, account, asset.symbol, units)
+    for symbol, units in preset.fee_prices.items():
+        PRICES.put(state, Price(units), symbol)
+    for name, parameter in REGISTRY.parameters.items():
+        parameter.set(state, preset.parameters.get(name, parameter.default))
+
+
+def _put_producers(state: State, producers: Sequence[ProducerRecord]) -> None:
+    if not MIN_PRODUCERS <= len(producers) <= MAX_PRODUCERS:
+        raise InvalidGenesis(
+            f"{len(producers)} producers; {MIN_PRODUCERS} to {MAX_PRODUCERS} are needed",
+            field="producers",
+        )
+    for i, item in enumerate(producers):
+        try:
+            item.check()
+        except Invalid as error:
+            raise error.within(f"producers[{i}]") from None
+        if PRODUCERS.get(state, item.producer) is not None:
+            raise InvalidGenesis("the same producer twice", field=f"producers[{i}]")
+        register(state, item.producer, Producer(item.key, item.name), item.commitment)

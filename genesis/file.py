@@ -1,0 +1,158 @@
+"""The genesis file: the one thing that all nodes of a chain must be given.
+
+DAG-CBOR of `["genesis", 1, header, members, rows]`: the genesis header, the first producer set
+and every row of the first state. Nothing in it needs trust but its digest: all is recomputed.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Annotated
+
+from consensus.block import Header
+from consensus.errors import Invalid, InvalidGenesis
+from consensus.hashing import ZERO_DIGEST, sha256
+from consensus.kinds import Bytes
+from consensus.merkle import merkle_root
+from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
+from consensus.record import AtMost, Record, part, record
+from consensus.tree import key_path, update
+from vm.modules.chain import chain_constants
+from vm.modules.producer import elect
+from vm.overlay import EmptyView, Overlay
+from vm.parameter import VALUES
+from vm.registry import REGISTRY
+from vm.view import View
+
+MAX_GENESIS_BYTES = 16 * 1024 * 1024
+MAX_GENESIS_ROWS = 100_000
+MIN_EPOCH_TURNS = 3  # epochs of fewer than 3 n slots delay finality (FINALITY: head, timing)
+
+
+@part
+class Row(Record):
+    """A state key and its value."""
+
+    key: Annotated[bytes, Bytes(1024, 1)]
+    value: Annotated[bytes, Bytes(65_536, 1)]
+
+
+@record("genesis")
+class Genesis(Record):
+    """A chain's beginning: header, first producer set, and the rows of the state by key."""
+
+    header: Header
+    members: Annotated[tuple[Member, ...], AtMost(MAX_PRODUCERS, MIN_PRODUCERS)]
+    rows: Annotated[tuple[Row, ...], AtMost(MAX_GENESIS_ROWS)]
+
+    @property
+    def chain(self) -> bytes:
+        """The chain's digest, which every record for it carries: H(header)."""
+        return sha256(self.header.encode())
+
+    @property
+    def producer_set(self) -> ProducerSet:
+        """S_0."""
+        return ProducerSet(self.members)
+
+    def state(self) -> Overlay:
+        """The first state, in memory."""
+        overlay = Overlay(EmptyView())
+        for row in self.rows:
+            overlay.put(row.key, row.value)
+        return overlay
+
+
+def make_genesis(state: Overlay) -> Genesis:
+    """The genesis of a first state; raises InvalidGenesis if the state cannot start a chain."""
+    rows = tuple(Row(key, value or b"") for key, value in state.writes().items())
+    try:
+        members = elect(state)
+        made = Genesis(_header(rows, members), members.members, rows)
+        _check_state(made, state)
+    except Invalid as error:
+        raise InvalidGenesis(error.message, field=error.field) from None
+    return made
+
+
+def parse_genesis(data: bytes) -> Genesis:
+    """Read a genesis file and check all that it says; raises InvalidGenesis naming the part."""
+    if len(data) > MAX_GENESIS_BYTES:
+        raise InvalidGenesis(f"{len(data)} bytes; a genesis file has at most {MAX_GENESIS_BYTES}")
+    try:
+        genesis = Genesis.decode(data)
+        _check_order(genesis.rows)
+        _check_state(genesis, genesis.state())
+        _check_header(genesis)
+    except Invalid as error:
+        raise InvalidGenesis(error.message, field=error.field) from None
+    return genesis
+
+
+def _header(rows: Iterable[Row], members: ProducerSet) -> Header:
+    """The only header that a genesis of these rows and members can have (FINALITY: genesis)."""
+    hashes: dict[bytes, bytes | None] = {key_path(row.key): sha256(row.value) for row in rows}
+    return Header(
+        chain=None,
+        parent=None,
+        height=0,
+        slot=0,
+        producer=None,
+        reveal=None,
+        dynasty=0,
+        set_hash=members.hash,
+        next_set_hash=ZERO_DIGEST,
+        handover=None,
+        base=None,
+        qc_target=None,
+        qc_hash=sha256(b""),
+        final_if_qc=None,
+        state_root=update(lambda _: None, hashes).root,
+        transactions_root=merkle_root([]),
+        receipts_root=merkle_root([]),
+        events_root=merkle_root([]),
+    )
+
+
+def _check_header(genesis: Genesis) -> None:
+    expected = _header(genesis.rows, genesis.producer_set)
+    for field in Header.fields:
+        if getattr(genesis.header, field.name) != getattr(expected, field.name):
+            raise InvalidGenesis(
+                "does not follow from the file's rows and members; the file was altered",
+                field=f"header.{field.name}",
+            )
+
+
+def _check_order(rows: tuple[Row, ...]) -> None:
+    for i, (low, high) in enumerate(pairwise(rows)):
+        if low.key >= high.key:
+            raise InvalidGenesis("rows must be distinct and in order", field=f"rows[{i + 1}]")
+
+
+def _check_state(genesis: Genesis, state: View) -> None:
+    for i, row in enumerate(genesis.rows):
+        _check_row(row, f"rows[{i}]")
+    constants = chain_constants(state)
+    turns = MIN_EPOCH_TURNS * len(genesis.members)
+    if constants.epoch_slots < turns:
+        raise InvalidGenesis(
+            f"{constants.epoch_slots} slots; {len(genesis.members)} producers need {turns}",
+            field="chain.epoch_slots",
+        )
+    if elect(state).members != genesis.members:
+        raise InvalidGenesis("not the set that the state elects", field="members")
+    for (name,), parameter in VALUES.every(state):
+        if name not in REGISTRY.parameters:
+            raise InvalidGenesis("no such parameter", field=f"parameters.{name}")
+        REGISTRY.parameters[name].check(parameter.value)
+    for sentence in REGISTRY.broken_invariants(state):
+        raise InvalidGenesis(sentence, field="rows")
+
+
+def _check_row(row: Row, field: str) -> None:
+    try:
+        table = REGISTRY.table_of(row.key)
+        table.key_parts(row.key)
+        table.row.decode(row.value)
+    except Invalid as error:
+        raise error.within(field) from None

@@ -1,0 +1,37 @@
+"""What an action sees: its block, the state, who acts, and where events go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consensus.record import Record
+from vm.view import State
+
+
+@dataclass(frozen=True, slots=True)
+class BlockContext:
+    """The facts of a block that its transactions may depend on.
+
+    `chain` is the digest of the genesis header; `time_ms` the start of the block's slot, from
+    the Unix epoch; `producer` the account id of its producer; `beacon` the beacon after this
+    block's `reveal`.
+    """
+
+    chain: bytes
+    height: int
+    slot: int
+    time_ms: int
+    producer: bytes
+    reveal: bytes
+    beacon: bytes
+    dynasty: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """An action's surroundings. `sender` is the account that acts; in a step of the block
+    itself, its producer."""
+
+    block: BlockContext
+    state: State
+    sender: bytes
+    emit: Callable[[Record], None]

@@ -1,0 +1,162 @@
+"""Modules declare what they add to the chain, each thing once and typed.
+
+From the declarations follow codec, gas, receipts, API and command-line schemas and the
+reference page; `vm.registry` lists the modules. Every name is `module.thing`.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar, TypeVarTuple
+
+from consensus.errors import ActionFailed, InvalidTransaction
+from consensus.record import Record
+from vm.context import Context
+from vm.parameter import Parameter
+from vm.table import Table, TableDeclaration, key_fields
+from vm.view import View
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ERROR_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+Invariant: TypeAlias = Callable[[View], Iterator[str]]
+BlockStep: TypeAlias = Callable[[Context], None]
+
+
+class Action(Record):
+    """Base of what a transaction can hold; its docstring is its sentence in the reference.
+
+    `apply` makes its changes or raises ActionFailed (by a declared error); what it changed
+    before raising is undone.
+    """
+
+    __slots__ = ()
+
+    def apply(self, context: Context) -> None:
+        """Carry out the action for `context.sender`."""
+        raise NotImplementedError
+
+    def derived_gas(self, view: View) -> int:
+        """Gas above the fixed cost, a function of the action's fields and of parameters only."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """A stable code, part of the API, and the sentence that explains it."""
+
+    code: str
+    sentence: str
+
+    def failed(self, message: str = "", *, field: str = "") -> ActionFailed:
+        """An action's failure: its transaction pays its fee and changes nothing else."""
+        return ActionFailed(message or self.sentence, field=field, code=self.code)
+
+    def refused(self, message: str = "", *, field: str = "") -> InvalidTransaction:
+        """The refusal of a transaction, which then no block may contain."""
+        return InvalidTransaction(message or self.sentence, field=field, code=self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionDeclaration:
+    """An action's class and the fixed part of its gas."""
+
+    type: type[Action]
+    gas: int
+
+
+A = TypeVar("A", bound=Action)
+R = TypeVar("R", bound=Record)
+K = TypeVarTuple("K")
+I = TypeVar("I", bound=Invariant)  # noqa: E741
+B = TypeVar("B", bound=BlockStep)
+
+
+class Module:
+    """A named collection of declarations. Raises ValueError for one that is malformed."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"not a module name: {name!r}")
+        self.name = name
+        self.sentence = sentence
+        self.actions: list[ActionDeclaration] = []
+        self.events: list[type[Record]] = []
+        self.tables: list[TableDeclaration] = []
+        self.errors: list[ErrorCode] = []
+        self.parameters: list[Parameter] = []
+        self.invariants: list[Invariant] = []
+        self.block_steps: list[BlockStep] = []
+
+    def action(self, *, gas: int) -> Callable[[type[A]], type[A]]:
+        """Declare a record (tag `module.verb`) as an action of fixed cost `gas`."""
+
+        def declare(cls: type[A]) -> type[A]:
+            self._check_record(cls)
+            self.actions.append(ActionDeclaration(cls, gas))
+            return cls
+
+        return declare
+
+    def event(self, cls: type[R]) -> type[R]:
+        """Declare a record (tag `module.happened`) as an event."""
+        self._check_record(cls)
+        self.events.append(cls)
+        return cls
+
+    def table(self, row: type[R], **key: object) -> Table[R, *K]:
+        """Declare a table: the row's record (tag `module.rows`) and its named key parts.
+
+        The caller's annotation gives the types of the parts, as in `Table[Balance, bytes, str]`.
+        """
+        table: Table[R, *K] = Table(row, key_fields(key))
+        self.adopt_table(table)
+        return table
+
+    def adopt_table(self, table: TableDeclaration) -> None:
+        """Declare a table that was made before its module."""
+        self._check_record(table.row)
+        self.tables.append(table)
+
+    def error(self, name: str, sentence: str) -> ErrorCode:
+        """Declare an error code `module.name`."""
+        if not _ERROR_NAME.fullmatch(name):
+            raise ValueError(f"not an error name: {name!r}")
+        error = ErrorCode(f"{self.name}.{name}", sentence)
+        self.errors.append(error)
+        return error
+
+    def parameter(
+        self, name: str, *, default: int, minimum: int, maximum: int, unit: str, sentence: str
+    ) -> Parameter:
+        """Declare a parameter `module.name` and its bounds, both inclusive."""
+        made = Parameter(f"{self.name}.{name}", default, minimum, maximum, unit, sentence)
+        self.parameters.append(made)
+        return made
+
+    def invariant(self, check: I) -> I:
+        """Declare a check of a whole state, which yields a sentence for each thing wrong."""
+        self.invariants.append(check)
+        return check
+
+    def begin_block(self, step: B) -> B:
+        """Declare a step run before a block's transactions; it may raise InvalidBlock."""
+        self.block_steps.append(step)
+        return step
+
+    def _check_record(self, cls: type[Record]) -> None:
+        module, _, name = cls.tag.partition(".")
+        if module != self.name or not _NAME.fullmatch(name):
+            raise ValueError(f"{cls.__name__}: the tag {cls.tag!r} is not {self.name}.<name>")
+        if any(field.name == "type" for field in cls.fields):
+            raise ValueError(f"{cls.tag}: a field named 'type' would hide the type in JSON")
+        sentence_of(cls)
+
+
+def sentence_of(cls: type[Record]) -> str:
+    """A record's docstring as one paragraph; raises ValueError if it has none of its own."""
+    text = inspect.cleandoc(cls.__doc__ or "")
+    if not text or text.startswith(f"{cls.__name__}("):  # the dataclass's stand-in
+        raise ValueError(f"{cls.tag}: a docstring is needed; it is the reference page's sentence")
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""The modules of the chain; `vm.registry` lists them."""

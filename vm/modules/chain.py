@@ -1,0 +1,63 @@
+"""What is fixed at genesis, and whether a transaction is meant for this chain, now."""
+
+from typing import Annotated
+
+from consensus.errors import InvalidBlock
+from consensus.kinds import Asset, Counter, Text, Uint
+from consensus.record import Record, record
+from consensus.transaction import Transaction
+from vm.context import BlockContext
+from vm.declare import Module
+from vm.table import Table
+from vm.view import View
+
+chain = Module("chain", "What is fixed at genesis.")
+
+NetworkName = Annotated[str, Text(32, 1, "[a-z][a-z0-9-]{0,31}")]
+SlotMs = Annotated[int, Uint(60_000, 100)]
+EpochSlots = Annotated[int, Uint(1_000_000, 12)]
+MaxUnfinalBlocks = Annotated[int, Uint(10_000, 8)]
+
+
+@record("chain.constants")
+class ChainConstants(Record):
+    """Slot length, epoch length, genesis time (ms from the Unix epoch), how many unfinal blocks
+    may pile up before blocks stay empty, and the native asset; never changed."""
+
+    network: NetworkName
+    genesis_time_ms: Counter
+    slot_ms: SlotMs
+    epoch_slots: EpochSlots
+    max_unfinal_blocks: MaxUnfinalBlocks
+    native_asset: Asset
+
+
+CONSTANTS: Table[ChainConstants] = chain.table(ChainConstants)
+
+WRONG_CHAIN = chain.error("wrong-chain", "The transaction is for another chain.")
+EXPIRED = chain.error("expired", "The height up to which the transaction was valid has passed.")
+UNKNOWN_ACTION = chain.error("unknown-action", "No module declares this type of action.")
+
+
+def chain_constants(view: View) -> ChainConstants:
+    """What genesis fixed; raises InvalidBlock if the state lacks it."""
+    constants = CONSTANTS.get(view)
+    if constants is None:
+        raise InvalidBlock("the state has no chain.constants row; it is not a chain's state")
+    return constants
+
+
+def check_place(transaction: Transaction, block: BlockContext) -> None:
+    """Raise InvalidTransaction unless it is for this chain and not expired at this height."""
+    if transaction.chain != block.chain:
+        raise WRONG_CHAIN.refused(
+            f"the transaction is for the chain {transaction.chain.hex()}, "
+            f"this is {block.chain.hex()}",
+            field="chain",
+        )
+    if transaction.valid_until_height < block.height:
+        raise EXPIRED.refused(
+            f"valid up to height {transaction.valid_until_height}, this is {block.height}; "
+            "send it again with a later height",
+            field="valid_until_height",
+        )

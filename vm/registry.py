@@ -1,0 +1,111 @@
+"""All modules, one line each, and what follows from their declarations.
+
+Adding a module touches its own file and its line in `MODULES`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain as joined
+from typing import TypeVar
+
+from consensus.codec import Wire, decode
+from consensus.errors import Invalid, InvalidEncoding, InvalidTransaction
+from consensus.transaction import Transaction
+from vm.declare import Action, ErrorCode, Module
+from vm.modules.account import account
+from vm.modules.chain import UNKNOWN_ACTION, chain
+from vm.modules.content import content
+from vm.modules.fee import fee
+from vm.modules.parameter import parameter
+from vm.modules.producer import producer
+from vm.modules.token import token
+from vm.table import TableDeclaration
+from vm.view import View
+
+MODULES: tuple[Module, ...] = (
+    chain,
+    parameter,
+    account,
+    token,
+    fee,
+    producer,
+    content,
+)
+
+T = TypeVar("T")
+
+
+class Registry:
+    """The declarations of all modules by name, each name's bytes in order.
+
+    Raises ValueError if two declarations share a name.
+    """
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        self.modules = tuple(modules)
+        self.actions = _named((m.actions for m in modules), lambda item: item.type.tag)
+        self.events = _named((m.events for m in modules), lambda item: item.tag)
+        self.tables = _named((m.tables for m in modules), lambda item: item.name)
+        self.parameters = _named((m.parameters for m in modules), lambda item: item.name)
+        self.errors: dict[str, ErrorCode] = _named(
+            (m.errors for m in modules), lambda item: item.code
+        )
+        self.block_steps = [step for module in modules for step in module.block_steps]
+        _named([modules], lambda item: item.name)
+
+    def unpack_actions(self, transaction: Transaction) -> tuple[Action, ...]:
+        """The typed actions; raises InvalidTransaction naming `actions[i]` and its field."""
+        actions: list[Action] = []
+        for i, wire in enumerate(transaction.actions):
+            try:
+                actions.append(self.unpack_action(wire))
+            except Invalid as error:
+                inner = error.within(f"actions[{i}]")
+                raise InvalidTransaction(
+                    inner.message, field=inner.field, code=inner.code
+                ) from None
+        return tuple(actions)
+
+    def unpack_action(self, wire: Wire) -> Action:
+        """One typed action; raises InvalidTransaction for an unknown type, and InvalidEncoding
+        for an unknown version or a field that is missing, of the wrong kind or out of bounds."""
+        tag = wire[0] if isinstance(wire, list) and wire else None
+        declared = self.actions.get(tag) if isinstance(tag, str) else None
+        if declared is None:
+            raise UNKNOWN_ACTION.refused(f"no action {str(tag)[:80]!r} exists here")
+        return declared.type.unpack(wire)
+
+    def action_gas(self, action: Action, view: View) -> int:
+        """What an action costs beside its transaction's envelope."""
+        return self.actions[action.tag].gas + action.derived_gas(view)
+
+    def table_named(self, name: str) -> TableDeclaration:
+        """The table; raises InvalidEncoding if there is none of this name."""
+        if name not in self.tables:
+            raise InvalidEncoding(f"no table {name[:80]!r}; known are {', '.join(self.tables)}")
+        return self.tables[name]
+
+    def table_of(self, state_key: bytes) -> TableDeclaration:
+        """The table that a row's key belongs to; raises InvalidEncoding if none does."""
+        wire = decode(state_key)
+        if not isinstance(wire, list) or not wire or not isinstance(wire[0], str):
+            raise InvalidEncoding("a state key is an array that begins with a table's name")
+        return self.table_named(wire[0])
+
+    def broken_invariants(self, view: View) -> Iterator[str]:
+        """A sentence for each thing that is wrong with a whole state: for checks and tests."""
+        for module in self.modules:
+            for check in module.invariants:
+                for sentence in check(view):
+                    yield f"{module.name}: {sentence}"
+
+
+def _named(groups: Iterable[Iterable[T]], name: Callable[[T], str]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for item in joined.from_iterable(groups):
+        if name(item) in found:
+            raise ValueError(f"{name(item)!r} is declared twice")
+        found[name(item)] = item
+    return dict(sorted(found.items()))
+
+
+REGISTRY = Registry(MODULES)

@@ -1,0 +1,180 @@
+"""The transition of one block: from its parent's state to its own.
+
+Producer and validator run the same `BlockExecution`: `begin`, `apply` for each transaction,
+`finish`. The producer leaves out a transaction that raises; for a validator it spoils the block.
+Signatures are verified elsewhere (`Transaction.check_signatures`), so that results can be cached.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from consensus.errors import ActionFailed, Invalid, InvalidBlock
+from consensus.record import Record
+from consensus.transaction import Transaction, transaction_id
+from vm.context import BlockContext, Context
+from vm.declare import Action
+from vm.modules.account import bump_nonce, check_authorization, check_nonce
+from vm.modules.chain import check_place
+from vm.modules.fee import Room, check_fee, distribute, gas_rules
+from vm.modules.token import debit
+from vm.overlay import Overlay
+from vm.receipt import OK, Event, Receipt
+from vm.registry import REGISTRY, Registry
+from vm.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a block does. `writes` maps state keys to values (None: deleted), in key order.
+
+    `transaction_ids`, `receipt_leaves` and `event_leaves` are the items under the header's
+    transactions, receipts and events roots (`consensus.merkle.merkle_root`).
+    """
+
+    writes: Mapping[bytes, bytes | None]
+    transaction_ids: tuple[bytes, ...]
+    receipts: tuple[Receipt, ...]
+    events: tuple[Event, ...]
+    fees: Mapping[str, int]
+    gas: int
+    size_bytes: int
+
+    @property
+    def receipt_leaves(self) -> list[bytes]:
+        """The receipts' encodings."""
+        return [receipt.encode() for receipt in self.receipts]
+
+    @property
+    def event_leaves(self) -> list[bytes]:
+        """The events' encodings."""
+        return [event.encode() for event in self.events]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A transaction that the block may contain, with what it costs."""
+
+    transaction: Transaction
+    actions: tuple[Action, ...]
+    gas: int
+    fee: int
+
+
+class BlockExecution:
+    """A block being run on its parent's state `view`, which is only read."""
+
+    def __init__(self, view: View, block: BlockContext, registry: Registry = REGISTRY) -> None:
+        self._block = block
+        self._registry = registry
+        self._state = Overlay(view)
+        self._rules = gas_rules(view)
+        self._room = Room()
+        self._fees: dict[str, int] = {}
+        self._ids: list[bytes] = []
+        self._receipts: list[Receipt] = []
+        self._events: list[Event] = []
+
+    def begin(self) -> None:
+        """Run the modules' block steps; raises InvalidHeader (`reveal`) or InvalidBlock."""
+        context = self._context(self._block.producer, self._emitter(None))
+        for step in self._registry.block_steps:
+            step(context)
+
+    def apply(self, transaction: Transaction, identity: bytes, size_bytes: int) -> Receipt:
+        """Run a transaction whose signatures verify, of this id and encoded size.
+
+        Raises InvalidTransaction, with nothing changed, if this block may not contain it at
+        this place. An action that fails makes a receipt with its code; the fee is paid and
+        the nonce used all the same.
+        """
+        check_authorization(transaction)
+        return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
+
+    def finish(self) -> Outcome:
+        """Distribute the fees and hand over the result."""
+        context = self._context(self._block.producer, self._emitter(None))
+        for asset, amount in sorted(self._fees.items()):
+            distribute(context, asset, amount)
+        return Outcome(
+            self._state.writes(),
+            tuple(self._ids),
+            tuple(self._receipts),
+            tuple(self._events),
+            dict(sorted(self._fees.items())),
+            self._room.gas,
+            self._room.size_bytes,
+        )
+
+    def _admit(self, transaction: Transaction, size_bytes: int) -> _Admitted:
+        check_place(transaction, self._block)
+        check_nonce(self._state, transaction)
+        actions = self._registry.unpack_actions(transaction)
+        gas = self._rules.envelope_gas(size_bytes, len(transaction.signatures))
+        gas += sum(self._registry.action_gas(action, self._state) for action in actions)
+        self._room.check(self._rules, gas, size_bytes)
+        return _Admitted(transaction, actions, gas, check_fee(self._state, transaction, gas))
+
+    def _run(self, admitted: _Admitted, identity: bytes, size_bytes: int) -> Receipt:
+        transaction = admitted.transaction
+        asset = transaction.fee_asset
+        debit(self._state, transaction.fee_payer, asset, admitted.fee)
+        self._fees[asset] = self._fees.get(asset, 0) + admitted.fee
+        bump_nonce(self._state, transaction.sender)
+        self._room.take(admitted.gas, size_bytes)
+        first_event = len(self._events)
+        status, failed_action = self._run_actions(transaction.sender, admitted.actions)
+        receipt = Receipt(
+            identity,
+            status,
+            failed_action,
+            admitted.gas,
+            admitted.fee,
+            first_event,
+            len(self._events) - first_event,
+        )
+        self._ids.append(identity)
+        self._receipts.append(receipt)
+        return receipt
+
+    def _run_actions(self, sender: bytes, actions: Sequence[Action]) -> tuple[str, int | None]:
+        """All or nothing: the status, and the place of the action that failed."""
+        context = self._context(sender, self._emitter(len(self._receipts)))
+        savepoint, first_event = self._state.savepoint(), len(self._events)
+        for i, action in enumerate(actions):
+            try:
+                action.apply(context)
+            except ActionFailed as error:
+                self._state.rollback(savepoint)
+                del self._events[first_event:]
+                return error.code, i
+            except Invalid as error:
+                raise RuntimeError(
+                    f"{action.tag} raised a rejection that is not its own"
+                ) from error
+        return OK, None
+
+    def _context(self, sender: bytes, emit: Callable[[Record], None]) -> Context:
+        return Context(self._block, self._state, sender, emit)
+
+    def _emitter(self, transaction: int | None) -> Callable[[Record], None]:
+        def emit(event: Record) -> None:
+            self._events.append(Event(transaction, event.pack()))
+
+        return emit
+
+
+def execute_block(view: View, block: BlockContext, transactions: Sequence[Transaction]) -> Outcome:
+    """Run a whole block; raises InvalidHeader or InvalidBlock, naming the transaction at fault.
+
+    The signatures of the transactions must have been verified.
+    """
+    execution = BlockExecution(view, block)
+    execution.begin()
+    for i, transaction in enumerate(transactions):
+        data = transaction.encode()
+        try:
+            execution.apply(transaction, transaction_id(data), len(data))
+        except Invalid as error:
+            inner = error.within(f"body.transactions[{i}]")
+            raise InvalidBlock(inner.message, field=inner.field, code=inner.code) from None
+    return execution.finish()
