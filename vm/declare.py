@@ -65,6 +65,11 @@ class ActionDeclaration:
     type: type[Action]
     gas: int
 
+    @property
+    def has_derived_gas(self) -> bool:
+        """Whether the action's fields add to its gas."""
+        return self.type.derived_gas is not Action.derived_gas
+
 
 A = TypeVar("A", bound=Action)
 R = TypeVar("R", bound=Record)

@@ -80,6 +80,11 @@ class BlockExecution:
         for step in self._registry.block_steps:
             step(context)
 
+    def check(self, transaction: Transaction, size_bytes: int) -> None:
+        """Raise InvalidTransaction unless this block may contain the transaction next."""
+        check_authorization(transaction)
+        self._admit(transaction, size_bytes)
+
     def apply(self, transaction: Transaction, identity: bytes, size_bytes: int) -> Receipt:
         """Run a transaction whose signatures verify, of this id and encoded size.
 
@@ -87,8 +92,11 @@ class BlockExecution:
         this place. An action that fails makes a receipt with its code; the fee is paid and
         the nonce used all the same.
         """
-        check_authorization(transaction)
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
+
+    def check(self, transaction: Transaction, size_bytes: int) -> None:
+        """Raise InvalidTransaction if `apply` would, and run nothing."""
+        self._admit(transaction, size_bytes)
 
     def finish(self) -> Outcome:
         """Distribute the fees and hand over the result."""
@@ -107,6 +115,7 @@ class BlockExecution:
 
     def _admit(self, transaction: Transaction, size_bytes: int) -> _Admitted:
         check_place(transaction, self._block)
+        check_authorization(transaction)
         check_nonce(self._state, transaction)
         actions = self._registry.unpack_actions(transaction)
         gas = self._rules.envelope_gas(size_bytes, len(transaction.signatures))

@@ -46,23 +46,28 @@ def bump_nonce(state: State, account_id: bytes) -> None:
 
 
 def keys_of(account_id: bytes) -> frozenset[bytes]:
-    """The keys that may sign for an account: a plain account's id is its one key."""
+    """The keys that must sign for an account: a plain account's id is its one key."""
     return frozenset((account_id,))
+
+
+def signing_keys(transaction: Transaction) -> frozenset[bytes]:
+    """The keys that must sign a transaction: its sender's and its payer's."""
+    return keys_of(transaction.sender) | keys_of(transaction.fee_payer)
 
 
 def check_authorization(transaction: Transaction) -> None:
     """Raise InvalidTransaction unless the keys that signed are just those that must.
 
-    A key of neither sender nor payer is refused: anyone could add one and change the id.
-    That the signatures verify is checked by `Transaction.check_signatures`.
+    A key that need not sign is refused: anyone could add one and so change the id. That the
+    signatures verify is checked by `Transaction.check_signatures`.
     """
-    signed = {item.key for item in transaction.signatures}
-    needed: set[bytes] = set()
-    for field, party in (("sender", transaction.sender), ("payer", transaction.payer)):
-        keys = frozenset() if party is None else keys_of(party)
-        if not keys <= signed:
-            raise UNSIGNED.refused(f"the {field}'s signature is missing", field="signatures")
-        needed |= keys
+    signed = frozenset(item.key for item in transaction.signatures)
+    needed = signing_keys(transaction)
+    if missing := sorted(needed - signed):
+        party = "sender" if missing[0] in keys_of(transaction.sender) else "payer"
+        raise UNSIGNED.refused(
+            f"the {party}'s key {missing[0].hex()} has not signed", field="signatures"
+        )
     if stray := sorted(signed - needed):
         raise STRAY.refused(
             f"the key {stray[0].hex()} acts for neither sender nor payer", field="signatures"

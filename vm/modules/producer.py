@@ -1,9 +1,10 @@
 """Producers: who may hold a seat, and the reveals they are committed to."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from consensus.beacon import check_reveal
-from consensus.errors import InvalidBlock
+from consensus.errors import Invalid, InvalidBlock
 from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Text, Uint
 from consensus.producers import MAX_PRODUCERS, Member, ProducerSet, producer_set
 from consensus.record import Record, part, record
@@ -23,7 +24,7 @@ class Commitment(Record):
 
     salt: Annotated[bytes, Bytes(32, 8)]
     end: Digest
-    length: Annotated[int, Uint(2**24, 1)]
+    length: Annotated[int, Uint(2**24, 2)]
 
 
 @record("producer.producer")
@@ -50,6 +51,7 @@ BEACONS: Table[Beacon, bytes] = producer.table(Beacon, producer=AccountId)
 
 NOT_REGISTERED = producer.error("not-registered", "The account is not a registered producer.")
 SALT_REUSED = producer.error("salt-reused", "A new chain of reveals needs a new salt.")
+ALREADY = producer.error("already-recommitted", "The next chain of reveals is fixed already.")
 USED_UP = producer.error("reveals-used-up", "The producer has no reveals left on this fork.")
 
 
@@ -65,8 +67,8 @@ class Recommitted(Record):
 @producer.action(gas=2_000)
 @record("producer.recommit")
 class Recommit(Action):
-    """Register the chain of reveals that follows when the one in use is used up. It never
-    replaces that one early, so a producer cannot choose between two reveals."""
+    """Register the chain of reveals that follows when the one in use is used up: once for each,
+    and before its last reveal, so that a producer can never choose between two reveals."""
 
     following: Commitment
 
@@ -74,10 +76,13 @@ class Recommit(Action):
         beacon = BEACONS.get(context.state, context.sender)
         if beacon is None:
             raise NOT_REGISTERED.failed()
+        if beacon.following is not None:
+            raise ALREADY.failed()
+        if beacon.used >= beacon.chain.length:
+            raise USED_UP.failed()
         if self.following.salt == beacon.chain.salt:
             raise SALT_REUSED.failed(field="following.salt")
-        changed = Beacon(beacon.chain, beacon.last, beacon.used, self.following)
-        BEACONS.put(context.state, changed, context.sender)
+        BEACONS.put(context.state, replace(beacon, following=self.following), context.sender)
         context.emit(Recommitted(context.sender, self.following))
 
 
@@ -85,8 +90,11 @@ class Recommit(Action):
 def take_reveal(context: Context) -> None:
     """Check the block's reveal against its producer's commitment, and move that on."""
     beacon = current_beacon(context.state, context.block.producer)
-    check_reveal(beacon.last, context.block.reveal)
-    moved = Beacon(beacon.chain, context.block.reveal, beacon.used + 1, beacon.following)
+    try:
+        check_reveal(beacon.last, context.block.reveal)
+    except Invalid as error:
+        raise error.within("header") from None
+    moved = replace(beacon, last=context.block.reveal, used=beacon.used + 1)
     BEACONS.put(context.state, moved, context.block.producer)
 
 

@@ -5,6 +5,7 @@ Value is conserved: for each asset, balances + pots + burned == minted after eve
 
 from collections import Counter as Tally
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 from consensus.codec import UINT64_MAX
@@ -132,7 +133,7 @@ def mint(state: State, account: bytes, asset: str, amount: int) -> None:
     minted = row.minted + amount
     if minted > row.cap:
         raise ABOVE_CAP.failed(f"{minted} {asset} minted would exceed the cap {row.cap}")
-    ASSETS.put(state, AssetRow(row.name, row.decimals, minted, row.burned, row.cap), asset)
+    ASSETS.put(state, replace(row, minted=minted), asset)
     credit(state, account, asset, amount)
 
 
@@ -140,8 +141,7 @@ def count_burned(state: State, asset: str, amount: int) -> None:
     """Record that an amount, taken elsewhere, is gone for ever."""
     if amount:
         row = asset_row(state, asset)
-        burned = row.burned + amount
-        ASSETS.put(state, AssetRow(row.name, row.decimals, row.minted, burned, row.cap), asset)
+        ASSETS.put(state, replace(row, burned=row.burned + amount), asset)
 
 
 @token.invariant

@@ -1,0 +1,55 @@
+"""What a transaction would cost and do, before it is signed."""
+
+from dataclasses import dataclass, replace
+
+from consensus.codec import UINT64_MAX
+from consensus.kinds import SIGNATURE_BYTES
+from consensus.transaction import Authorization, Transaction, transaction_id
+from vm.context import BlockContext
+from vm.modules.account import signing_keys
+from vm.modules.fee import fee_for, gas_rules
+from vm.receipt import Event, Receipt
+from vm.registry import REGISTRY
+from vm.transition import BlockExecution
+from vm.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The gas of a transaction, and its fee in its fee asset's units at the price now."""
+
+    gas: int
+    fee: int
+
+
+def quote(view: View, transaction: Transaction) -> Quote:
+    """What the transaction will cost once signed, whatever max_fee it names; a few units above
+    what is charged, as a smaller max_fee takes fewer bytes. Raises InvalidTransaction."""
+    widest = _with_signatures(replace(transaction, max_fee=UINT64_MAX, signatures=()))
+    actions = REGISTRY.unpack_actions(widest)
+    gas = gas_rules(view).envelope_gas(len(widest.encode()), len(widest.signatures))
+    gas += sum(REGISTRY.action_gas(action, view) for action in actions)
+    return Quote(gas, fee_for(view, transaction.fee_asset, gas))
+
+
+def simulate(
+    view: View, block: BlockContext, transaction: Transaction
+) -> tuple[Receipt, tuple[Event, ...]]:
+    """The receipt and events that the transaction would have as the only one of this block.
+
+    One without signatures is taken as signed by all who must; its receipt's id is then not the
+    final one. Raises InvalidTransaction if the block could not contain it.
+    """
+    signed = transaction if transaction.signatures else _with_signatures(transaction)
+    data = signed.encode()
+    execution = BlockExecution(view, block)
+    receipt = execution.apply(signed, transaction_id(data), len(data))
+    events = execution.finish().events
+    return receipt, events[receipt.first_event : receipt.first_event + receipt.event_count]
+
+
+def _with_signatures(transaction: Transaction) -> Transaction:
+    """The transaction with a stand-in for each signature that it needs."""
+    blank = bytes(SIGNATURE_BYTES)
+    keys = sorted(signing_keys(transaction))
+    return replace(transaction, signatures=tuple(Authorization(key, blank) for key in keys))
