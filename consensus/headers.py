@@ -3,6 +3,7 @@
 Everything but the four roots is recomputed here; the roots are the transition's to compare.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consensus.beacon import next_beacon
@@ -165,7 +166,7 @@ def check_producer(
         raise InvalidSignature("not the scheduled producer's over the block id", field="signature")
 
 
-def check_body_bound(header: Header, body: Body, transaction_bytes: list[bytes]) -> None:
+def check_body_bound(header: Header, body: Body, transaction_bytes: Sequence[bytes]) -> None:
     """Raise InvalidBlock (code body-mismatch) unless the body is the one the header names.
 
     A body that does not match is its sender's fault, never the block's.

@@ -1,0 +1,85 @@
+"""The forms that a block takes on its way: bytes, candidate, recorded."""
+
+from dataclasses import dataclass
+
+from consensus.block import Block, Body, Header
+from consensus.cid import DAG_CBOR, Cid, cid_of
+from consensus.codec import decode
+from consensus.errors import InvalidEncoding
+from consensus.finality import ChainBlock
+from consensus.producers import ProducerSet
+from node.block_results import BlockResults
+from storage.state import Layer
+from vm.transition import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A decoded block that claims a place: its id, own bytes and its transactions' bytes."""
+
+    id: Cid
+    block: Block
+    raw: bytes
+    transactions: tuple[bytes, ...]
+
+    @property
+    def header(self) -> Header:
+        """The block's header."""
+        return self.block.header
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A valid block that is not yet final, with what it does to the state.
+
+    `qc_members` is the set of its qc_target, which `placed` forgets once it is final.
+    """
+
+    placed: ChainBlock
+    qc_members: ProducerSet
+    raw: bytes
+    body: Body
+    layer: Layer
+    transaction_ids: tuple[bytes, ...]
+    results: BlockResults
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A block that lacks only its producer's signature."""
+
+    placed: ChainBlock
+    body: Body
+    layer: Layer
+    outcome: Outcome
+
+    def sealed(self, signature: bytes) -> Recorded:
+        """The block with its signature, ready to insert."""
+        block = Block(self.placed.header, signature, self.body)
+        return recorded(self.placed, block.encode(), self.body, self.layer, self.outcome)
+
+
+def read_block(raw: bytes) -> Candidate:
+    """Decode a block's bytes; raises InvalidEncoding."""
+    block = Block.decode(raw)
+    transactions = tuple(item.encode() for item in block.body.transactions)
+    return Candidate(cid_of(DAG_CBOR, block.header.encode()), block, raw, transactions)
+
+
+def recorded(
+    placed: ChainBlock, raw: bytes, body: Body, layer: Layer, outcome: Outcome
+) -> Recorded:
+    """A valid block with its results, while its qc is still linked."""
+    qc_members = placed.members if placed.qc is None else placed.qc.members
+    results = BlockResults(outcome.receipts, outcome.events)
+    return Recorded(placed, qc_members, raw, body, layer, outcome.transaction_ids, results)
+
+
+def header_of(raw: bytes) -> Header:
+    """The header in a stored block's bytes; genesis is stored as its header alone."""
+    wire = decode(raw)
+    if isinstance(wire, list) and wire[:1] == [Header.tag]:
+        return Header.unpack(wire)
+    if isinstance(wire, list) and wire[:1] == [Block.tag]:
+        return Block.unpack(wire).header
+    raise InvalidEncoding("neither a block nor a header")
