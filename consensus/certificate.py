@@ -40,8 +40,6 @@ def split_certificate(data: bytes, producers: ProducerSet, *, field: str) -> dic
     Raises InvalidBlock, naming `field`, unless the shape is exact and a quorum is present.
     """
     size = _bitmap_bytes(producers)
-    if len(data) < size:
-        raise InvalidBlock(f"{len(data)} bytes cannot hold a bitmap of {size}", field=field)
     bitmap = int.from_bytes(data[:size], "little")
     if bitmap >> len(producers.members):
         raise InvalidBlock("the bitmap's padding bits must be zero", field=field)

@@ -12,6 +12,7 @@ from consensus.hashing import sha256
 from consensus.producers import Member, ProducerSet, producer_set
 from consensus.schedule import (
     DEFAULT_EPOCH_SLOTS,
+    _below,
     epoch_of,
     min_epoch_slots,
     producer_at,
@@ -58,6 +59,12 @@ def test_every_permutation_is_equally_likely() -> None:
     expected = seeds / 24
     chi_squared = sum((count - expected) ** 2 / expected for count in seen.values())
     assert chi_squared < 50  # 23 degrees of freedom: exceeded by chance once in a thousand
+
+
+def test_words_above_the_last_whole_multiple_are_skipped() -> None:
+    assert _below(3, iter([2**32 - 1, 5])) == 2
+    assert _below(3, iter([2**32 - 2])) == 2
+    assert _below(4, iter([2**32 - 1])) == 3
 
 
 @pytest.mark.parametrize("count", range(1, 22))

@@ -134,6 +134,7 @@ def test_amnesia_gives_up_nothing_that_is_left() -> None:
     state = after_amnesia(STATE, slot=19, margin_slots=0)
     assert state == replace(STATE, floor=19, last_produced_slot=19)
     assert state.follows(STATE)
+    assert after_amnesia(STATE, slot=5, margin_slots=1) == STATE
 
 
 @pytest.mark.parametrize(
