@@ -1,0 +1,45 @@
+"""What a running node offers to its API: the one thing that the API is given."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from consensus.cid import Cid
+from node.chain import Chain
+from node.finality_log import FinalityLog
+from node.hub import Hub
+from node.mempool import Mempool
+from p2p.network import Network
+from storage.content import ContentStore
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the node can serve and, if not, why, in sentences."""
+
+    ready: bool
+    reasons: tuple[str, ...]
+    syncing: bool
+    clock_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """A running node, as its API sees it.
+
+    `submit` checks a transaction's bytes, lets it wait, tells the peers and returns its id, or
+    raises Invalid…; `fetch` brings a content block from this node or its peers (None: nobody
+    has it); `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
+    whose keys the node holds.
+    """
+
+    chain: Chain
+    mempool: Mempool
+    network: Network
+    content: ContentStore
+    hub: Hub
+    finality_log: FinalityLog
+    submit: Callable[[bytes], Awaitable[bytes]]
+    fetch: Callable[[Cid], Awaitable[bytes | None]]
+    health: Callable[[], Health]
+    now_ms: Callable[[], int]
+    seats: tuple[bytes, ...]
