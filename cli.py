@@ -15,6 +15,7 @@ SUMMARY = "A private blockchain node for video communities."
 # Name, function or cyclopts App as module:attribute, and what it does in one line.
 COMMANDS = (
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
+    ("config", "node.commands.config:app", "Show the settings and where each comes from."),
     ("completion", "cli:completion", "Print a shell completion script."),
 )
 

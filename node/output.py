@@ -42,7 +42,7 @@ def print_rows(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _shown(value: object) -> str:
-    if value is None:
+    if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

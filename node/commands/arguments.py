@@ -1,11 +1,15 @@
 """Types of arguments that several commands take."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
 from consensus.errors import Invalid
+from node.config import ClientSection
+from node.config_sources import load_config
 from node.failure import Usage
 
 T = TypeVar("T")
@@ -19,3 +23,12 @@ def argument(name: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except Invalid as error:
         raise Usage(str(error), field=name, code=error.code) from error
+
+
+def client_section(file: Path | None, **flags: str | Path | None) -> ClientSection:
+    """The settings `client.…`, those given as flags first (None: not given).
+
+    Raises Usage for anything wrong in the configuration file `file`, see load_config.
+    """
+    given = [f"client.{key}={value}" for key, value in flags.items() if value is not None]
+    return load_config(file, given, os.environ).client

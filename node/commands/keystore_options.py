@@ -8,18 +8,16 @@ import sys
 from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
-from typing import Annotated
 
 from cyclopts import Parameter
 
+from node.commands.arguments import client_section
 from node.failure import Usage
 from node.files import read_bounded
 from node.keystore import Keystore
 
 ENVIRONMENT = "REELECT_PASSWORD"
 MAX_PASSWORD_BYTES = 1024
-
-DEFAULT_KEYSTORE = Path("~/.reelect/keystore").expanduser()
 
 
 @Parameter(name="*")
@@ -30,18 +28,21 @@ class KeystoreOptions:
     Parameters
     ----------
     keystore
-        Folder of the encrypted keys.
+        Folder of the encrypted keys; else `client.keystore` of the configuration.
     password_file
         File whose first line is the password; else $REELECT_PASSWORD, else a prompt.
+    config
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml.
     """
 
-    keystore: Annotated[Path, Parameter(env_var="REELECT_KEYSTORE")] = DEFAULT_KEYSTORE
+    keystore: Path | None = None
     password_file: Path | None = None
+    config: Path | None = None
 
     @property
     def store(self) -> Keystore:
         """The keystore."""
-        return Keystore(self.keystore)
+        return Keystore(client_section(self.config, keystore=self.keystore).keystore)
 
     def password(self, *, new: bool = False) -> str:
         """The keystore's password (see ask_password)."""

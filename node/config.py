@@ -1,0 +1,168 @@
+"""The configuration of a node and of the commands that ask one.
+
+Every setting is declared once, below, in its section. node/config_sources.py finds what flags,
+environment and file say and checks it; node/config_file.py writes such files.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, get_args
+
+from node.setting import (
+    HostPort,
+    Setting,
+    account,
+    choice,
+    host,
+    host_port,
+    integer,
+    listing,
+    node_id,
+    optional,
+    path,
+    peer,
+    text,
+    url,
+)
+from p2p.peeraddress import PeerAddress
+
+MAX_PEERS = 256
+MAX_MEMBERS = 1024
+SEATS = "seats"
+
+
+class Section:
+    """Base of the sections; each field's annotation holds its Setting."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSection(Section):
+    """Where the node keeps what it knows."""
+
+    data_dir: Annotated[Path, Setting("~/.reelect/data", path, "Folder of the chain's data.")]
+    genesis: Annotated[
+        Path, Setting("~/.reelect/genesis.cbor", path, "The genesis file, the same for all nodes.")
+    ]
+    key_file: Annotated[
+        Path, Setting("~/.reelect/node.seed.json", path, "Seed of the node's identity key.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class P2pSection(Section):
+    """The network of nodes."""
+
+    host: Annotated[str, Setting("0.0.0.0", host, "Address to listen on.")]  # noqa: S104
+    port: Annotated[int, Setting(7400, integer(0, 65_535), "Port; 0 takes any free one.")]
+    advertise: Annotated[
+        HostPort | None,
+        Setting("", optional(host_port), "host:port that others can reach this node at."),
+    ]
+    peers: Annotated[
+        tuple[PeerAddress, ...],
+        Setting([], listing(peer, MAX_PEERS), "Nodes to begin with: node_id@host:port."),
+    ]
+    target_degree: Annotated[
+        int, Setting(6, integer(1, 32), "How many neighbours to keep connections to.")
+    ]
+    membership: Annotated[
+        str, Setting("open", choice("open", "members"), "Who may connect: all, or `members`.")
+    ]
+    members: Annotated[
+        tuple[bytes, ...],
+        Setting([], listing(node_id, MAX_MEMBERS), "Node ids that may connect."),
+    ]
+    join_secret_file: Annotated[
+        Path | None,
+        Setting("", optional(path), "File with a secret that every node must know."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSection(Section):
+    """The HTTP interface."""
+
+    host: Annotated[str, Setting("127.0.0.1", host, "Address to listen on; loopback is private.")]
+    port: Annotated[int, Setting(7480, integer(0, 65_535), "Port; 0 takes any free one.")]
+    admin_token_file: Annotated[
+        Path | None,
+        Setting("", optional(path), "File with the token of admin calls; none: no admin calls."),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LogSection(Section):
+    """What the node says about itself."""
+
+    level: Annotated[
+        str,
+        Setting("info", choice("debug", "info", "warning", "error"), "The least that is logged."),
+    ]
+    file: Annotated[Path | None, Setting("", optional(path), "Log file; empty: stderr.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentSection(Section):
+    """Videos that the node keeps."""
+
+    quota_bytes: Annotated[
+        int, Setting(10 * 2**30, integer(0, 2**60), "Most bytes of content on disk.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSection(Section):
+    """What commands that ask a node or sign begin with."""
+
+    node: Annotated[str, Setting("http://127.0.0.1:7480", url, "The API of the node to ask.")]
+    keystore: Annotated[Path, Setting("~/.reelect/keystore", path, "Folder of the encrypted keys.")]
+    account: Annotated[str, Setting("", text, "Name or address of the key that signs.")]
+    genesis: Annotated[
+        Path, Setting("~/.reelect/genesis.cbor", path, "Genesis file that proofs begin from.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat(Section):
+    """A producer that this node runs: a table `[[seats]]`, 0 to 21 of them; all keys needed."""
+
+    account: Annotated[bytes, Setting("", account, "The producer's account.")]
+    consensus_key_file: Annotated[Path, Setting("", path, "Seed of its consensus key.")]
+    beacon_seed_file: Annotated[Path, Setting("", path, "Seed of its beacon reveals.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration, checked."""
+
+    node: NodeSection
+    p2p: P2pSection
+    api: ApiSection
+    log: LogSection
+    content: ContentSection
+    client: ClientSection
+    seats: tuple[Seat, ...]
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "node": NodeSection,
+    "p2p": P2pSection,
+    "api": ApiSection,
+    "log": LogSection,
+    "content": ContentSection,
+    "client": ClientSection,
+}
+
+
+def settings_of(section: type[Section]) -> dict[str, Setting]:
+    """The settings of a section by key."""
+    return {name: get_args(hint)[1] for name, hint in section.__annotations__.items()}
+
+
+SETTINGS: dict[str, Setting] = {
+    f"{name}.{key}": setting
+    for name, section in SECTIONS.items()
+    for key, setting in settings_of(section).items()
+}

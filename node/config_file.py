@@ -1,0 +1,36 @@
+"""Configuration files with every setting in them, explained."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from node.config import SEATS, SECTIONS, Seat, settings_of
+from node.config_sources import variable_of
+from node.setting import Raw
+
+
+def config_toml(values: Mapping[str, Raw], seats: Sequence[Mapping[str, str]]) -> str:
+    """A TOML file that sets `values` by key (`p2p.port`) and the seats.
+
+    All other settings stand in it as comments with their defaults.
+    """
+    lines = [
+        "# Configuration of a node and of the commands that ask one.",
+        "# A setting's environment variable and --set section.key=value override it.",
+        "# Paths are relative to this file's folder; lines that begin with # show defaults.",
+    ]
+    for name, section in SECTIONS.items():
+        lines += ["", f"# {section.__doc__}", f"[{name}]"]
+        for key, setting in settings_of(section).items():
+            lines.append(f"# {setting.meaning} {variable_of(f'{name}.{key}')}")
+            written = f"{name}.{key}" in values
+            value = values.get(f"{name}.{key}", setting.default)
+            lines.append(_line("" if written else "# ", key, value))
+    for seat in seats:
+        lines += ["", f"# {Seat.__doc__}", f"[[{SEATS}]]"]
+        lines += [_line("", key, seat[key]) for key in settings_of(Seat)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(prefix: str, key: str, value: Raw) -> str:
+    """JSON's strings, whole numbers and lists of strings are TOML's too."""
+    return f"{prefix}{key} = {json.dumps(value, ensure_ascii=False)}"
