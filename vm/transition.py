@@ -82,7 +82,6 @@ class BlockExecution:
 
     def check(self, transaction: Transaction, size_bytes: int) -> None:
         """Raise InvalidTransaction unless this block may contain the transaction next."""
-        check_authorization(transaction)
         self._admit(transaction, size_bytes)
 
     def apply(self, transaction: Transaction, identity: bytes, size_bytes: int) -> Receipt:
@@ -93,10 +92,6 @@ class BlockExecution:
         the nonce used all the same.
         """
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
-
-    def check(self, transaction: Transaction, size_bytes: int) -> None:
-        """Raise InvalidTransaction if `apply` would, and run nothing."""
-        self._admit(transaction, size_bytes)
 
     def finish(self) -> Outcome:
         """Distribute the fees and hand over the result."""
