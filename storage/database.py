@@ -11,7 +11,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, overload
+from typing import Literal, Protocol, Self, TypeAlias, overload
 
 import plyvel
 
@@ -144,6 +144,12 @@ class Database(Reader):
             os.close(lock)
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def write(self, batch: Iterable[Write], *, sync: bool) -> None:
         """Write all rows of `batch` or, after any failure or crash, none.
 
@@ -163,8 +169,8 @@ class Database(Reader):
             writes.write()
         except plyvel.Error as error:
             self._failure = DatabaseError(
-                f"{self.folder} could not be written ({error}); nothing final is lost: make "
-                "room on the disk, then start the node again"
+                f"{self.folder} could not be written ({_reason(error)}); nothing final is lost: "
+                "make room on the disk, then start the node again"
             )
             raise self._failure from error
 
@@ -220,8 +226,8 @@ def _open_level(folder: Path) -> plyvel.DB:
         raise _damaged(folder, error) from error
     except plyvel.Error as error:
         raise DatabaseError(
-            f"{folder} cannot be opened ({error}): check the disk's room and the permissions; if "
-            f"they are in order, {_RESYNC}"
+            f"{folder} cannot be opened ({_reason(error)}): check the disk's room and the "
+            f"permissions; if they are in order, {_RESYNC}"
         ) from error
     try:
         _check_schema(folder, level)
@@ -246,8 +252,15 @@ def _check_schema(folder: Path, level: plyvel.DB) -> None:
         )
 
 
-def _damaged(folder: Path, reason: object) -> DatabaseError:
-    return DatabaseError(f"{folder} is damaged ({reason}): {_RESYNC}")
+def _damaged(folder: Path, reason: Exception | str) -> DatabaseError:
+    text = reason if isinstance(reason, str) else _reason(reason)
+    return DatabaseError(f"{folder} is damaged ({text}): {_RESYNC}")
+
+
+def _reason(error: Exception) -> str:
+    """LevelDB's own words, which plyvel hands on as bytes."""
+    words = error.args[0] if error.args else ""
+    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
 
 
 def _end(prefix: bytes) -> bytes | None:
