@@ -31,10 +31,16 @@ class ConflictingFinality(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finalized:
-    """One advance of finality: blocks from the lowest new final one up, and what fell away."""
+    """One advance of finality: blocks from the lowest new final one up, and what fell away.
+
+    `certificate` of the block `certified` is the proof: its final_if_qc is the last of
+    `blocks`.
+    """
 
     blocks: tuple[ChainBlock, ...]
     dropped: tuple[ChainBlock, ...]
+    certified: ChainBlock
+    certificate: bytes
 
 
 class ForkChoice:
@@ -136,7 +142,7 @@ class ForkChoice:
         final = self._blocks.get(named.id)
         if final is None or not self.is_live(final) or final is self.final:
             return None
-        return self._finalize(final)
+        return self._finalize(final, block, certificate)
 
     def _justify(self, block: ChainBlock) -> None:
         waiting = [block]
@@ -163,7 +169,7 @@ class ForkChoice:
         dynasty, base = next_dynasty(block, qc)
         return (dynasty, qc.slot if qc.dynasty == dynasty else base.slot, block.height)
 
-    def _finalize(self, final: ChainBlock) -> Finalized:
+    def _finalize(self, final: ChainBlock, certified: ChainBlock, certificate: bytes) -> Finalized:
         path = [final, *takewhile(lambda block: block is not self.final, _ancestors(final))]
         live = {final.id, *(block.id for block in self.descendants(final))}
         gone = [block for block in self.descendants(self.final) if block.id not in live]
@@ -178,7 +184,7 @@ class ForkChoice:
         self._below, self.final = below, final
         if self.head.id not in live:
             self._choose_head()
-        return Finalized(tuple(reversed(path)), dropped)
+        return Finalized(tuple(reversed(path)), dropped, certified, certificate)
 
     def _keep_fallen(self, dropped: tuple[ChainBlock, ...]) -> None:
         for block in dropped:

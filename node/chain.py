@@ -41,7 +41,15 @@ from consensus.merkle import merkle_root
 from consensus.transaction import Transaction, transaction_id
 from genesis.file import Genesis
 from node.block_results import BlockResults
-from node.candidate import Candidate, Proposal, Recorded, header_of, read_block, recorded
+from node.candidate import (
+    Candidate,
+    FinalProof,
+    Proposal,
+    Recorded,
+    header_of,
+    read_block,
+    recorded,
+)
 from node.chain_point import ChainPoint, point_of, restore
 from node.clock import SlotClock
 from node.mempool import Pending
@@ -193,6 +201,20 @@ class Chain:
         known = self._recorded.get(block_id)
         return self.blocks.get(block_id) if known is None else known.raw
 
+    def final_proof(self) -> tuple[FinalProof, Header] | None:
+        """What proves the newest block that has a proof of its own, and that block's header.
+
+        None while only genesis is final.
+        """
+        data = self.blocks.proof()
+        if data is None:
+            return None
+        proof = FinalProof.decode(data)
+        raw = (
+            None if proof.target.final_if_qc is None else self.blocks.get(proof.target.final_if_qc)
+        )
+        return None if raw is None else (proof, header_of(raw))
+
     # Blocks
 
     def screen(self, candidate: Candidate) -> Screening:
@@ -242,32 +264,32 @@ class Chain:
         return recorded(placed, candidate.raw, body, layer, outcome)
 
     def insert(self, valid: Recorded) -> Finalized | None:
-        """Add a valid block; returns what its certificate and waiting votes made final.
+        """Add a valid block; returns what its certificate made final.
 
-        Raises ConflictingFinality.
+        Votes that came before it are for the caller to count: `take_early_votes`. Raises
+        ConflictingFinality.
         """
         placed = valid.placed
         if self.fork.get(placed.id) is not None:
             return None
         self.blocks.put(placed.id, valid.raw)
         self._recorded[placed.id] = valid
-        finalized = self.fork.on_block(placed, valid.body.certificate)
-        for vote in self._take_early_votes(placed.id):
-            try:
-                finalized = _joined(finalized, self.vote(vote))
-            except InvalidVote:
-                continue
-        return finalized
+        return self.fork.on_block(placed, valid.body.certificate)
 
     def persist(self, finalized: Finalized) -> None:
         """Make newly final blocks durable: state, block and indexes in one synced batch each."""
+        proof = FinalProof(finalized.certified.header, finalized.certificate).encode()
         for block in finalized.blocks:
             valid = self._recorded[block.id]
             point = point_of(block, valid.qc_members).encode()
             meta = ChainMeta(block.id, block.height, block.header.state_root, point)
             writes = layer_batch(valid.layer)
             writes += self.blocks.final_writes(
-                meta, valid.raw, valid.transaction_ids, valid.results.encode()
+                meta,
+                valid.raw,
+                valid.transaction_ids,
+                valid.results.encode(),
+                proof if block is finalized.blocks[-1] else None,
             )
             self._database.write(writes, sync=True)
             self.state.absorb(valid.layer)
@@ -323,7 +345,8 @@ class Chain:
         while self._early_count > MAX_EARLY_VOTES:
             self._early_count -= len(self._early_votes.popitem(last=False)[1])
 
-    def _take_early_votes(self, block_id: Cid) -> list[Vote]:
+    def take_early_votes(self, block_id: Cid) -> list[Vote]:
+        """The votes that came before the block of this id, no longer kept."""
         votes = self._early_votes.pop(block_id, [])
         self._early_count -= len(votes)
         return votes
@@ -472,9 +495,3 @@ def _check_roots(header: Header, roots: Roots) -> None:
                 f"is {stated.hex()}, running the block gives {computed.hex()}",
                 field=f"header.{name}",
             )
-
-
-def _joined(first: Finalized | None, second: Finalized | None) -> Finalized | None:
-    if first is None or second is None:
-        return first or second
-    return Finalized((*first.blocks, *second.blocks), (*first.dropped, *second.dropped))

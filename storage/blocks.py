@@ -19,6 +19,7 @@ from storage.database import (
     BLOCK_ROW,
     HEIGHT_ROW,
     META_ROW,
+    PROOF_ROW,
     RECEIPTS_ROW,
     TRANSACTION_ROW,
     UNFINAL_ROW,
@@ -110,17 +111,23 @@ class BlockStore:
 
     # Final blocks
 
+    def proof(self) -> bytes | None:
+        """What was last given as `proof` to `final_writes`."""
+        return self._database.get(PROOF_ROW)
+
     def final_writes(
         self,
         meta: ChainMeta,
         block: bytes,
         transaction_ids: Sequence[bytes],
         receipts: bytes,
+        proof: bytes | None = None,
     ) -> list[Write]:
         """The writes that make the block of `meta` final, for the batch that flattens its state.
 
-        `receipts` are whatever the chain keeps of the block's results, opaque here. Call
-        `finalized` once the batch is written.
+        `receipts` are whatever the chain keeps of the block's results, `proof` what shows a
+        light client that it is final; both are opaque here. Call `finalized` once the batch is
+        written.
         """
         height = _NUMBER.pack(meta.height)
         writes: list[Write] = [
@@ -134,6 +141,8 @@ class BlockStore:
             (TRANSACTION_ROW + transaction_id, _PLACE.pack(meta.height, index))
             for index, transaction_id in enumerate(transaction_ids)
         ]
+        if proof is not None:
+            writes.append((PROOF_ROW, proof))
         key = self._unfinal.get(meta.id)
         return writes if key is None else [*writes, (key, None)]
 

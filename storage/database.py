@@ -24,6 +24,7 @@ SCHEMA_ROW = b"\x00"  # the schema version, alone
 STATE_ROW = b"s"  # ‖ state key → value
 PAGE_ROW = b"p"  # ‖ position in the state tree → page
 META_ROW = b"m"  # alone → ChainMeta
+PROOF_ROW = b"f"  # alone → what proves the newest final block to a light client
 UNFINAL_ROW = b"u"  # ‖ sequence number ‖ block id → block
 BLOCK_ROW = b"b"  # ‖ height → final block
 BLOCK_ID_ROW = b"i"  # ‖ height → id of the final block

@@ -142,7 +142,7 @@ class FinalState:
         The layers above it read on from here; other forks keep reading the state below them.
         Raises ValueError unless `layer` lies directly on the present state.
         """
-        if layer.below() is not self._view:
+        if layer.settled is not None or layer.below() is not self._view:
             raise ValueError("only a layer that lies directly on the final state can be absorbed")
         view = FinalView(self._database.snapshot(), self._cache, layer.rows)
         self._cache.hand_over(view)

@@ -113,6 +113,7 @@ def take_block(chain: Chain, raw: bytes) -> None:
     finalized = chain.insert(chain.validate(candidate))
     if finalized is not None:
         chain.persist(finalized)
+    take_votes(chain, chain.take_early_votes(candidate.id))
 
 
 def votes_for(chain: Chain, seats: Iterable[Seat], block: Recorded) -> list[Vote]:

@@ -317,5 +317,5 @@ def test_a_full_disk_stops_writing_and_loses_nothing(folder: Path) -> None:
 
 def test_row_kinds_have_distinct_first_bytes() -> None:
     kinds = [value for name, value in vars(database_module).items() if name.endswith("_ROW")]
-    assert len(set(kinds)) == len(kinds) == 10
+    assert len(set(kinds)) == len(kinds) == 11
     assert {len(kind) for kind in kinds} == {1}
