@@ -14,7 +14,10 @@ SUMMARY = "A private blockchain node for video communities."
 
 # Name, function or cyclopts App as module:attribute, and what it does in one line.
 COMMANDS = (
+    ("init", "node.commands.init:init", "Write a new node's keys and configuration."),
+    ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
+    ("cid", "node.commands.cid:cid", "Print the content id of a file or folder."),
     ("config", "node.commands.config:app", "Show the settings and where each comes from."),
     ("completion", "cli:completion", "Print a shell completion script."),
 )

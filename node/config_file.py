@@ -25,8 +25,9 @@ def config_toml(values: Mapping[str, Raw], seats: Sequence[Mapping[str, str]]) -
             written = f"{name}.{key}" in values
             value = values.get(f"{name}.{key}", setting.default)
             lines.append(_line("" if written else "# ", key, value))
+    lines += ["", f"# {Seat.__doc__}"]
     for seat in seats:
-        lines += ["", f"# {Seat.__doc__}", f"[[{SEATS}]]"]
+        lines += [f"[[{SEATS}]]"]
         lines += [_line("", key, seat[key]) for key in settings_of(Seat)]
     return "\n".join(lines) + "\n"
 

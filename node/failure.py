@@ -1,8 +1,8 @@
 """Why a command ends without its result: one family with the exit codes of the command line.
 
 0 ok · 1 refused, by the chain or by this machine · 2 usage · 3 unreachable · 4 timed out ·
-5 proof failed. Whatever is not in this family, in `Invalid…` or an OSError is our own bug and
-shows a traceback.
+5 proof failed. Whatever is neither in this family nor in `Invalid…`, an OSError or an error of
+the storage is our own bug and shows a traceback.
 """
 
 from collections.abc import Iterator
@@ -96,4 +96,16 @@ def _single(error: BaseException) -> Failure | None:
     if isinstance(error, OSError) and error.errno is not None:
         place = "" if error.filename is None else str(error.filename)
         return Refused(error.strerror or str(error), field=place, code="system")
+    return _of_storage(error)
+
+
+def _of_storage(error: BaseException) -> Failure | None:
+    from storage.content import ContentError  # only here: commands start without LevelDB
+    from storage.database import DatabaseError
+    from storage.journal import JournalError
+
+    codes = {ContentError: "content", DatabaseError: "database", JournalError: "journal"}
+    for family, code in codes.items():
+        if isinstance(error, family):
+            return Refused(str(error), code=code)
     return None

@@ -1,7 +1,8 @@
 """Types of arguments that several commands take."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -10,7 +11,7 @@ from cyclopts import Parameter
 from consensus.errors import Invalid
 from node.config import ClientSection
 from node.config_sources import load_config
-from node.failure import Usage
+from node.failure import Refused, Usage
 
 T = TypeVar("T")
 
@@ -32,3 +33,15 @@ def client_section(file: Path | None, **flags: str | Path | None) -> ClientSecti
     """
     given = [f"client.{key}={value}" for key, value in flags.items() if value is not None]
     return load_config(file, given, os.environ).client
+
+
+@contextmanager
+def naming(file: Path) -> Iterator[None]:
+    """What is rejected inside the `with` came from `file`: Refused, naming it."""
+    try:
+        yield
+    except Invalid as error:
+        field = f"{file}: {error.field}" if error.field else str(file)
+        raise Refused(error.message, field=field, code=error.code) from error
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"unreadable: {error}", field=str(file), code="invalid-encoding") from error

@@ -1,0 +1,134 @@
+"""`reelect genesis`: make and read the one file that all nodes of a chain share."""
+
+import json as json_
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from consensus.address import format_address, parse_address
+from consensus.kinds import JsonObject
+from genesis.build import build_genesis
+from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
+from genesis.preset import load_preset
+from genesis.producer_record import ProducerRecord, read_producer_record
+from node.commands.arguments import JsonFlag, argument, client_section, naming
+from node.failure import Usage
+from node.files import read_bounded, write_new
+from node.output import print_fields, print_json
+from vm.modules.chain import chain_constants
+
+MAX_RECORD_BYTES = 16_384
+START_DELAY_S = 60
+
+app = App(name="genesis", help="Make and read the file that a chain begins with.")
+
+
+@app.command
+def build(
+    *,
+    preset: str,
+    producers: Annotated[tuple[Path, ...], Parameter(negative=(), consume_multiple=True)],
+    allocate: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    start: str | None = None,
+    slot_ms: int | None = None,
+    epoch_slots: int | None = None,
+    output: Annotated[Path, Parameter(alias="-o")] = Path("genesis.cbor"),
+    json: JsonFlag = False,
+) -> None:
+    """Make a genesis file from a preset and producer records; it never overwrites one.
+
+    Parameters
+    ----------
+    preset
+        Name of a preset, such as devnet.
+    producers
+        Files of producer records, from `reelect init` on each producer's machine; 4 to 21.
+    allocate
+        address=units, in the native asset's smallest unit; can be repeated. Without any, each
+        producer's account gets what the preset gives an account.
+    start
+        When slot 0 begins, such as 2030-01-31T12:00:00Z; else in a minute.
+    slot_ms
+        Milliseconds of a slot, instead of the preset's.
+    epoch_slots
+        Slots of an epoch, instead of the preset's.
+    output
+        The file to write.
+    """
+    chosen = load_preset(preset)
+    records = [_read_record(file) for file in producers]
+    grants = [_grant(text) for text in allocate] or [
+        (item.producer, chosen.funding.account_units) for item in records
+    ]
+    genesis = build_genesis(
+        chosen, records, grants, _start_ms(start), slot_ms=slot_ms, epoch_slots=epoch_slots
+    )
+    write_new(output, genesis.encode())
+    _show(genesis, output, as_json=json)
+
+
+@app.command
+def show(file: Path | None = None, *, config: Path | None = None, json: JsonFlag = False) -> None:
+    """Check a genesis file and print what it begins.
+
+    Parameters
+    ----------
+    file
+        The genesis file; else `client.genesis` of the configuration.
+    config
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml.
+    """
+    place = client_section(config).genesis if file is None else file
+    with naming(place):
+        genesis = parse_genesis(read_bounded(place, MAX_GENESIS_BYTES))
+    _show(genesis, place, as_json=json)
+
+
+def _read_record(file: Path) -> ProducerRecord:
+    with naming(file):
+        return read_producer_record(json_.loads(read_bounded(file, MAX_RECORD_BYTES)))
+
+
+def _grant(text: str) -> tuple[bytes, int]:
+    address, _, units = text.partition("=")
+    if not units.isascii() or not units.isdigit():
+        raise Usage(f"address=units is expected, got {text[:100]!r}", field="--allocate")
+    return argument("--allocate", parse_address, address), int(units)
+
+
+def _start_ms(text: str | None) -> int:
+    if text is None:
+        return (int(time.time()) + START_DELAY_S) * 1000
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Usage(
+            f"a time with its zone is expected, such as 2030-01-31T12:00:00Z, got {text[:60]!r}",
+            field="--start",
+        )
+    return int(moment.timestamp() * 1000)
+
+
+def _show(genesis: Genesis, file: Path, *, as_json: bool) -> None:
+    constants = chain_constants(genesis.state())
+    start = datetime.fromtimestamp(constants.genesis_time_ms / 1000, UTC)
+    fields: JsonObject = {
+        "file": str(file),
+        "chain": genesis.chain.hex(),
+        "network": constants.network,
+        "start": start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "slot_ms": constants.slot_ms,
+        "epoch_slots": constants.epoch_slots,
+        "state_root": genesis.header.state_root.hex(),
+        "rows": len(genesis.rows),
+        "producers": [format_address(item.producer) for item in genesis.members],
+    }
+    if as_json:
+        print_json(fields)
+    else:
+        print_fields(fields)
