@@ -1,0 +1,1 @@
+"""Messages between nodes over TLS: connections, gossip, requests. Imports consensus only."""

@@ -1,0 +1,49 @@
+"""How one node takes part in the network."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from p2p.handshake import Admission
+from p2p.peeraddress import PeerAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long things may take, in seconds.
+
+    A peer is asked for its status every `keep_alive_s`; one that does not answer within
+    `silence_s`, or takes nothing of what is sent for so long, is let go.
+    """
+
+    handshake_s: float = 5.0
+    dial_s: float = 5.0
+    keep_alive_s: float = 5.0
+    silence_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Where to listen, whom to dial, how many to let in.
+
+    `host` and `port` to listen on (port 0: any free); `peers` to begin with; `outbound`
+    connections are dialled and kept, others accepted up to `max_inbound`, of which each
+    address group (loopback aside) gets `max_inbound_per_group`. Without `discover` nobody but
+    `peers` is dialled, and all of them. `max_strangers` bounds handshakes at one time.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    peers: tuple[PeerAddress, ...] = ()
+    outbound: int = 4
+    max_inbound: int = 32
+    max_inbound_per_group: int = 8
+    max_strangers: int = 64
+    discover: bool = True
+    address_book: Path | None = None
+    admission: Admission = field(default_factory=Admission)
+    timing: Timing = field(default_factory=Timing)
+
+    @property
+    def wanted_outbound(self) -> int:
+        """How many connections to dial and keep."""
+        return self.outbound if self.discover else len(self.peers)

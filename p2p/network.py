@@ -1,0 +1,267 @@
+"""The network of one node: the calls that the node makes, over all its connections."""
+
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import trio
+
+from consensus.errors import Invalid
+from consensus.keys import KeyPair
+from consensus.record import Record
+from p2p.addressbook import AddressBook, save
+from p2p.config import NetworkConfig
+from p2p.connections import Connections
+from p2p.counters import Counters
+from p2p.gossip import Gossip
+from p2p.handler import Handler
+from p2p.identity import PeerId, short_id
+from p2p.messages import (
+    BY_TYPE,
+    MAX_PEERS,
+    GetPeers,
+    GetStatus,
+    MessageKind,
+    Peers,
+    Refusal,
+    Role,
+    Status,
+    reason_text,
+)
+from p2p.parcel import Parcel, parcel_of
+from p2p.peer import Peer, PeerGone, RequestFailed
+from p2p.peeraddress import PeerAddress, host_and_port, is_credible
+from p2p.scoring import REJECTED_POINTS
+from p2p.transport import Link, Transport
+
+MAINTENANCE_S = 30.0
+FORGET_SEEN_EVERY = 4
+REQUEST_TIMEOUT_S = 10.0
+
+_CHANCE = random.SystemRandom()
+
+logger = logging.getLogger("reelect.p2p")
+
+
+@dataclass(frozen=True, slots=True)
+class PeerInfo:
+    """A connected peer; times in seconds. `clock_offset_ms` is its clock minus this node's."""
+
+    id: PeerId
+    address: str
+    direction: str
+    connected_s: float
+    status: Status | None
+    round_trip_s: float | None
+    clock_offset_ms: int | None
+
+
+class Network:
+    """Connections to other nodes of one chain, and gossip over them.
+
+    `run` serves until `close` or cancellation; all calls are for that one trio thread.
+    """
+
+    def __init__(
+        self,
+        key: KeyPair,
+        chain: bytes,
+        handler: Handler,
+        config: NetworkConfig,
+        *,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        chance: Callable[[], float] = _CHANCE.random,
+    ) -> None:
+        self.id: PeerId = key.public
+        self.counters = Counters()
+        self._handler = handler
+        self._config = config
+        self._chance = chance
+        self._transport = Transport(
+            key, chain, config.admission, entropy, config.timing.handshake_s
+        )
+        self._book = AddressBook(self.id, config.peers, chance)
+        self._connections = Connections(self._transport, config, self._book, self.counters, self)
+        self._gossip = Gossip(handler, self._connections.peers, self.counters)
+        self._closing = trio.Event()
+
+    # What the node calls
+
+    @property
+    def listen_port(self) -> int:
+        """The port this node listens on; 0 before `run` has started."""
+        return self._transport.listen_port
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        """The connected peers, longest connected first."""
+        now = trio.current_time()
+        return tuple(
+            PeerInfo(
+                peer.id,
+                host_and_port(peer.host, peer.port),
+                peer.direction,
+                now - peer.connected_at,
+                peer.status,
+                peer.round_trip_s,
+                peer.clock_offset_ms,
+            )
+            for peer in self._connections.peers.values()
+        )
+
+    def broadcast(self, message: Record, exclude: PeerId | None = None) -> None:
+        """Queue gossip for every peer that is not known to have it."""
+        self._gossip.broadcast(message, exclude)
+
+    def send(self, peer: PeerId, message: Record) -> bool:
+        """Queue gossip or a notice for one peer, even if it has it; False if it is gone."""
+        found = self._connections.peers.get(peer)
+        if found is None:
+            return False
+        if BY_TYPE[type(message)].role is Role.NOTICE:
+            found.notify(message)
+        else:
+            found.push(parcel_of(message))
+        return True
+
+    async def request(
+        self, peer: PeerId, message: Record, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> Record:
+        """Ask a peer; raises PeerGone, RequestTimeout or RemoteError (all RequestFailed)."""
+        found = self._connections.peers.get(peer)
+        if found is None:
+            raise PeerGone(f"{short_id(peer)} is not connected")
+        return await found.request(message, timeout_s)
+
+    def misbehaved(self, peer: PeerId, points: float, why: str) -> None:
+        """Count points against a peer; scoring.BAN_POINTS of them ban it for a while."""
+        self._connections.penalise(peer, points, why)
+
+    def ban(self, peer: PeerId, duration_s: float, why: str) -> None:
+        """Keep a peer out for so long."""
+        self._connections.ban(peer, duration_s, why)
+
+    def unban(self, peer: PeerId) -> None:
+        """Let a peer in again, and forget what it did."""
+        self._connections.scores.unban(peer)
+        self._connections.dial_soon()
+
+    def banned(self) -> dict[PeerId, float]:
+        """Who is kept out, and for how many seconds more."""
+        return self._connections.scores.banned(trio.current_time())
+
+    def add(self, address: PeerAddress) -> None:
+        """Note a node that may be dialled."""
+        self._book.hear(address)
+        self._connections.dial_soon()
+
+    def close(self) -> None:
+        """Say goodbye to all and let `run` return, within about a second."""
+        self._closing.set()
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve; started once it listens. Raises OSError if it cannot listen."""
+        config = self._config
+        if config.address_book is not None:
+            await trio.to_thread.run_sync(self._book.load, config.address_book)
+        listeners = await trio.open_tcp_listeners(config.port, host=config.host)
+        self._transport.listen_port = int(listeners[0].socket.getsockname()[1])
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._connections.run, listeners)
+            nursery.start_soon(self._maintain)
+            task_status.started()
+            await self._closing.wait()
+            await self._connections.take_leave()
+            nursery.cancel_scope.cancel()
+        await self._save_book()
+
+    async def _maintain(self) -> None:
+        turn = 0
+        while True:
+            await trio.sleep(MAINTENANCE_S)
+            turn += 1
+            if turn % FORGET_SEEN_EVERY == 0:
+                self._gossip.forget_old()
+            await self._save_book()
+
+    async def _save_book(self) -> None:
+        file = self._config.address_book
+        if file is not None and self._book.changed:
+            await trio.to_thread.run_sync(save, file, self._book.encode())
+
+    # What connections call (Host)
+
+    def make_peer(self, link: Link, host: str, port: int) -> Peer:
+        return Peer(link, host, port, self, self._config.timing)
+
+    def arrived(self, peer: Peer) -> None:
+        self.counters.connected += 1
+        logger.info("%s: connected, %s, %s:%d", peer.name, peer.direction, peer.host, peer.port)
+        self._tell(self._handler.connected, peer)
+        if self._config.discover:
+            self._nursery.start_soon(self._learn_addresses, peer)
+
+    def left(self, peer: Peer) -> None:
+        self.counters.disconnected += 1
+        logger.info("%s: disconnected: %s", peer.name, peer.end_reason)
+        self._tell(self._handler.disconnected, peer)
+
+    def _tell(self, call: Callable[[PeerId], None], peer: Peer) -> None:
+        try:
+            call(peer.id)
+        except Exception:
+            self.counters.faults += 1
+            logger.exception("%s: a bug in the handler", peer.name)
+            peer.say_goodbye("internal error")
+
+    async def _learn_addresses(self, peer: Peer) -> None:
+        if not peer.dialled and peer.listen_port:
+            self._book.hear(PeerAddress(peer.id, peer.host, peer.listen_port))
+        try:
+            answer = await peer.request(GetPeers(), REQUEST_TIMEOUT_S)
+        except RequestFailed:
+            return
+        if isinstance(answer, Peers):
+            for address in answer.addresses:
+                if is_credible(address.host, told_by=peer.host):
+                    self._book.hear(address)
+            self._connections.dial_soon()
+
+    # What a peer calls (Owner)
+
+    def sift(self, peer: Peer, kind: MessageKind, payload: bytes) -> Parcel | None:
+        return self._gossip.sift(peer, kind, payload)
+
+    async def deliver(self, peer: Peer, parcel: Parcel) -> None:
+        if not await self._gossip.judge(peer, parcel):
+            self.penalise(peer, REJECTED_POINTS, f"a {parcel.kind.name} that is not valid")
+
+    def penalise(self, peer: Peer, points: float, why: str) -> None:
+        self._connections.penalise(peer.id, points, why)
+
+    def own_status(self) -> Status:
+        return self._handler.status()
+
+    async def serve(self, peer: Peer, request: Record) -> Record:
+        if isinstance(request, GetStatus):
+            return self._handler.status()
+        if isinstance(request, GetPeers):
+            return self._known_peers(peer.id)
+        try:
+            answer = await self._handler.serve(peer.id, request)
+        except Invalid as error:
+            return Refusal(reason_text(str(error)))
+        return Refusal("not served here") if answer is None else answer
+
+    def _known_peers(self, asker: PeerId) -> Peers:
+        connected = [
+            PeerAddress(peer.id, peer.host, peer.listen_port)
+            for peer in self._connections.peers.values()
+            if peer.listen_port and peer.id != asker
+        ]
+        known = {address.id: address for address in self._book.sample(MAX_PEERS, asker)}
+        known |= {address.id: address for address in connected}
+        order = sorted(known.values(), key=lambda _: self._chance())
+        return Peers(tuple(order[:MAX_PEERS]))

@@ -1,0 +1,434 @@
+"""One connection: reads, judges frames by the table, writes what waits, answers and asks.
+
+Whatever the other side does ends, at worst, this connection.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVarTuple
+
+import trio
+
+from consensus.block import MAX_BLOCK_BYTES
+from consensus.errors import Invalid
+from consensus.record import Record
+from p2p.config import Timing
+from p2p.counters import Counters
+from p2p.frames import HEAD_BYTES, MAX_REQUEST, Frame, InvalidFrame, frame_bytes
+from p2p.identity import short_id
+from p2p.inbox import Inbox
+from p2p.messages import (
+    BY_NUMBER,
+    BY_TYPE,
+    GetStatus,
+    Goodbye,
+    MessageKind,
+    Priority,
+    Refusal,
+    Role,
+    Status,
+    reason_text,
+)
+from p2p.parcel import Parcel
+from p2p.recent import RecentSet
+from p2p.scoring import FLOOD_POINTS, VIOLATION_POINTS
+from p2p.sendqueue import LaneFull, SendQueue
+from p2p.tokenbucket import TokenBucket
+from p2p.transport import FAREWELL_S, Link
+
+KNOWN_ITEMS = 8_192
+ABANDONED_REQUESTS = 1_024
+MAX_SERVING = 16
+MAX_ASKING = 256
+READ_BYTES = 64 * 1024
+INBOX_BYTES = 2 * MAX_BLOCK_BYTES
+LINGER_S = 0.05
+
+Ts = TypeVarTuple("Ts")
+
+logger = logging.getLogger("reelect.p2p")
+
+
+class RequestFailed(Exception):
+    """A request got no answer."""
+
+
+class PeerGone(RequestFailed):
+    """There is no connection to the peer, or it broke before the answer came."""
+
+
+class RequestTimeout(RequestFailed):
+    """The answer did not come in time."""
+
+
+class RemoteError(RequestFailed):
+    """The peer refused the request, for the reason given."""
+
+
+class Owner(Protocol):
+    """What a connection needs of its network."""
+
+    counters: Counters
+
+    def sift(self, peer: "Peer", kind: MessageKind, payload: bytes) -> Parcel | None:
+        """What is new in received gossip, None if nothing is; raises InvalidEncoding."""
+
+    async def deliver(self, peer: "Peer", parcel: Parcel) -> None:
+        """Have new gossip judged and relayed; raises InvalidEncoding."""
+
+    async def serve(self, peer: "Peer", request: Record) -> Record:
+        """The answer to a request: of its type, or a Refusal."""
+
+    def own_status(self) -> Status:
+        """What this node says of itself."""
+
+    def penalise(self, peer: "Peer", points: float, why: str) -> None:
+        """Note misbehaviour."""
+
+
+@dataclass(slots=True)
+class _Question:
+    """A request on its way: the answer's type, and the answer once it is there."""
+
+    answer_type: type[Record]
+    done: trio.Event
+    answer: Record | None = None
+
+
+class Peer:
+    """A connection to a proven node. `run` serves it until it ends."""
+
+    def __init__(self, link: Link, host: str, port: int, owner: Owner, timing: Timing) -> None:
+        self.id = link.peer
+        self.name = short_id(link.peer)
+        self.host = host
+        self.port = port
+        self.dialled = link.dialled
+        self.instance = link.hello.instance
+        self.listen_port = link.hello.listen_port
+        self.connected_at = trio.current_time()
+        self.status: Status | None = None
+        self.round_trip_s: float | None = None
+        self.clock_offset_ms: int | None = None
+        self.known = RecentSet(KNOWN_ITEMS)
+        self.end_reason = ""
+        self._stream = link.stream
+        self._reader = link.reader
+        self._reader.limit = self._limit
+        self._owner = owner
+        self._timing = timing
+        self._scope = trio.CancelScope()
+        self._queue = SendQueue(owner.counters.sent)
+        self._wake = trio.Event()
+        self._farewell: str | None = None
+        self._writing_since: float | None = None
+        self._buckets: dict[int, TokenBucket] = {}
+        self._consensus_inbox = Inbox(INBOX_BYTES)
+        self._inbox = Inbox(INBOX_BYTES)
+        self._questions: dict[int, _Question] = {}
+        self._abandoned: dict[int, None] = {}
+        self._last_request = 0
+        self._serving = 0
+
+    @property
+    def direction(self) -> str:
+        """Who dialled: "outbound" if this node did, else "inbound"."""
+        return "outbound" if self.dialled else "inbound"
+
+    # Sending
+
+    def offer(self, parcel: Parcel) -> None:
+        """Queue gossip that the peer is not known to have."""
+        parcel = parcel.without(self.known)
+        if parcel.items:
+            self.push(parcel)
+
+    def push(self, parcel: Parcel) -> None:
+        """Queue gossip whether or not the peer has it."""
+        for key in parcel.items:
+            self.known.add(key)
+        try:
+            dropped = self._queue.put_parcel(parcel)
+        except LaneFull as error:
+            self.end(f"it does not read: {error}")
+            return
+        for key in dropped:
+            self.known.discard(key)
+        self._owner.counters.dropped += len(dropped)
+        self._wake.set()
+
+    def notify(self, message: Record) -> None:
+        """Queue a message that is neither gossip nor an answer."""
+        self._put(BY_TYPE[type(message)], 0, message.encode())
+
+    async def request(self, message: Record, timeout_s: float) -> Record:
+        """Ask and wait for the answer; raises RequestFailed."""
+        kind = BY_TYPE[type(message)]
+        if kind.answer is None:
+            raise ValueError(f"{kind.name} is not a request")
+        if self.ending or len(self._questions) >= MAX_ASKING:
+            raise PeerGone(f"{self.name} {self.end_reason or 'has too many questions already'}")
+        number = self._next_request()
+        question = self._questions[number] = _Question(kind.answer, trio.Event())
+        try:
+            self._put(kind, number, message.encode())
+            with trio.fail_after(timeout_s):
+                await question.done.wait()
+        except trio.TooSlowError:
+            raise RequestTimeout(f"{self.name} did not answer within {timeout_s:g} s") from None
+        finally:
+            self._give_up(number)
+        if question.answer is None:
+            raise PeerGone(f"{self.name} {self.end_reason}")
+        if isinstance(question.answer, Refusal):
+            raise RemoteError(question.answer.reason)
+        return question.answer
+
+    def _next_request(self) -> int:
+        self._last_request = self._last_request % MAX_REQUEST + 1
+        return self._last_request
+
+    def _give_up(self, number: int) -> None:
+        question = self._questions.pop(number)
+        if question.answer is None:
+            self._abandoned[number] = None
+            if len(self._abandoned) > ABANDONED_REQUESTS:
+                del self._abandoned[next(iter(self._abandoned))]
+
+    def _put(self, kind: MessageKind, request: int, payload: bytes) -> None:
+        try:
+            self._queue.put_frame(kind, request, payload)
+        except LaneFull as error:
+            self.end(f"it does not read: {error}")
+        self._wake.set()
+
+    # The connection's life
+
+    @property
+    def ending(self) -> bool:
+        """Whether the connection is over or about to be."""
+        return bool(self.end_reason) or self._farewell is not None
+
+    async def run(self) -> None:
+        """Serve the connection until it ends; then `end_reason` says why."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    nursery.start_soon(self._guarded, self._read)
+                    nursery.start_soon(self._guarded, self._write)
+                    nursery.start_soon(self._guarded, self._work, self._consensus_inbox)
+                    nursery.start_soon(self._guarded, self._work, self._inbox)
+                    nursery.start_soon(self._guarded, self._keep_alive)
+        finally:
+            self.end("the connection was cancelled")
+            for question in self._questions.values():
+                question.done.set()
+            await trio.aclose_forcefully(self._stream)
+
+    def end(self, reason: str) -> None:
+        """End the connection at once; the first reason stays."""
+        self.end_reason = self.end_reason or self._farewell or reason
+        self._scope.cancel()
+
+    def say_goodbye(self, reason: str) -> None:
+        """Tell the peer why, if it takes that within a second, and end the connection."""
+        if not self.ending:
+            self._farewell = reason
+            self._scope.deadline = trio.current_time() + FAREWELL_S
+            self._wake.set()
+
+    async def _guarded(self, task: Callable[[*Ts], Awaitable[None]], *arguments: *Ts) -> None:
+        """Run a task; what goes wrong in it ends the connection and no more."""
+        try:
+            await task(*arguments)
+        except Invalid as error:
+            self._violated(error)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.end(f"connection lost: {error.__cause__ or error}")
+        except Exception:
+            self._owner.counters.faults += 1
+            logger.exception("%s: a bug ends this connection", self.name)
+            self.say_goodbye("internal error")
+
+    def _violated(self, error: Invalid) -> None:
+        self._owner.counters.violations += 1
+        self._owner.penalise(self, VIOLATION_POINTS, str(error))
+        self.say_goodbye(f"protocol violation: {error}")
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await self._ask_status()
+            await trio.sleep(self._timing.keep_alive_s)
+            since = self._writing_since
+            if since is not None and trio.current_time() - since >= self._timing.silence_s:
+                self.end("it does not read")
+
+    async def _ask_status(self) -> None:
+        asked_at = trio.current_time()
+        try:
+            status = await self.request(GetStatus(), self._timing.silence_s)
+        except RequestTimeout:
+            self.say_goodbye(f"no answer within {self._timing.silence_s:g} s")
+        except RequestFailed:
+            pass  # refused, or ending anyway
+        else:
+            if isinstance(status, Status):
+                trip_s = self.round_trip_s = trio.current_time() - asked_at
+                now_ms = self._owner.own_status().time_ms - round(trip_s * 500)
+                self.clock_offset_ms = status.time_ms - now_ms
+                await self._heard(status, BY_TYPE[Status])
+
+    # Writing
+
+    async def _write(self) -> None:
+        while self._farewell is None:
+            data = self._queue.take()
+            if data:
+                self._writing_since = trio.current_time()
+                await self._stream.send_all(data)
+                self._writing_since = None
+            else:
+                await self._something_to_send()
+        kind = BY_TYPE[Goodbye]
+        last = frame_bytes(kind.number, 0, Goodbye(reason_text(self._farewell)).encode())
+        await self._stream.send_all(self._queue.take() + last)
+
+    async def _something_to_send(self) -> None:
+        """Wait until something is queued; if it may linger, for company a little longer."""
+        if not self._queue.waiting:
+            self._wake = trio.Event()
+            await self._wake.wait()
+        if not self._queue.urgent and self._farewell is None:
+            with trio.move_on_after(LINGER_S):
+                while not self._queue.urgent and self._farewell is None:
+                    self._wake = trio.Event()
+                    await self._wake.wait()
+
+    # Reading
+
+    async def _read(self) -> None:
+        try:
+            await self._read_frames()
+        except Invalid as error:
+            self._violated(error)
+        while await self._stream.receive_some(READ_BYTES):
+            pass  # unread bytes would break the connection before our Goodbye is read
+        self.end("the peer closed the connection")
+
+    async def _read_frames(self) -> None:
+        reader = self._reader
+        while not self.ending:
+            while (frame := reader.next()) is not None:
+                await self._receive(frame)
+            data = await self._stream.receive_some(READ_BYTES)
+            if not data:
+                return
+            reader.append(data)
+
+    def _limit(self, number: int, request: int) -> int:
+        """What the frame reader asks before it gathers a payload."""
+        kind = BY_NUMBER.get(number)
+        if kind is None:
+            raise InvalidFrame(f"kind {number} is not known here")
+        if not request:
+            expected = kind.role in (Role.NOTICE, Role.GOSSIP, Role.ANNOUNCEMENT)
+        elif kind.role is Role.REQUEST:
+            expected = True
+        else:
+            question = self._questions.get(request)
+            expected = (
+                request in self._abandoned
+                if question is None
+                else kind.record in (question.answer_type, Refusal)
+            )
+        if not expected:
+            raise InvalidFrame(f"{kind.name} with request number {request} was not expected")
+        return kind.max_bytes
+
+    async def _receive(self, frame: Frame) -> None:
+        kind = BY_NUMBER[frame.kind]
+        self._owner.counters.received.count(kind.number, HEAD_BYTES + len(frame.payload))
+        if self.ending:
+            return
+        if frame.request and kind.role is not Role.REQUEST:
+            self._answered(kind, frame)
+        elif not self._within_rate(kind, frame.payload):
+            self._owner.counters.flooded += 1
+            self._owner.penalise(self, FLOOD_POINTS, f"too many {kind.name} messages")
+            if frame.request:
+                self._refuse(frame.request, "too many requests")
+        elif frame.request:
+            self._asked(kind, frame)
+        elif kind.role is Role.NOTICE:
+            await self._noticed(kind, frame.payload)
+        else:
+            parcel = self._owner.sift(self, kind, frame.payload)
+            if parcel is not None:
+                await self._pass_on(parcel)
+
+    def _within_rate(self, kind: MessageKind, payload: bytes) -> bool:
+        now = trio.current_time()
+        bucket = self._buckets.get(kind.number)
+        if bucket is None:
+            bucket = self._buckets[kind.number] = TokenBucket(kind.rate, now)
+        count = 1 if kind.batch is None else max(1, len(payload) // kind.batch.item_bytes)
+        return bucket.take(count, now)
+
+    async def _noticed(self, kind: MessageKind, payload: bytes) -> None:
+        message = kind.record.decode(payload)
+        if isinstance(message, Goodbye):
+            self.end(f"it said goodbye: {message.reason}")
+        elif isinstance(message, Status):
+            await self._heard(message, kind)
+
+    async def _heard(self, status: Status, kind: MessageKind) -> None:
+        self.status = status
+        await self._pass_on(Parcel(kind, {b"": status.encode()}))
+
+    async def _pass_on(self, parcel: Parcel) -> None:
+        """Queue for the handler. Consensus messages wait for room; others are dropped."""
+        size = len(parcel.payload)
+        if parcel.kind.priority is Priority.CONSENSUS:
+            await self._consensus_inbox.put(parcel, size)
+        elif not self._inbox.offer(parcel, size):
+            self._owner.counters.dropped += 1
+
+    async def _work(self, inbox: Inbox) -> None:
+        while True:
+            await self._owner.deliver(self, await inbox.take())
+
+    # Questions and answers
+
+    def _answered(self, kind: MessageKind, frame: Frame) -> None:
+        question = self._questions.get(frame.request)
+        if question is None or question.answer is not None:
+            self._abandoned.pop(frame.request, None)  # it came late
+            return
+        question.answer = kind.record.decode(frame.payload)
+        question.done.set()
+
+    def _asked(self, kind: MessageKind, frame: Frame) -> None:
+        if self._serving >= MAX_SERVING:
+            self._refuse(frame.request, "busy with your other requests")
+            return
+        self._serving += 1
+        self._nursery.start_soon(self._guarded, self._serve, kind, frame)
+
+    async def _serve(self, kind: MessageKind, frame: Frame) -> None:
+        try:
+            answer = await self._owner.serve(self, kind.record.decode(frame.payload))
+        finally:
+            self._serving -= 1
+        answer_kind = BY_TYPE[type(answer)]
+        if answer_kind.record not in (kind.answer, Refusal):
+            raise TypeError(f"{kind.name} cannot be answered by {answer_kind.name}")
+        try:
+            self._queue.put_frame(answer_kind, frame.request, answer.encode())
+            self._wake.set()
+        except LaneFull:
+            self._refuse(frame.request, "too much of what was asked is still unread")
+
+    def _refuse(self, request: int, reason: str) -> None:
+        self._put(BY_TYPE[Refusal], request, Refusal(reason).encode())
