@@ -134,6 +134,12 @@ def test_other_nodes_are_refused(why: str, data: bytes) -> None:
         decode_node(data)
 
 
+@pytest.mark.parametrize("data", [b"\x0a\x02d", b"\x0a\x80", b"\x0a", b"\x12\x26" + LINK[:-1]])
+def test_truncation_is_called_so(data: bytes) -> None:
+    with pytest.raises(InvalidEncoding, match="truncated"):
+        decode_node(data)
+
+
 def test_a_bad_link_is_named() -> None:
     good = b"\x12\x26" + LINK
     with pytest.raises(InvalidEncoding) as caught:

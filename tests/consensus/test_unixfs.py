@@ -352,6 +352,23 @@ def test_a_walk_in_any_order_gets_every_block(random: object, ahead: int) -> Non
     assert walk.wanted() == []
 
 
+def test_a_walk_wants_blocks_in_order_of_reading_up_to_the_next_node() -> None:
+    root, blocks = build(CONTENT, SMALL)
+    leaves = [
+        cid_of(RAW, CONTENT[i : i + MIN_INNER_BYTES])
+        for i in range(0, len(CONTENT), MIN_INNER_BYTES)
+    ]
+    walk = FileWalk(root)
+    for _ in range(3):  # down the left edge
+        (node,) = [cid for cid in walk.wanted() if cid.codec == DAG_PB]
+        walk.accept(node, blocks[node])
+    *first, node = walk.wanted()
+    assert first == leaves[:3]
+    assert walk.accept(node, blocks[node])
+    assert walk.wanted()[:6] == leaves[:6]
+    assert walk.wanted(2) == leaves[:2]
+
+
 def test_a_walk_asks_once_for_a_repeated_leaf() -> None:
     root, blocks = build(LEAF * 3, SMALL)
     walk = FileWalk(root)

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import resource
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,26 @@ def test_get_removes_a_corrupt_block(folder: Path, store: ContentStore) -> None:
     assert store.get(X) is None
     assert not store.has(X)
     assert_nothing_half_done(folder, store)
+
+
+def test_the_largest_block_and_a_byte_after_it(folder: Path, store: ContentStore) -> None:
+    largest = bytes(MAX_CONTENT_BLOCK_BYTES)
+    cid = cid_of(RAW, largest)
+    store.put(cid, largest)
+    assert store.get(cid) == largest
+    damage(lambda data: data + b"\x00", block_files(folder)[str(cid)])
+    assert store.get(cid) is None
+
+
+def test_few_files_are_open_at_once(store: ContentStore) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 24, hard))
+    try:
+        added = store.add_file(VIDEO, MIDDLE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert added.size > 100 * MIDDLE.chunk_bytes
 
 
 def test_adding_again_heals_a_truncated_block(
