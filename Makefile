@@ -1,0 +1,34 @@
+# Two commands: `make up` runs a local network, `make test` checks everything.
+# Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up test clean
+
+up: .venv/installed
+	$(BIN)/reelect up $(ARGS)
+
+test: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest $(ARGS)
+
+clean:
+	rm -rf .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The source tree is installed in place, uncompiled, so that edits count at once.
+.venv/installed: .venv/created pyproject.toml setup.py
+	REELECT_PURE=1 $(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/installed-test: .venv/created pyproject.toml setup.py
+	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[test]'
+	touch $@ .venv/installed
+
+.venv/created:
+	rm -rf .venv
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=…")'
+	$(PYTHON) -m venv .venv
+	touch $@
