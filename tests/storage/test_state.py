@@ -98,10 +98,11 @@ STEPS = st.lists(st.tuples(st.integers(0, 9), WRITES, st.integers(0, 3)), max_si
 @settings(max_examples=40)
 @given(WRITES, STEPS)
 def test_forks_and_finality_agree_with_the_model(
-    shared_folder: Path, first: Writes, steps: list[tuple[int, Writes, int]]
+    shared_database: Database, first: Writes, steps: list[tuple[int, Writes, int]]
 ) -> None:
     """Each step adds a block on some newest block (0: the newest) and then makes so many final."""
-    with pytest.MonkeyPatch.context() as patch, Database.open(shared_folder) as database:
+    database = shared_database
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(state_module, "MERGE_EVERY", 3)
         final = _after({}, first)
         write_first_state(database, final.items(), lambda _: [])
@@ -149,8 +150,9 @@ def _descendants(blocks: list[_Block], final: _Block) -> list[_Block]:
 
 
 @pytest.fixture(scope="module")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("shared")
+def shared_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with Database.open(tmp_path_factory.mktemp("shared")) as opened:
+        yield opened
 
 
 def test_a_long_chain_is_read_in_few_steps(
