@@ -1,0 +1,54 @@
+"""What a node answers to light clients: rows of its newest final state with their proof."""
+
+from consensus.errors import InvalidEncoding
+from consensus.light import MAX_KEY_BYTES, LightAnswer
+from consensus.tree import key_path, prove, root
+from node.chain import Chain
+
+NOT_YET_FINAL = "not-yet-final"
+NO_DYNASTY_PROOF = "no-dynasty-proof"
+
+
+class Unprovable(Exception):
+    """This node cannot prove its final state now; the stable `code` says why.
+
+    NOT_YET_FINAL passes by itself: only genesis is final, or a block is becoming final at this
+    moment. NO_DYNASTY_PROOF does not.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+def light_answer(chain: Chain, key: bytes) -> LightAnswer:
+    """The row under a state key, or its absence, proved from genesis on in the final state.
+
+    May run in a thread while blocks become final: certificate, header, row and proof are of
+    one block, or Unprovable is raised. Raises InvalidEncoding for a key that no row can have.
+    """
+    if not 0 < len(key) <= MAX_KEY_BYTES:
+        raise InvalidEncoding(f"a state key has 1 to {MAX_KEY_BYTES} bytes", field="key")
+    proved = chain.final_proof()
+    if proved is None:
+        raise Unprovable("no block above genesis is final yet", code=NOT_YET_FINAL)
+    evidence, final = proved
+    if evidence.target.dynasty != 0:
+        raise Unprovable(
+            f"the chain is in dynasty {evidence.target.dynasty}, and this node does not keep "
+            "what proves the changes of the producer set",
+            code=NO_DYNASTY_PROOF,
+        )
+    state = chain.state.view()
+    if root(state.page) != final.state_root:
+        raise Unprovable("a block is becoming final at this moment", code=NOT_YET_FINAL)
+    return LightAnswer(
+        steps=(),
+        target=evidence.target,
+        certificate=evidence.certificate,
+        final=final,
+        key=key,
+        value=state.get(key),
+        proof=prove(state.page, key_path(key)),
+    )
