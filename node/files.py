@@ -30,10 +30,23 @@ def write_new(path: Path, content: bytes, *, mode: int = PUBLIC) -> None:
         raise Refused("exists already and is not overwritten", field=str(path)) from None
     finally:
         draft.unlink()
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
-def _sync_folder(folder: Path) -> None:
+def replace(path: Path, content: bytes, *, mode: int = PUBLIC) -> None:
+    """Put `content` in the place of whatever file `path` names, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write_new(draft, content, mode=mode)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
