@@ -64,7 +64,8 @@ class Genesis(Record):
 
 def make_genesis(state: Overlay) -> Genesis:
     """The genesis of a first state; raises InvalidGenesis if the state cannot start a chain."""
-    rows = tuple(Row(key, value or b"") for key, value in state.writes().items())
+    written = state.writes().items()
+    rows = tuple(Row(key, value) for key, value in written if value is not None)
     try:
         members = elect(state)
         made = Genesis(_header(rows, members), members.members, rows)

@@ -102,8 +102,9 @@ def _table(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
 
 
 def _section(document: Mapping[str, Json], name: str, cls: type[S]) -> S:
+    section = _table(document, name)
     try:
-        return cls.from_json(_table(document, name))
+        return cls.from_json(section)
     except Invalid as error:
         raise error.within(name) from None
 
