@@ -109,7 +109,7 @@ def create_node(folder: Path, seats: Sequence[SeatKeys], values: Mapping[str, Ra
 
 def journal_file(data_dir: Path) -> Path:
     """Where a node with this data folder keeps its signing journal."""
-    return data_dir / "journal"
+    return data_dir / "signing.journal"
 
 
 def _write_journal(data_dir: Path, seats: Sequence[SeatKeys]) -> None:
