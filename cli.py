@@ -15,6 +15,7 @@ SUMMARY = "A private blockchain node for video communities."
 # Name, function or cyclopts App as module:attribute, and what it does in one line.
 COMMANDS = (
     ("init", "node.commands.init:init", "Write a new node's keys and configuration."),
+    ("node", "node.commands.node:node", "Run one validator or follower."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("cid", "node.commands.cid:cid", "Print the content id of a file or folder."),

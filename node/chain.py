@@ -319,13 +319,6 @@ class Chain:
             raise InvalidVote("not a signature over the block", field="signature")
         return self.fork.on_vote(block, place, vote.signature)
 
-    def has_vote(self, vote: Vote) -> bool:
-        """Whether this vote is counted already."""
-        block = self.fork.get(vote.block_id)
-        return block is not None and any(
-            signature == vote.signature for signature in self.fork.votes(block).values()
-        )
-
     def votes_of(self, block: ChainBlock) -> list[Vote]:
         """The counted votes for a block, as they travel."""
         return [
@@ -338,6 +331,8 @@ class Chain:
         known = (*final.members.members, *(final.next_members or final.members).members)
         if vote.key not in {member.key for member in known}:
             raise InvalidVote("not by a producer, for a block that is not known", field="key")
+        if not self._verify_vote(vote.key, vote_message(self.id, vote.block_id), vote.signature):
+            raise InvalidVote("not a signature over the block", field="signature")
         waiting = self._early_votes.setdefault(vote.block_id, [])
         if vote.key not in {kept.key for kept in waiting}:
             waiting.append(vote)

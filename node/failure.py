@@ -8,6 +8,7 @@ the storage is our own bug and shows a traceback.
 from collections.abc import Iterator
 
 from consensus.errors import Invalid, InvalidProof
+from storage.errors import StorageError
 
 
 class Failure(Exception):
@@ -93,6 +94,8 @@ def _single(error: BaseException) -> Failure | None:
         return ProofFailed(error.message, field=error.field, code=error.code)
     if isinstance(error, Invalid):
         return Refused(error.message, field=error.field, code=error.code)
+    if isinstance(error, StorageError):
+        return Refused(str(error), code="storage")
     if isinstance(error, OSError) and error.errno is not None:
         place = "" if error.filename is None else str(error.filename)
         return Refused(error.strerror or str(error), field=place, code="system")

@@ -26,6 +26,7 @@ from consensus.unixfs import (
     check_content_block,
     read_file,
 )
+from storage.errors import StorageError
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ _MAX_OPEN_FILES = 16
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class ContentError(Exception):
+class ContentError(StorageError):
     """The content store cannot do what it is asked; the message says why and what to do."""
 
 

@@ -16,6 +16,7 @@ from typing import Literal, Protocol, Self, TypeAlias, overload
 import plyvel
 
 from consensus.codec import encode
+from storage.errors import StorageError
 
 SCHEMA = 1
 
@@ -42,7 +43,7 @@ _BLOOM_BITS = 10
 _RESYNC = "move the folder away and let the node sync again"
 
 
-class DatabaseError(Exception):
+class DatabaseError(StorageError):
     """A database that cannot be opened, read or written; names its folder and what to do."""
 
 

@@ -30,6 +30,7 @@ from consensus.hashing import DIGEST_BYTES, sha256
 from consensus.kinds import PublicKey
 from consensus.record import Record, record
 from consensus.voting import SafetyState
+from storage.errors import StorageError
 
 MAGIC = b"reelect journal 1\n"
 MAX_JOURNAL_BYTES = 1024 * 1024
@@ -42,7 +43,7 @@ if 2 * _MAX_PAYLOAD_BYTES > MAX_JOURNAL_BYTES:
     raise ValueError("a compacted journal must leave half of the file for appends")
 
 
-class JournalError(Exception):
+class JournalError(StorageError):
     """The journal cannot be used; nothing may be signed. The message says what to do."""
 
 

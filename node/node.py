@@ -1,0 +1,286 @@
+"""One node: its parts opened, wired together and run in one trio nursery."""
+
+import logging
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from consensus.block import Vote
+from consensus.cid import Cid
+from consensus.errors import Invalid
+from consensus.fork_choice import ConflictingFinality
+from consensus.keys import KeyPair
+from consensus.unixfs import check_content_block
+from genesis.file import Genesis, parse_genesis
+from node.candidate import Candidate, FinalProof, Recorded
+from node.chain import Chain, Screening
+from node.config import Config
+from node.failure import Refused
+from node.files import read_bounded, write_new
+from node.finality_log import FinalityLog
+from node.hub import Hub
+from node.importer import Importer
+from node.mempool import Mempool
+from node.peer_handler import PeerHandler
+from node.production import produce_blocks
+from node.seed_file import read_seed_file
+from node.services import Health, Services
+from node.sync import Sync
+from node.validator import Seat, Validator
+from node.wallet import KeyKind
+from p2p.config import NetworkConfig
+from p2p.handshake import Admission
+from p2p.messages import BlockMessage, Content, GetContent, Votes
+from p2p.network import Network
+from p2p.peer import RequestFailed
+from storage.content import ContentStore
+from storage.database import Database
+from storage.journal import Journal
+
+MAX_GENESIS_FILE_BYTES = 64 * 1024 * 1024
+MAX_JOIN_SECRET_BYTES = 4096
+JOURNAL_FILE = "signing.journal"
+FETCH_TIMEOUT_S = 10.0
+
+logger = logging.getLogger("reelect.node")
+
+
+def wall_clock_ms() -> int:
+    """The machine's clock: Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """What a node keeps on disk, open."""
+
+    chain: Chain
+    journal: Journal
+    content: ContentStore
+
+
+@contextmanager
+def open_storage(config: Config) -> Iterator[Storage]:
+    """Open the data folder and take up the chain where it was; blocks, so use a thread.
+
+    Raises Refused, DatabaseError, JournalError, InvalidGenesis or OSError, each naming its file.
+    """
+    genesis = read_genesis(config.node.genesis)
+    folder = config.node.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    database = Database.open(folder / "chain")
+    try:
+        chain = Chain(genesis, database)
+        replayed = chain.replay()
+        logger.info(
+            "chain %s: final height %d, %d blocks above it",
+            chain.id.hex()[:16],
+            chain.durable_final.height,
+            replayed,
+        )
+        with Journal.open(folder / JOURNAL_FILE) as journal:
+            content = ContentStore(folder / "content", config.content.quota_bytes)
+            yield Storage(chain, journal, content)
+    finally:
+        database.close()
+
+
+def read_genesis(file: Path) -> Genesis:
+    """The genesis file; raises Refused or InvalidGenesis naming it."""
+    try:
+        return parse_genesis(read_bounded(file, MAX_GENESIS_FILE_BYTES))
+    except Invalid as error:
+        raise Refused(str(error), field=str(file), code=error.code) from error
+
+
+def read_seats(config: Config) -> list[Seat]:
+    """The producers whose keys the configuration names."""
+    return [
+        Seat(
+            seat.account,
+            KeyPair.from_seed(read_seed_file(seat.consensus_key_file, KeyKind.CONSENSUS)),
+            read_seed_file(seat.beacon_seed_file, KeyKind.BEACON),
+        )
+        for seat in config.seats
+    ]
+
+
+def network_config(config: Config) -> NetworkConfig:
+    """How the configuration wants the node to take part in the network."""
+    p2p = config.p2p
+    secret = p2p.join_secret_file
+    admission = Admission(
+        is_member=(lambda _: True)
+        if p2p.membership == "open"
+        else frozenset(p2p.members).__contains__,
+        join_secret=None if secret is None else read_bounded(secret, MAX_JOIN_SECRET_BYTES).strip(),
+    )
+    return NetworkConfig(
+        host=p2p.host,
+        port=p2p.port,
+        peers=p2p.peers,
+        outbound=p2p.target_degree,
+        address_book=config.node.data_dir / "peers.cbor",
+        admission=admission,
+    )
+
+
+class Node:
+    """A node on open storage. `run` serves until cancelled."""
+
+    def __init__(
+        self, config: Config, storage: Storage, *, now_ms: Callable[[], int] = wall_clock_ms
+    ) -> None:
+        self._config = config
+        self._storage = storage
+        self._now_ms = now_ms
+        self._identity = KeyPair.from_seed(read_seed_file(config.node.key_file, KeyKind.NODE))
+        chain = storage.chain
+        self.mempool = Mempool()
+        self.finality_log = FinalityLog()
+        self.hub = Hub()
+        self.validator = Validator(chain.id, read_seats(config), storage.journal)
+        self.importer = Importer(
+            chain,
+            self.validator,
+            self.mempool,
+            self.finality_log,
+            now_ms=now_ms,
+            send_votes=self._send_votes,
+            send_block=self._send_block,
+            changed=self._changed,
+        )
+        self._handler = PeerHandler(chain, self.mempool, self.importer, storage.content, now_ms)
+        self.network = Network(self._identity, chain.id, self._handler, network_config(config))
+        self._sync = Sync(chain, self.network, self._add_block)
+        self._handler.network, self._handler.sync = self.network, self._sync
+
+    @property
+    def services(self) -> Services:
+        """The node as its API sees it."""
+        return Services(
+            chain=self._storage.chain,
+            mempool=self.mempool,
+            network=self.network,
+            content=self._storage.content,
+            hub=self.hub,
+            finality_log=self.finality_log,
+            submit=self._handler.submit,
+            fetch=self._fetch,
+            health=self.health,
+            now_ms=self._now_ms,
+            seats=self.validator.producers,
+        )
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Join the network and produce; started once it listens.
+
+        Raises ConflictingFinality after the evidence is on disk, DatabaseError or JournalError
+        when the disk fails, OSError if it cannot listen.
+        """
+        chain = self._storage.chain
+        slot = chain.clock.slot_at(self._now_ms())
+        for key in await trio.to_thread.run_sync(self.validator.remember, slot):
+            logger.warning(
+                "the journal does not know key %s: it signs again once the others have "
+                "justified a block beyond slot %d",
+                key.hex()[:8],
+                slot + 1,
+            )
+        try:
+            async with trio.open_nursery() as nursery:
+                self._handler.nursery = nursery
+                await nursery.start(self.network.run)
+                nursery.start_soon(self._sync.run)
+                nursery.start_soon(
+                    produce_blocks, chain, self.importer, self._now_ms, self._may_sign
+                )
+                task_status.started()
+        except* ConflictingFinality as group:
+            raise self._alarm(_first(group)) from group
+
+    def _alarm(self, conflict: ConflictingFinality) -> ConflictingFinality:
+        certificate = self._storage.chain.fork.certificate(conflict.conflicting) or b""
+        proof = FinalProof(conflict.conflicting.header, certificate)
+        file = self._config.node.data_dir / f"conflict-{conflict.conflicting.slot}.cbor"
+        if not file.exists():
+            write_new(file, proof.encode())
+        logger.critical("%s; the evidence is in %s", conflict, file)
+        return conflict
+
+    def health(self) -> Health:
+        """Whether the node follows the chain, and if not why."""
+        reasons: list[str] = []
+        offset = self._clock_offset_ms()
+        skew_ms = self._storage.chain.clock.skew_ms
+        if abs(offset) > skew_ms:
+            reasons.append(
+                f"the clock is {-offset} ms off from the peers' median; at most {skew_ms} ms "
+                "are allowed: set the clock"
+            )
+        if self._sync.behind:
+            reasons.append("catching up with blocks that are final elsewhere")
+        if self._config.p2p.peers and not self.network.peers():
+            reasons.append("no peer is connected")
+        return Health(not reasons, tuple(reasons), self._sync.behind, offset)
+
+    def _may_sign(self) -> bool:
+        within = abs(self._clock_offset_ms()) <= self._storage.chain.clock.skew_ms
+        return within and not self._sync.behind
+
+    def _clock_offset_ms(self) -> int:
+        offsets = [
+            peer.clock_offset_ms
+            for peer in self.network.peers()
+            if peer.clock_offset_ms is not None
+        ]
+        return int(statistics.median(offsets)) if offsets else 0
+
+    async def _add_block(self, candidate: Candidate) -> Screening:
+        return await self.importer.add_block(candidate, self._now_ms())
+
+    def _send_votes(self, votes: list[Vote]) -> None:
+        self.network.broadcast(Votes(tuple(votes)))
+
+    def _send_block(self, raw: bytes) -> None:
+        self.network.broadcast(BlockMessage(raw))
+
+    def _changed(self, new: Recorded | None, final: tuple[Recorded, ...]) -> None:
+        pass
+
+    async def _fetch(self, cid: Cid) -> bytes | None:
+        """A content block from here or the first peer that has it; kept here then."""
+        store = self._storage.content
+        found = await trio.to_thread.run_sync(store.get, cid)
+        if found is not None:
+            return found
+        for peer in self.network.peers():
+            try:
+                answer = await self.network.request(peer.id, GetContent((cid,)), FETCH_TIMEOUT_S)
+            except RequestFailed as error:
+                logger.info("content %s: %s", cid, error)
+                continue
+            blocks = answer.blocks if isinstance(answer, Content) else ()
+            for block in blocks[:1]:
+                try:
+                    check_content_block(cid, block.data)
+                except Invalid as error:
+                    self.network.misbehaved(peer.id, 10.0, str(error))
+                    continue
+                await trio.to_thread.run_sync(store.put, cid, block.data)
+                return block.data
+        return None
+
+
+def _first(group: BaseExceptionGroup) -> ConflictingFinality:
+    for error in group.exceptions:
+        if isinstance(error, ConflictingFinality):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            return _first(error)
+    raise RuntimeError("no conflict in the group")

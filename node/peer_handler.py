@@ -1,0 +1,246 @@
+"""What the node does with what its peers send: judge gossip, answer requests."""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from consensus.block import MAX_BLOCK_BYTES, Vote
+from consensus.errors import Invalid, InvalidTransaction
+from consensus.record import Record
+from consensus.transaction import decode_transaction, transaction_id
+from node.candidate import Candidate, read_block
+from node.chain import Chain, Screening
+from node.importer import Importer
+from node.mempool import Mempool, Pending
+from node.sync import Sync
+from p2p.handler import Verdict
+from p2p.identity import PeerId, short_id
+from p2p.messages import (
+    MAX_BLOCKS,
+    MAX_CONTENT_BYTES,
+    MAX_TRANSACTION_IDS,
+    MAX_TRANSACTIONS_BYTES,
+    MAX_VOTES,
+    BlockMessage,
+    Blocks,
+    Content,
+    ContentBlock,
+    GetBlock,
+    GetBlocks,
+    GetContent,
+    GetTransactions,
+    Status,
+    TransactionIds,
+    Transactions,
+    Votes,
+    fitting,
+)
+from p2p.network import Network
+from p2p.peer import RequestFailed
+from p2p.scoring import REJECTED_POINTS
+from storage.content import ContentStore
+
+MAX_IMPORTS = 64
+MAX_FETCHES = 16
+MAX_RELAYED_PER_SLOT = 2
+RELAYED_SLOTS = 256
+
+logger = logging.getLogger("reelect.node")
+
+
+def read_pending(data: bytes) -> Pending:
+    """Decode a transaction's bytes; raises InvalidEncoding."""
+    return Pending(transaction_id(data), decode_transaction(data), len(data))
+
+
+class PeerHandler:
+    """The network's Handler. `network`, `sync` and `nursery`, which holds the work that outlives
+    a message, are set before the network runs."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        mempool: Mempool,
+        importer: Importer,
+        content: ContentStore,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._chain = chain
+        self._mempool = mempool
+        self._importer = importer
+        self._content = content
+        self._now_ms = now_ms
+        self._imports = 0
+        self._fetches = trio.CapacityLimiter(MAX_FETCHES)
+        self._relayed: dict[tuple[int, bytes], int] = {}
+        self.nursery: trio.Nursery
+        self.network: Network
+        self.sync: Sync
+
+    # Gossip
+
+    def status(self) -> Status:
+        """The chain as this node has it."""
+        head, final = self._chain.fork.head, self._chain.durable_final
+        now_ms = self._now_ms()
+        slot = max(self._chain.clock.slot_at(now_ms), 0)
+        return Status(head.id, head.height, final.id, final.height, slot, now_ms)
+
+    async def gossip(self, peer: PeerId, message: Record, raw: bytes) -> Verdict:
+        """Judge a message that is new to this node."""
+        if isinstance(message, BlockMessage):
+            return self._judge_block(peer, message.block)
+        if isinstance(message, Votes):
+            await self._importer.add_votes(message.votes)
+            return Verdict.ACCEPT
+        if isinstance(message, TransactionIds):
+            unknown = tuple(i for i in message.ids if i not in self._mempool)
+            if unknown and self._fetches.available_tokens:
+                self.nursery.start_soon(self._fetch_transactions, peer, unknown)
+            return Verdict.IGNORE
+        if isinstance(message, Status):
+            self._follow(peer, message)
+        return Verdict.IGNORE
+
+    def _judge_block(self, peer: PeerId, raw: bytes) -> Verdict:
+        arrived_ms = self._now_ms()
+        candidate = read_block(raw)
+        early_ms = self._chain.clock.start_ms(candidate.header.slot) - arrived_ms
+        if early_ms > self._chain.clock.slot_ms:
+            return Verdict.IGNORE
+        screening = self._chain.screen(candidate)
+        if screening is Screening.ORPHAN and self._imports < MAX_IMPORTS:
+            self.nursery.start_soon(self._adopt, peer, candidate)
+        if screening is not Screening.NEW or self._imports >= MAX_IMPORTS:
+            return Verdict.IGNORE
+        wait_ms = max(early_ms - self._chain.clock.skew_ms, 0)
+        self.nursery.start_soon(self._import, peer, candidate, wait_ms)
+        return Verdict.ACCEPT if self._may_relay(candidate) else Verdict.IGNORE
+
+    def _may_relay(self, candidate: Candidate) -> bool:
+        """Two blocks a producer and slot at most go round unasked."""
+        place = (candidate.header.slot, candidate.header.producer or b"")
+        self._relayed[place] = self._relayed.get(place, 0) + 1
+        while len(self._relayed) > RELAYED_SLOTS:
+            del self._relayed[next(iter(self._relayed))]
+        return self._relayed[place] <= MAX_RELAYED_PER_SLOT
+
+    async def _import(self, peer: PeerId, candidate: Candidate, wait_ms: int) -> None:
+        self._imports += 1
+        try:
+            await trio.sleep(wait_ms / 1000)
+            await self._importer.add_block(candidate, self._now_ms())
+        except Invalid as error:
+            self._blame(peer, candidate, error)
+        finally:
+            self._imports -= 1
+
+    async def _adopt(self, peer: PeerId, orphan: Candidate) -> None:
+        self._imports += 1
+        try:
+            await self.sync.fetch_ancestors(peer, orphan)
+        except RequestFailed as error:
+            logger.info("parent of %s from %s: %s", orphan.id, short_id(peer), error)
+        except Invalid as error:
+            self._blame(peer, orphan, error)
+        finally:
+            self._imports -= 1
+
+    def _blame(self, peer: PeerId, candidate: Candidate, error: Invalid) -> None:
+        logger.warning("block %s from %s: %s", candidate.id, short_id(peer), error)
+        self.network.misbehaved(peer, REJECTED_POINTS, str(error))
+
+    def _follow(self, peer: PeerId, status: Status) -> None:
+        ahead = status.head_height > self._chain.fork.head.height + 1
+        if ahead or status.final_height > self._chain.durable_final.height + 1:
+            self.sync.want(peer)
+
+    # Transactions
+
+    async def submit(self, data: bytes, exclude: PeerId | None = None) -> bytes:
+        """Check a transaction, let it wait and announce it; its id. Raises Invalid…."""
+        pending = read_pending(data)
+        if pending.id in self._mempool:
+            return pending.id
+        self._chain.check_transaction(pending)
+        next_nonce = self._chain.next_nonce(pending.transaction.sender)
+        next_height = self._chain.fork.head.height + 1
+        self._mempool.add(pending, next_nonce=next_nonce, next_height=next_height)
+        self.network.broadcast(TransactionIds((pending.id,)), exclude)
+        return pending.id
+
+    async def _fetch_transactions(self, peer: PeerId, ids: tuple[bytes, ...]) -> None:
+        async with self._fetches:
+            try:
+                answer = await self.network.request(peer, GetTransactions(ids))
+            except RequestFailed as error:
+                logger.info("transactions from %s: %s", short_id(peer), error)
+                return
+            if not isinstance(answer, Transactions):
+                return
+            for data in answer.transactions:
+                await self._take_transaction(peer, data)
+                await trio.lowlevel.checkpoint()
+
+    async def _take_transaction(self, peer: PeerId, data: bytes) -> None:
+        try:
+            await self.submit(data, exclude=peer)
+        except InvalidTransaction as error:
+            logger.debug("transaction from %s: %s", short_id(peer), error)
+        except Invalid as error:
+            logger.warning("transaction from %s: %s", short_id(peer), error)
+            self.network.misbehaved(peer, REJECTED_POINTS, str(error))
+
+    # Requests
+
+    async def serve(self, peer: PeerId, request: Record) -> Record | None:
+        """Answer a request with what this node has."""
+        if isinstance(request, GetBlocks):
+            blocks = await trio.to_thread.run_sync(self._blocks_after, request.after_height)
+            return Blocks(fitting(blocks, request.limit, MAX_BLOCK_BYTES))
+        if isinstance(request, GetBlock):
+            raw = self._chain.block_bytes(request.id)
+            return Blocks(() if raw is None else (raw,))
+        if isinstance(request, GetTransactions):
+            known = (self._mempool.get(i) for i in request.ids)
+            found = (item.transaction.encode() for item in known if item is not None)
+            return Transactions(fitting(found, MAX_TRANSACTION_IDS, MAX_TRANSACTIONS_BYTES))
+        if isinstance(request, GetContent):
+            return await trio.to_thread.run_sync(self._content_blocks, request)
+        return None
+
+    def _blocks_after(self, height: int) -> list[bytes]:
+        blocks = self._chain.blocks.final_blocks(max(height, 0) + 1, MAX_BLOCKS)
+        if len(blocks) < MAX_BLOCKS:
+            chain = self._chain.head_chain()
+            blocks += [item.raw for item in chain if item.placed.height > height + len(blocks)]
+        return blocks
+
+    def _content_blocks(self, request: GetContent) -> Content:
+        found: list[ContentBlock] = []
+        room = MAX_CONTENT_BYTES
+        for cid in request.cids:
+            data = self._content.get(cid)
+            if data is None or len(data) > room:
+                continue
+            room -= len(data)
+            found.append(ContentBlock(cid, data))
+        return Content(tuple(found))
+
+    # Connections
+
+    def connected(self, peer: PeerId) -> None:
+        """Tell a new peer what it may have missed: votes for the best blocks, transactions."""
+        fork = self._chain.fork
+        votes: dict[Vote, None] = {}
+        for block in (fork.justified, fork.head):
+            votes |= dict.fromkeys(self._chain.votes_of(block))
+        if votes:
+            self.network.send(peer, Votes(tuple(votes)[:MAX_VOTES]))
+        waiting = [item.id for item in self._mempool.ready(self._chain.next_nonce)]
+        if waiting:
+            self.network.send(peer, TransactionIds(tuple(waiting[:MAX_TRANSACTION_IDS])))
+
+    def disconnected(self, peer: PeerId) -> None:
+        """Nothing is kept for a peer here."""

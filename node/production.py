@@ -1,0 +1,43 @@
+"""The slot clock's loop: at the start of each slot, let the importer make its block."""
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from node.chain import Chain
+from node.importer import Importer
+
+MAX_SLEEP_S = 1.0
+
+logger = logging.getLogger("reelect.producer")
+
+
+async def produce_blocks(
+    chain: Chain, importer: Importer, now_ms: Callable[[], int], may_sign: Callable[[], bool]
+) -> None:
+    """Produce in every slot of a seat of this node, until cancelled.
+
+    Sleeps in short steps, so that a wall clock that jumps is noticed within MAX_SLEEP_S.
+    """
+    slot = max(chain.clock.slot_at(now_ms()), 0)
+    while True:
+        slot = max(slot + 1, chain.clock.slot_at(now_ms()))
+        await _sleep_until(chain.clock.start_ms(slot), now_ms)
+        if chain.clock.slot_at(now_ms()) > slot:
+            logger.warning("slot %d was over before this node came to it", slot)
+            continue
+        importer.may_sign = may_sign()
+        block = await importer.produce(slot)
+        if block is not None:
+            logger.info(
+                "produced slot %d: height %d, %d transactions",
+                slot,
+                block.placed.height,
+                len(block.transaction_ids),
+            )
+
+
+async def _sleep_until(time_ms: int, now_ms: Callable[[], int]) -> None:
+    while (wait_ms := time_ms - now_ms()) > 0:  # noqa: ASYNC110 - a wall clock has no event
+        await trio.sleep(min(wait_ms / 1000, MAX_SLEEP_S))

@@ -1,0 +1,193 @@
+"""What a node signs with its seats: nothing leaves before the journal is durable.
+
+The calls that sign write the journal and so block: they belong in a thread.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consensus.beacon import RevealChain
+from consensus.block import Vote, vote_message
+from consensus.finality import ChainBlock
+from consensus.keys import KeyPair
+from consensus.voting import (
+    FRESH_STATE,
+    Ballot,
+    SafetyState,
+    after_amnesia,
+    after_production,
+    after_vote,
+    is_outdated,
+    may_produce,
+    vote_refusal,
+)
+from node.candidate import Proposal, Recorded
+from storage.journal import Journal, JournalEntry, JournalError
+from vm.modules.producer import current_beacon
+from vm.view import View
+
+# One slot more than clocks may differ by.
+AMNESIA_MARGIN_SLOTS = 1
+
+logger = logging.getLogger("reelect.validator")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A producer whose keys this node holds; the beacon seed is secret."""
+
+    producer: bytes
+    key: KeyPair
+    beacon_seed: bytes
+
+
+def create_journal(file: Path, keys: Iterable[bytes]) -> None:
+    """Make the journal of consensus keys that were just made and have signed nothing.
+
+    Never for keys that may have signed: their lost journal counts as amnesia. Raises
+    JournalError, also if the file exists.
+    """
+    with Journal.open(file) as journal:
+        if not journal.created:
+            raise JournalError(f"signing journal {file} exists; it is never overwritten")
+        journal.append([JournalEntry(key, FRESH_STATE, None) for key in keys])
+
+
+class Validator:
+    """The node's seats and their journal."""
+
+    def __init__(self, chain: bytes, seats: Iterable[Seat], journal: Journal) -> None:
+        self._chain = chain
+        self._seats: Mapping[bytes, Seat] = {seat.producer: seat for seat in seats}
+        self._keys = {seat.key.public for seat in self._seats.values()}
+        self._journal = journal
+        self._reveals: dict[bytes, tuple[bytes, RevealChain]] = {}
+
+    @property
+    def producers(self) -> tuple[bytes, ...]:
+        """The producer ids of the seats, in order."""
+        return tuple(sorted(self._seats))
+
+    def holds(self, producer: bytes) -> bool:
+        """Whether the producer's keys are here."""
+        return producer in self._seats
+
+    def remember(self, slot: int) -> list[bytes]:
+        """Bind every key that the journal does not know: absence is always amnesia.
+
+        `slot` is the current one. Returns the keys; they sign again once the others have
+        justified a block beyond it.
+        """
+        lost = [key for key in sorted(self._keys) if self._journal.entry(key) is None]
+        self._bind(lost, slot)
+        return lost
+
+    def notice(self, key: bytes, now_slot: int, *, voted: int = 0, produced: int = 0) -> bool:
+        """Take note of an own signature from the network; True if the journal is older.
+
+        Such a journal was restored or moved: its member counts as an amnesiac.
+        """
+        if key not in self._keys:
+            return False
+        if not is_outdated(self._state(key), voted_slot=voted, produced_slot=produced):
+            return False
+        logger.error(
+            "key %s signed for slot %d elsewhere or before its journal was lost: "
+            "it signs nothing until slot %d is justified",
+            key.hex()[:8],
+            max(voted, produced),
+            max(now_slot, voted, produced) + AMNESIA_MARGIN_SLOTS,
+        )
+        self._bind([key], max(now_slot, voted, produced))
+        return True
+
+    def _bind(self, keys: Sequence[bytes], slot: int) -> None:
+        entries = []
+        for key in keys:
+            known = self._journal.entry(key)
+            state = after_amnesia(
+                None if known is None else known.state, max(slot, 0), AMNESIA_MARGIN_SLOTS
+            )
+            entries.append(JournalEntry(key, state, None if known is None else known.final))
+        self._journal.append(entries)
+
+    def _state(self, key: bytes) -> SafetyState:
+        entry = self._journal.entry(key)
+        if entry is None:
+            raise RuntimeError("remember() comes before anything is signed")
+        return entry.state
+
+    def wants_to_vote(self, block: ChainBlock) -> bool:
+        """Whether any seat is a member of the block's set: else there is nothing to sign."""
+        return any(block.members.index.get(producer) is not None for producer in self._seats)
+
+    def vote(
+        self,
+        block: ChainBlock,
+        final: ChainBlock,
+        *,
+        is_live: bool,
+        arrived_ms: int,
+        slot_end_ms: int,
+    ) -> list[Vote]:
+        """The votes that the rules allow, after one journal record for all of them.
+
+        `final` is the own final block, `is_live` whether `block` descends from it. Raises
+        JournalError, and then nothing is signed.
+        """
+        ballot = Ballot(block.slot, block.dynasty, block.source.slot)
+        voting: list[KeyPair] = []
+        for seat in self._seats.values():
+            refusal = vote_refusal(
+                self._state(seat.key.public),
+                ballot,
+                is_member=block.members.key_of(seat.producer) == seat.key.public,
+                descends_from_final=is_live,
+                arrived_ms=arrived_ms,
+                slot_end_ms=slot_end_ms,
+            )
+            if refusal is None:
+                voting.append(seat.key)
+            else:
+                logger.debug("no vote for slot %d: %s", block.slot, refusal)
+        self._journal.append(
+            [
+                JournalEntry(key.public, after_vote(self._state(key.public), ballot), final.ref)
+                for key in voting
+            ]
+        )
+        message = vote_message(self._chain, block.id)
+        return [Vote(block.id, key.public, key.sign(message)) for key in voting]
+
+    def may_produce(self, producer: bytes, slot: int) -> bool:
+        """Whether the seat may make a block for the slot."""
+        return may_produce(self._state(self._seats[producer].key.public), slot)
+
+    def reveal(self, producer: bytes, state: View) -> bytes:
+        """The reveal that the producer's next block on `state` must carry.
+
+        Raises InvalidBlock if the producer has none left, ValueError if the seed is not the
+        one that was committed to.
+        """
+        beacon = current_beacon(state, producer)
+        known = self._reveals.get(producer)
+        if known is None or known[0] != beacon.chain.salt:
+            chain = RevealChain(
+                self._seats[producer].beacon_seed, beacon.chain.salt, beacon.chain.length
+            )
+            if chain.commitment != beacon.chain.end:
+                raise ValueError("the beacon seed is not the one that this producer committed to")
+            known = self._reveals[producer] = (beacon.chain.salt, chain)
+        return known[1].reveal(beacon.used)
+
+    def seal(self, proposal: Proposal, final: ChainBlock) -> Recorded:
+        """Sign a block for its slot, after its journal record. Raises JournalError."""
+        header = proposal.placed.header
+        if header.producer is None:
+            raise ValueError("genesis is not signed")
+        key = self._seats[header.producer].key
+        state = after_production(self._state(key.public), header.slot)
+        self._journal.append([JournalEntry(key.public, state, final.ref)])
+        return proposal.sealed(key.sign(proposal.placed.id.binary))

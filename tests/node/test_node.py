@@ -1,0 +1,90 @@
+"""Whole nodes in one process, over real TLS on loopback."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import trio
+
+from consensus.keys import KeyPair
+from genesis.build import build_genesis
+from genesis.preset import load_preset
+from node.config import Config
+from node.config_sources import load_config
+from node.new_node import create_node, seat_keys
+from node.node import JOURNAL_FILE, Node, Storage, open_storage, wall_clock_ms
+from node.setting import Raw
+from node.validator import create_journal
+from p2p.peeraddress import PeerAddress
+from tests.node.network import FUNDS, key, transfer
+from vm.modules.token import balance_of
+
+NODES = 4
+SLOT_MS = 300
+DEADLINE_S = 60
+ALICE, BOB = key("alice"), key("bob")
+
+
+def make_configs(folder: Path, seats_each: int) -> list[Config]:
+    """Folders of nodes that share one genesis, which begins about now."""
+    made = []
+    for i in range(NODES):
+        seats = [seat_keys(b"%d" % i * 64, f"n{i}s{j}", j) for j in range(seats_each)]
+        values: dict[str, Raw] = {"p2p.host": "127.0.0.1", "p2p.port": 0, "api.port": 0}
+        home = folder / f"node{i}"
+        home.mkdir(parents=True)
+        made.append(create_node(home, seats, values))
+        keys = [KeyPair.from_seed(seat.consensus_seed).public for seat in seats]
+        (home / "data").mkdir(exist_ok=True)
+        create_journal(home / "data" / JOURNAL_FILE, keys)
+    genesis = build_genesis(
+        load_preset("devnet"),
+        [record for node in made for record in node.records.values()],
+        [(ALICE.public, FUNDS)],
+        wall_clock_ms() + 500,
+        slot_ms=SLOT_MS,
+    )
+    for node in made:
+        node.config.node.genesis.write_bytes(genesis.encode())
+    return [load_config(node.file, (), {}) for node in made]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what is waited for is on another node's disk
+        await trio.sleep(0.02)
+
+
+def same_final(storages: list[Storage], height: int) -> bool:
+    ids = {storage.chain.blocks.id_at(height) for storage in storages}
+    return len(ids) == 1 and None not in ids
+
+
+def test_nodes_agree_on_one_final_chain_and_a_payment(tmp_path: Path) -> None:
+    async def main() -> None:
+        configs = make_configs(tmp_path, 1)
+        with ExitStack() as stack:
+            storages = [stack.enter_context(open_storage(config)) for config in configs]
+            nodes = [Node(c, s) for c, s in zip(configs, storages, strict=True)]
+            with trio.fail_after(DEADLINE_S):
+                async with trio.open_nursery() as nursery:
+                    first: PeerAddress | None = None
+                    for node in nodes:
+                        await nursery.start(node.run)
+                        if first is not None:
+                            node.network.add(first)
+                        else:
+                            first = PeerAddress(
+                                node.network.id, "127.0.0.1", node.network.listen_port
+                            )
+                    await until(lambda: same_final(storages, 3))
+                    pending = transfer(storages[0].chain, ALICE, BOB.public, 77, 0)
+                    await nodes[3].services.submit(pending.transaction.encode())
+                    await until(
+                        lambda: (
+                            None not in {s.chain.blocks.transaction(pending.id) for s in storages}
+                        )
+                    )
+                    nursery.cancel_scope.cancel()
+            assert {balance_of(s.chain.state.view(), BOB.public, "REEL") for s in storages} == {77}
+
+    trio.run(main)
