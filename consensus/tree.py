@@ -305,6 +305,8 @@ def _levels(slots: list[bytes]) -> list[list[bytes]]:
 
 
 def _parent(left: bytes, right: bytes) -> bytes:
+    if len(left) == len(right) == _INNER_BYTES:
+        return _inner_hash(left, right)
     if not left and len(right) != _INNER_BYTES:
         return right
     if not right and len(left) != _INNER_BYTES:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -23,6 +24,7 @@ from consensus.tree import (
 )
 from tests.vectors.generate_state_tree import (
     FILE,
+    alike,
     model_leaves,
     model_pages,
     model_proof,
@@ -190,25 +192,24 @@ def _changed(data: bytes) -> list[bytes]:
 
 
 def test_a_proof_has_one_spelling() -> None:
-    rows = {b"row %d" % i: b"value %d" % i for i in range(300)}
-    state_root, pages = _tree(rows)
-    proof = prove(pages.get, key_path(b"row 7"))
+    first, second = alike(2, 12)
+    state_root, pages = _tree({first: b"1", second: b"2"})
+    proof = prove(pages.get, key_path(first))
     siblings, bitmap = proof.siblings, proof.bitmap
-    bits = int.from_bytes(bitmap, "big")
-    size = 8 * len(bitmap)
-    gap = next(i for i in range(size) if not bits >> (size - 1 - i) & 1)
-    filled = (bits | 1 << (size - 1 - gap)).to_bytes(len(bitmap), "big")
+    assert len(siblings) == 1
+    assert bitmap[0] == 0
     spelled_differently = [
         StateProof(bitmap + b"\x00", siblings, None),
-        StateProof(filled, (*siblings[:gap], ZERO_DIGEST, *siblings[gap:]), None),
-        StateProof(bitmap, (*siblings, ZERO_DIGEST), None),
-        StateProof(bitmap, siblings[:-1], None),
-        StateProof(bitmap, siblings, OtherLeaf(key_path(b"row 7"), sha256(b"value 7"))),
-        StateProof(bitmap, siblings, OtherLeaf(key_path(b"row 8"), sha256(b"value 8"))),
+        StateProof(b"\x80" + bitmap[1:], (ZERO_DIGEST, *siblings), None),
+        StateProof(bitmap, (*siblings, sha256(b"")), None),
+        StateProof(bitmap, (sha256(b""), *siblings), None),
+        StateProof(bitmap, (), None),
+        StateProof(bitmap, siblings, OtherLeaf(key_path(first), sha256(b"1"))),
+        StateProof(bitmap, siblings, OtherLeaf(key_path(second), sha256(b"2"))),
     ]
     for other in spelled_differently:
         with pytest.raises(InvalidProof):
-            verify(state_root, b"row 7", b"value 7", other)
+            verify(state_root, first, b"1", other)
 
 
 def test_a_present_row_is_not_shown_absent() -> None:
@@ -221,13 +222,13 @@ def test_a_present_row_is_not_shown_absent() -> None:
 
 
 def test_a_row_of_another_subtree_shows_no_absence() -> None:
-    rows = {b"row %d" % i: b"value %d" % i for i in range(64)}
-    state_root, pages = _tree(rows)
-    other = b"row 7"
-    shown = prove(pages.get, key_path(other))
-    proof = StateProof(shown.bitmap, shown.siblings, OtherLeaf(key_path(other), sha256(b"value 7")))
-    with pytest.raises(InvalidProof, match="another subtree"):
-        verify(state_root, b"row 8", None, proof)
+    path = key_path(b"absent")
+    below_a_sibling = StateProof(b"\x80", (sha256(b""),), None)
+    for bit, reason in ((0, "another subtree"), (1, "does not lead to the state root")):
+        parted = bytes([path[0] ^ 0x80 >> bit]) + path[1:]
+        proof = replace(below_a_sibling, other=OtherLeaf(parted, sha256(b"")))
+        with pytest.raises(InvalidProof, match=reason):
+            verify(sha256(b"any root"), b"absent", None, proof)
 
 
 def test_a_proof_among_many_rows_is_small() -> None:

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import plyvel
@@ -112,6 +112,12 @@ def test_a_second_open_in_this_process_is_refused(folder: Path, database: Databa
     # The refused opens took nothing from the owner, and opened nothing to others.
     database.write([(b"sa", b"1")], sync=True)
     assert _open_elsewhere(folder) == f"{folder} is in use by process {os.getpid()}"
+
+
+def test_the_owner_is_named_after_one_with_a_longer_id(folder: Path) -> None:
+    (_made(folder) / "owner.lock").write_text("99999999999\n")
+    with Database.open(folder):
+        assert _open_elsewhere(folder) == f"{folder} is in use by process {os.getpid()}"
 
 
 def _open_elsewhere(folder: Path) -> str:
@@ -271,6 +277,28 @@ def test_a_flipped_byte_is_damage_or_changes_nothing(
     assert named > len(places) * 3 // 4
 
 
+READS: list[Callable[[Database], object]] = [
+    lambda database: database.get(b"s0"),
+    lambda database: database.scan(b"s", limit=9),
+    lambda database: database.keys(b"s"),
+    lambda database: database.snapshot().get(b"s0"),
+    lambda database: database.snapshot().scan(b"s", limit=9),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_every_read_checks_what_it_reads(folder: Path, read: Callable[[Database], object]) -> None:
+    with Database.open(folder) as database:
+        # A row of more than a block keeps the schema's row out of the damaged block.
+        database.write([(b"a", bytes(5000)), (b"s0", b"5" * 20)], sync=True)
+    Database.open(folder).close()  # moves the log's rows to a table file
+    file = _newest(folder, "*.ldb")
+    data = file.read_bytes()
+    file.write_bytes(data.replace(b"5" * 20, b"6" * 20))
+    with Database.open(folder) as database, pytest.raises(DatabaseError, match="is damaged"):
+        read(database)
+
+
 def _read_copy(folder: Path, copy: Path) -> list[tuple[bytes, bytes]]:
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
@@ -285,7 +313,7 @@ import sys
 from pathlib import Path
 from storage.database import Database, DatabaseError
 database = Database.open(Path(sys.argv[1]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 written = 0
 try:
     while True:
@@ -293,6 +321,7 @@ try:
         written += 1
 except DatabaseError as error:
     print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 readable = all(database.get(b"s%d" % i) == bytes(1000) for i in range(written))
 try:
     database.write([(b"small", b"")], sync=True)

@@ -18,6 +18,7 @@ from storage.state import (
     FinalView,
     Layer,
     StateReader,
+    _Cache,
     layer_batch,
     make_layer,
     write_first_state,
@@ -92,13 +93,15 @@ class _Block:
     parent: "_Block | None"
 
 
-STEPS = st.lists(st.tuples(st.integers(0, 9), WRITES, st.integers(0, 3)), max_size=14)
+PARENTS = st.sampled_from([0, 0, 0, 0, 1, 2, 9])
+FINALS = st.sampled_from([0, 0, 0, 1, 2])
+STEPS = st.lists(st.tuples(PARENTS, WRITES, FINALS), max_size=14)
 
 
 @settings(max_examples=40)
-@given(WRITES, STEPS)
+@given(WRITES, STEPS, st.sampled_from([2_000, 100_000]))
 def test_forks_and_finality_agree_with_the_model(
-    shared_database: Database, first: Writes, steps: list[tuple[int, Writes, int]]
+    shared_database: Database, first: Writes, steps: list[tuple[int, Writes, int]], cache_bytes: int
 ) -> None:
     """Each step adds a block on some newest block (0: the newest) and then makes so many final."""
     database = shared_database
@@ -106,7 +109,7 @@ def test_forks_and_finality_agree_with_the_model(
         patch.setattr(state_module, "MERGE_EVERY", 3)
         final = _after({}, first)
         write_first_state(database, final.items(), lambda _: [])
-        state = FinalState(database, cache_bytes=2_000)
+        state = FinalState(database, cache_bytes=cache_bytes)
         blocks: list[_Block] = []
         views = [(state.view(), final)]
         for choice, writes, finals in steps:
@@ -175,7 +178,7 @@ def test_a_long_chain_is_read_in_few_steps(
         return below(self)
 
     monkeypatch.setattr(Layer, "below", counted)
-    for number in (0, 150, 299):
+    for number in (0, 15, 150, 287, 299):
         assert layers[-1].get(b"%d" % number) == b"new"
         assert layers[number].get(b"last") == b"%d" % number
         assert len(steps) <= 2 * (300 // state_module.MERGE_EVERY + state_module.MERGE_EVERY)
@@ -237,6 +240,27 @@ def test_a_read_begun_before_finality_does_not_spoil_the_cache(
     assert state.get(b"a") == b"new"
 
 
+def test_a_read_during_finality_is_not_answered_from_the_old_cache(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [b"a", b"b", b"c"]
+    write_first_state(database, [(key, b"old") for key in keys], lambda _: [])
+    state = FinalState(database)
+    assert [state.get(key) for key in keys] == [b"old"] * 3
+    layer, _ = make_layer(state, dict.fromkeys(keys, b"new"))
+    seen: list[bytes | None] = []
+    keep = _Cache.keep
+
+    def observed(self: _Cache, view: FinalView, key: bytes, value: bytes | None) -> None:
+        seen.extend(state.get(key) for key in keys)
+        keep(self, view, key, value)
+
+    monkeypatch.setattr(_Cache, "keep", observed)
+    _finalize(database, state, layer)
+    assert len(seen) > len(keys)
+    assert set(seen) == {b"new"}
+
+
 def test_readers_see_one_block_while_others_become_final(database: Database) -> None:
     keys = [b"%d" % i for i in range(20)]
     write_first_state(database, [(key, b"0") for key in keys], lambda _: [])
@@ -294,6 +318,16 @@ def test_the_cache_is_bounded_and_drops_the_least_used(
     for i in range(1, 80):
         state.get(b"%d" % i)
     assert len(reads) == 79
+
+
+def test_rows_written_again_take_their_room_once(database: Database, reads: list[bytes]) -> None:
+    state = FinalState(database, cache_bytes=20_000)
+    state.get(b"other")
+    for number in range(100):
+        layer, _ = make_layer(state, {b"a": b"%d" % number * 100})
+        _finalize(database, state, layer)
+        assert state.get(b"other") is None
+    assert reads.count(STATE_ROW + b"other") == 1
 
 
 def test_a_damaged_page_is_a_database_error(database: Database) -> None:

@@ -101,7 +101,7 @@ def model_pages(leaves: Mapping[bytes, bytes], position: bytes = b"") -> dict[by
     return pages
 
 
-def _alike(count: int, bits: int) -> list[bytes]:
+def alike(count: int, bits: int) -> list[bytes]:
     """Keys whose paths begin with the same `bits` bits as the path of `key 0`."""
     prefix = h(b"key 0")
     found: list[bytes] = []
@@ -134,7 +134,7 @@ def _case(name: str, keys: list[bytes], absent: list[bytes]) -> dict[str, object
 
 def vectors() -> list[dict[str, object]]:
     """The cases of state-tree.json."""
-    near = _alike(6, 12)
+    near = alike(6, 12)
     many = [b"row %d" % i for i in range(300)]
     return [
         _case("no rows", [], [b"absent"]),
