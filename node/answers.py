@@ -1,0 +1,384 @@
+"""What a node answers over HTTP: each answer's fields once, for the API, its schema and clients.
+
+The records are JSON objects of their fields (`to_json`, `from_json`, `schema`); integers that
+can pass 2^53 are decimal strings, bytes are lower-case hex, accounts `reel1…`.
+"""
+
+from typing import Annotated
+
+from consensus.block import MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES, Header
+from consensus.cid import Cid
+from consensus.kinds import (
+    AccountId,
+    Amount,
+    Asset,
+    Bytes,
+    Counter,
+    Digest,
+    JsonObject,
+    PublicKey,
+    Signature,
+    Text,
+)
+from consensus.producers import MAX_PRODUCERS
+from consensus.record import AtMost, Record, part
+from node.free_form import AnyObject, FreeForm, Integer
+from vm.forms import event_schema, transaction_schema
+from vm.modules.content import Video
+from vm.receipt import Receipt
+
+MAX_PAGE = 500
+MAX_BATCH = 1000
+MAX_SCHEDULE = 2 * MAX_PRODUCERS
+
+PENDING, INCLUDED, FINAL = "pending", "included", "final"
+
+Cursor = Annotated[str, Text(2048, 1)]
+Sentence = Annotated[str, Text(4096)]
+Name = Annotated[str, Text(128)]
+BlockState = Annotated[str, Text(16, 1, f"{INCLUDED}|{FINAL}")]
+TransactionState = Annotated[str, Text(16, 1, f"{PENDING}|{INCLUDED}|{FINAL}")]
+TransactionForm = Annotated[JsonObject, FreeForm(transaction_schema())]
+EventForm = Annotated[JsonObject, FreeForm(event_schema())]
+
+
+@part
+class Place(Record):
+    """A block of the chain; in answers `at` is the one whose state was read."""
+
+    id: Cid
+    height: Counter
+    slot: Counter
+
+
+@part
+class StatusAnswer(Record):
+    """A node and its chain. `slot` is the clock's (negative before genesis); `missed_slots`
+    counts the slots up to the head that have no block; `finality_lag_slots` is the head's slot
+    minus the final block's; `seats` are the producers that this node runs."""
+
+    chain: Digest
+    network: Name
+    release: Name
+    node_id: PublicKey
+    p2p_port: Counter
+    genesis_time_ms: Counter
+    slot_ms: Counter
+    epoch_slots: Counter
+    time_ms: Counter
+    slot: Integer
+    head: Place
+    justified: Place
+    final: Place
+    finality_lag_slots: Counter
+    missed_slots: Counter
+    mempool_transactions: Counter
+    mempool_bytes: Counter
+    peers: Counter
+    seats: Annotated[tuple[AccountId, ...], AtMost(MAX_PRODUCERS)]
+    ready: bool
+    reasons: Annotated[tuple[Sentence, ...], AtMost(64)]
+    syncing: bool
+    clock_offset_ms: Integer
+
+
+@part
+class BlockSummary(Record):
+    """A block in a list; `state` is included (on the head's chain) or final."""
+
+    id: Cid
+    parent: Cid | None
+    height: Counter
+    slot: Counter
+    time_ms: Counter
+    producer: AccountId | None
+    transactions: Counter
+    size_bytes: Counter
+    state: BlockState
+
+
+@part
+class BlocksAnswer(Record):
+    """Blocks from the newest down; `next` is the cursor of the next page, null on the last."""
+
+    items: Annotated[tuple[BlockSummary, ...], AtMost(MAX_PAGE)]
+    next: Cursor | None
+    at: Place
+
+
+@part
+class BlockAnswer(Record):
+    """A block with its header; genesis has no signature."""
+
+    summary: BlockSummary
+    header: Header
+    signature: Signature | None
+    certificate: Annotated[bytes, Bytes(MAX_CERTIFICATE_BYTES)]
+    transaction_ids: Annotated[tuple[Digest, ...], AtMost(MAX_BLOCK_TRANSACTIONS)]
+
+
+@part
+class TransactionAnswer(Record):
+    """A transaction: `pending` in this node's mempool, `included` in a block of the head's
+    chain, or `final`. `receipt` and `events` say what it did once it is in a block."""
+
+    id: Digest
+    state: TransactionState
+    block: Cid | None
+    height: Counter | None
+    index: Counter | None
+    transaction: TransactionForm
+    receipt: Receipt | None
+    events: Annotated[tuple[EventForm, ...], AtMost(65_536)]
+
+
+@part
+class TransactionsAnswer(Record):
+    """A block's transactions in order."""
+
+    items: Annotated[tuple[TransactionAnswer, ...], AtMost(MAX_PAGE)]
+    next: Cursor | None
+    at: Place
+
+
+@part
+class SubmittedAnswer(Record):
+    """A transaction that now waits for a block."""
+
+    id: Digest
+
+
+@part
+class BatchResult(Record):
+    """What became of one transaction of a batch: its id, or the problem."""
+
+    id: Digest | None
+    problem: AnyObject | None
+
+
+@part
+class BatchAnswer(Record):
+    """The results in the order of the batch."""
+
+    results: Annotated[tuple[BatchResult, ...], AtMost(MAX_BATCH)]
+
+
+@part
+class SimulationAnswer(Record):
+    """What a transaction would do in the next block on `at`, and what it costs: `gas` and `fee`
+    hold for the signed transaction whatever its max_fee."""
+
+    gas: Counter
+    fee: Amount
+    fee_asset: Asset
+    receipt: Receipt
+    events: Annotated[tuple[EventForm, ...], AtMost(65_536)]
+    at: Place
+
+
+@part
+class Holding(Record):
+    """What an account holds of an asset, in the asset's smallest unit."""
+
+    asset: Asset
+    amount: Amount
+
+
+@part
+class AccountAnswer(Record):
+    """An account; every address has one. `nonce` counts its transactions in the state read,
+    `next_nonce` is for its next one, after those that wait in this node's mempool."""
+
+    account: AccountId
+    balances: Annotated[tuple[Holding, ...], AtMost(MAX_PAGE)]
+    nonce: Counter
+    next_nonce: Counter
+    at: Place
+
+
+@part
+class TableInfo(Record):
+    """A declared table: the names of its key parts in order, and the schema of its rows."""
+
+    table: Name
+    sentence: Sentence
+    key: Annotated[tuple[Name, ...], AtMost(8)]
+    row_schema: AnyObject
+
+
+@part
+class TablesAnswer(Record):
+    """All tables of the state."""
+
+    items: Annotated[tuple[TableInfo, ...], AtMost(1024)]
+
+
+@part
+class RowItem(Record):
+    """A row of a table; key and row have the form that `/v1/tables` gives."""
+
+    table: Name
+    key: AnyObject
+    row: AnyObject
+
+
+@part
+class RowsAnswer(Record):
+    """Rows in the order of their keys."""
+
+    items: Annotated[tuple[RowItem, ...], AtMost(MAX_PAGE)]
+    next: Cursor | None
+    at: Place
+
+
+@part
+class RowAnswer(Record):
+    """One row, and the block whose state it was read from."""
+
+    item: RowItem
+    at: Place
+
+
+@part
+class ProducerInfo(Record):
+    """A member of the set. `produced` and `missed` count its slots within the window; `here`:
+    this node runs it."""
+
+    producer: AccountId
+    key: PublicKey
+    name: Name
+    here: bool
+    produced: Counter
+    missed: Counter
+
+
+@part
+class ScheduledSlot(Record):
+    """Whose turn a coming slot is, if the set does not change before it."""
+
+    slot: Counter
+    time_ms: Counter
+    producer: AccountId
+
+
+@part
+class ProducersAnswer(Record):
+    """The producer set of the newest block, the rest of the epoch's schedule (at most
+    MAX_SCHEDULE slots), and who made the blocks from `first_slot` to `last_slot`."""
+
+    dynasty: Counter
+    epoch: Counter
+    quorum: Counter
+    items: Annotated[tuple[ProducerInfo, ...], AtMost(MAX_PRODUCERS)]
+    schedule: Annotated[tuple[ScheduledSlot, ...], AtMost(MAX_SCHEDULE)]
+    first_slot: Counter
+    last_slot: Counter
+    at: Place
+
+
+@part
+class ParameterInfo(Record):
+    """A parameter's value now and what it may be."""
+
+    name: Name
+    value: Amount
+    default: Amount
+    minimum: Amount
+    maximum: Amount
+    unit: Name
+    sentence: Sentence
+
+
+@part
+class ParametersAnswer(Record):
+    """All parameters by name."""
+
+    items: Annotated[tuple[ParameterInfo, ...], AtMost(1024)]
+    at: Place
+
+
+@part
+class ContentItem(Record):
+    """A published video; `here`: its first block is in this node's store."""
+
+    cid: Cid
+    video: Video
+    here: bool
+
+
+@part
+class ContentsAnswer(Record):
+    """Published videos, in the order of their CIDs; one owner's by height of publication."""
+
+    items: Annotated[tuple[ContentItem, ...], AtMost(MAX_PAGE)]
+    next: Cursor | None
+    at: Place
+
+
+@part
+class ContentAnswer(Record):
+    """A published video, and the block whose state it was read from."""
+
+    item: ContentItem
+    at: Place
+
+
+@part
+class StoredBlockAnswer(Record):
+    """A content block that is now in this node's store."""
+
+    cid: Cid
+    size_bytes: Counter
+
+
+@part
+class FinalityItem(Record):
+    """A final block; `finality_ms` from the start of its slot until this node held it final."""
+
+    height: Counter
+    slot: Counter
+    transactions: Counter
+    finality_ms: Integer
+
+
+@part
+class FinalityAnswer(Record):
+    """The latest blocks that became final on this node since it started, by height."""
+
+    items: Annotated[tuple[FinalityItem, ...], AtMost(MAX_PAGE)]
+
+
+@part
+class PeerItem(Record):
+    """A connected node."""
+
+    id: PublicKey
+    address: Name
+    direction: Name
+    connected_ms: Counter
+    head_height: Counter | None
+    final_height: Counter | None
+    round_trip_ms: Counter | None
+    clock_offset_ms: Integer | None
+
+
+@part
+class PeersAnswer(Record):
+    """The nodes that this one is connected to."""
+
+    items: Annotated[tuple[PeerItem, ...], AtMost(4096)]
+
+
+@part
+class ModulesAnswer(Record):
+    """The declarations of all modules; see docs/modules.md."""
+
+    items: Annotated[tuple[AnyObject, ...], AtMost(256)]
+
+
+@part
+class ReadyAnswer(Record):
+    """Whether the node can serve and, if not, why."""
+
+    ready: bool
+    reasons: Annotated[tuple[Sentence, ...], AtMost(64)]

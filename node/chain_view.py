@@ -1,0 +1,98 @@
+"""The chain at one moment: what a query reads, all of one block, whatever happens meanwhile."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from consensus import tree
+from consensus.cid import Cid
+from consensus.finality import ChainBlock
+from node.candidate import Recorded
+from node.chain import Chain
+from storage.blocks import BlockStore
+from storage.state import FinalView, StateReader
+
+
+class Finality(Enum):
+    """Which block a query reads: the head, or the newest that is durably final."""
+
+    HEAD = "head"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """The chain up to `block`, with the state after it.
+
+    `unfinal` are the blocks, oldest first, that were not yet durably final when the view was
+    taken. Its calls may run in a thread.
+    """
+
+    block: ChainBlock
+    state: StateReader
+    unfinal: tuple[Recorded, ...]
+    blocks: BlockStore
+
+    @property
+    def first_unfinal(self) -> int:
+        """The height above which nothing was durably final."""
+        return self.block.height - len(self.unfinal) + 1
+
+    def is_final(self, height: int) -> bool:
+        """Whether the block at this height was durably final."""
+        return height < self.first_unfinal
+
+    def raw_at(self, height: int) -> bytes | None:
+        """The encoding of the block at a height of this chain."""
+        if not 0 <= height <= self.block.height:
+            return None
+        if self.is_final(height):
+            return self.blocks.at(height)
+        return self.unfinal[height - self.first_unfinal].raw
+
+    def results_at(self, height: int) -> bytes | None:
+        """The encoding of the results of the block at a height."""
+        if not 0 <= height <= self.block.height:
+            return None
+        if self.is_final(height):
+            return self.blocks.receipts(height)
+        return self.unfinal[height - self.first_unfinal].results.encode()
+
+    def height_of(self, block_id: Cid) -> int | None:
+        """The height of a block of this chain."""
+        for recorded in self.unfinal:
+            if recorded.placed.id == block_id:
+                return recorded.placed.height
+        height = self.blocks.height_of(block_id)
+        return None if height is None or height > self.block.height else height
+
+    def transaction(self, transaction_id: bytes) -> tuple[int, int] | None:
+        """Where a transaction is on this chain: the block's height and its index in the block."""
+        for recorded in self.unfinal:
+            if transaction_id in recorded.transaction_ids:
+                index = recorded.transaction_ids.index(transaction_id)
+                return recorded.placed.height, index
+        place = self.blocks.transaction(transaction_id)
+        return None if place is None or place[0] > self.block.height else place
+
+
+def view_at(chain: Chain, finality: Finality) -> ChainView:
+    """The chain now; call it in the node's trio thread."""
+    if finality is Finality.FINAL:
+        block, state = _final(chain)
+        return ChainView(block, state, (), chain.blocks)
+    unfinal = tuple(chain.head_chain())
+    if unfinal:
+        return ChainView(unfinal[-1].placed, unfinal[-1].layer, unfinal, chain.blocks)
+    return ChainView(chain.fork.head, chain.state.view(), (), chain.blocks)
+
+
+def _final(chain: Chain) -> tuple[ChainBlock, FinalView]:
+    """The newest durably final block with its own state.
+
+    A thread may be moving both on, one after the other; the root tells whether they belong
+    together.
+    """
+    while True:
+        block, state = chain.durable_final, chain.state.view()
+        if tree.root(state.page) == block.header.state_root:
+            return block, state

@@ -1,0 +1,563 @@
+"""A node's HTTP API, as commands use it: typed calls and answers, and clear failures.
+
+Every call raises, beside what it names: Unreachable (no node answers there), TimedOut, and
+Refused with the code and field of the node's problem.
+
+    GET  /v1/status                          StatusAnswer
+    GET  /v1/blocks                          BlocksAnswer; newest first
+    GET  /v1/blocks/{block}                  BlockAnswer, or its bytes with ?format=cbor
+    GET  /v1/blocks/{block}/transactions     TransactionsAnswer
+    POST /v1/transactions                    SubmittedAnswer (202)
+    POST /v1/transactions/batch              BatchAnswer
+    POST /v1/transactions/simulate           SimulationAnswer
+    GET  /v1/transactions/{id}               TransactionAnswer
+    GET  /v1/accounts/{address}              AccountAnswer
+    GET  /v1/tables                          TablesAnswer
+    GET  /v1/tables/{table}/rows             RowsAnswer; ?key=… for the rows under a first part
+    GET  /v1/tables/{table}/rows/{key}       RowAnswer; key parts joined by "/"
+    GET  /v1/producers                       ProducersAnswer
+    GET  /v1/parameters                      ParametersAnswer
+    GET  /v1/light/answer                    bytes of a LightAnswer; ?key=… in hex
+    GET  /v1/content                         ContentsAnswer; ?owner=reel1…
+    GET  /v1/content/{cid}                   ContentAnswer
+    GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
+    PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
+    GET  /v1/finality                        FinalityAnswer
+    GET  /v1/peers                           PeersAnswer
+    GET  /v1/modules                         ModulesAnswer
+    GET  /v1/genesis                         bytes of the genesis file
+    GET  /v1/events                          server-sent events
+    GET  /v1/openapi.json, /metrics, /livez, /readyz
+
+`{block}` is a height or an id. State is read at the final block, or with ?finality=head at the
+head. Lists take ?limit= and ?cursor=.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import trio
+
+from consensus.address import format_address
+from consensus.cid import Cid
+from consensus.errors import Invalid
+from consensus.kinds import Json, JsonObject
+from consensus.light import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
+from consensus.record import Record
+from consensus.transaction import Transaction
+from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
+from node.answers import (
+    FINAL,
+    PENDING,
+    AccountAnswer,
+    BatchAnswer,
+    BatchResult,
+    BlockAnswer,
+    BlocksAnswer,
+    ContentAnswer,
+    ContentItem,
+    ContentsAnswer,
+    FinalityAnswer,
+    FinalityItem,
+    ModulesAnswer,
+    ParametersAnswer,
+    PeerItem,
+    PeersAnswer,
+    ProducersAnswer,
+    ReadyAnswer,
+    RowAnswer,
+    RowItem,
+    RowsAnswer,
+    SimulationAnswer,
+    StatusAnswer,
+    StoredBlockAnswer,
+    SubmittedAnswer,
+    TransactionAnswer,
+)
+from node.chain_view import Finality
+from node.failure import Failure, Refused, TimedOut, Unreachable, Usage
+from vm.forms import transaction_to_json
+
+TIMEOUT_S = 15.0
+FETCH_TIMEOUT_S = 60.0
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+POLL_S = 0.2
+EVENTS_AHEAD = 16
+PROBLEM_PREFIX = "urn:reelect:problem:"
+CBOR = "application/cbor"
+
+A = TypeVar("A", bound=Record)
+Query = Mapping[str, str | int | Sequence[str]]
+
+
+class Until(Enum):
+    """What to wait for after a transaction is sent."""
+
+    INCLUDED = "included"
+    FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """An event of a node's stream; give `id` to `events` to go on after it."""
+
+    id: str
+    kind: str
+    data: JsonObject
+
+
+class EventStream:
+    """The events of `Client.events`; raises the Failure that ends the stream early."""
+
+    def __init__(self, receive: trio.MemoryReceiveChannel[ServerEvent | Failure]) -> None:
+        self._receive = receive
+
+    def __aiter__(self) -> "EventStream":
+        return self
+
+    async def __anext__(self) -> ServerEvent:
+        event = await self._receive.__anext__()
+        if isinstance(event, Failure):
+            raise event
+        return event
+
+
+class Client:
+    """A connection to one node's API; use it in `async with`.
+
+    `token` is the node's admin token, needed for some calls to nodes elsewhere. Raises Usage
+    for an address that is not http://host:port.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.base_url = _checked_url(base_url)
+        self._timeout_s = timeout_s
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s),
+            transport=transport,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give up the connections."""
+        await self._http.aclose()
+
+    # The node
+
+    async def status(self) -> StatusAnswer:
+        """The node and its chain."""
+        return await self._get(StatusAnswer, "/v1/status")
+
+    async def ready(self) -> ReadyAnswer:
+        """Whether the node can serve, and why not."""
+        return await self._get(ReadyAnswer, "/readyz", good=(200, 503))
+
+    async def peers(self) -> tuple[PeerItem, ...]:
+        """The nodes that it is connected to."""
+        return (await self._get(PeersAnswer, "/v1/peers")).items
+
+    async def finality(self, after_height: int, limit: int = 500) -> tuple[FinalityItem, ...]:
+        """The blocks above a height that became final on the node since it started."""
+        query = {"after_height": after_height, "limit": limit}
+        return (await self._get(FinalityAnswer, "/v1/finality", query)).items
+
+    async def genesis(self) -> bytes:
+        """The bytes of the genesis file; believe them only if you know their digest."""
+        return await self._bytes("/v1/genesis")
+
+    # Blocks and transactions
+
+    async def blocks(
+        self, *, limit: int = 20, cursor: str | None = None, finality: Finality = Finality.FINAL
+    ) -> BlocksAnswer:
+        """A page of blocks, newest first."""
+        query = _page(limit, cursor, finality)
+        return await self._get(BlocksAnswer, "/v1/blocks", query)
+
+    async def block(self, block: str, *, finality: Finality = Finality.HEAD) -> BlockAnswer:
+        """The block of this height or id; raises Refused (not-found)."""
+        path = f"/v1/blocks/{quote(block, safe='')}"
+        return await self._get(BlockAnswer, path, {"finality": finality.value})
+
+    async def block_bytes(self, block: str, *, finality: Finality = Finality.HEAD) -> bytes:
+        """The encoding of the block of this height or id; raises Refused (not-found)."""
+        path = f"/v1/blocks/{quote(block, safe='')}"
+        return await self._bytes(path, {"finality": finality.value, "format": "cbor"})
+
+    async def submit(self, transaction: bytes) -> bytes:
+        """Send a transaction's encoding; returns its id."""
+        answer = await self._send("POST", "/v1/transactions", transaction, CBOR)
+        return _read(SubmittedAnswer, answer).id
+
+    async def submit_batch(self, transactions: Sequence[bytes]) -> tuple[BatchResult, ...]:
+        """Send up to 1,000 transactions; what became of each, in order."""
+        body = json.dumps([data.hex() for data in transactions]).encode()
+        answer = await self._send("POST", "/v1/transactions/batch", body, "application/json")
+        return _read(BatchAnswer, answer).results
+
+    async def simulate(self, transaction: Transaction) -> SimulationAnswer:
+        """What it would do and cost in the next block; it need not be signed."""
+        body = json.dumps(transaction_to_json(transaction)).encode()
+        path = "/v1/transactions/simulate"
+        return _read(SimulationAnswer, await self._send("POST", path, body, "application/json"))
+
+    async def transaction(self, transaction_id: bytes) -> TransactionAnswer | None:
+        """Where a transaction is; None if the node does not know it."""
+        try:
+            return await self._get(TransactionAnswer, f"/v1/transactions/{transaction_id.hex()}")
+        except Refused as refusal:
+            if refusal.code == "not-found":
+                return None
+            raise
+
+    async def wait(
+        self, transaction_id: bytes, until: Until, timeout_s: float
+    ) -> TransactionAnswer:
+        """The transaction once it is included or final; raises TimedOut."""
+        with trio.move_on_after(timeout_s):
+            while True:
+                answer = await self.transaction(transaction_id)
+                if answer is not None and _has_come(answer, until):
+                    return answer
+                await trio.sleep(POLL_S)
+        raise TimedOut(
+            f"transaction {transaction_id.hex()} is not {until.value} after {timeout_s:g} s; it "
+            "may still become so: ask again with `reelect tx show`"
+        )
+
+    # State
+
+    async def account(
+        self, account: bytes, *, finality: Finality = Finality.FINAL
+    ) -> AccountAnswer:
+        """Balances and nonces of an account."""
+        path = f"/v1/accounts/{format_address(account)}"
+        return await self._get(AccountAnswer, path, {"finality": finality.value})
+
+    async def row(
+        self, table: str, *key: str, finality: Finality = Finality.FINAL
+    ) -> RowAnswer | None:
+        """The row under these key parts, each in its JSON spelling, or None."""
+        spelled = "/".join(quote(part, safe="") for part in key)
+        path = f"/v1/tables/{quote(table, safe='')}/rows/{spelled}"
+        try:
+            return await self._get(RowAnswer, path, {"finality": finality.value})
+        except Refused as refusal:
+            if refusal.code == "not-found":
+                return None
+            raise
+
+    async def rows(
+        self, table: str, *first_parts: str, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[RowItem]:
+        """All rows of a table, or those under the first key parts."""
+        path = f"/v1/tables/{quote(table, safe='')}/rows"
+        cursor: str | None = None
+        while True:
+            query = {**_page(500, cursor, finality), "key": first_parts}
+            page = await self._get(RowsAnswer, path, query)
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
+
+    async def producers(self, *, finality: Finality = Finality.HEAD) -> ProducersAnswer:
+        """The producer set, its schedule and who made the latest blocks."""
+        return await self._get(ProducersAnswer, "/v1/producers", {"finality": finality.value})
+
+    async def parameters(self, *, finality: Finality = Finality.FINAL) -> ParametersAnswer:
+        """All parameters."""
+        return await self._get(ParametersAnswer, "/v1/parameters", {"finality": finality.value})
+
+    async def modules(self) -> tuple[JsonObject, ...]:
+        """The declarations of all modules."""
+        return (await self._get(ModulesAnswer, "/v1/modules")).items
+
+    async def light_answer(self, key: bytes) -> bytes:
+        """The encoding of the answer that proves the row under a state key; believe nothing in
+        it but by `consensus.light.verify_answer`. Raises Refused (not-yet-final)."""
+        query = {"key": key.hex()}
+        return await self._bytes("/v1/light/answer", query, max_bytes=MAX_LIGHT_ANSWER_BYTES)
+
+    # Content
+
+    async def contents(
+        self, owner: bytes | None = None, *, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[ContentItem]:
+        """All published videos, or one owner's."""
+        cursor: str | None = None
+        while True:
+            query: dict[str, str | int] = {**_page(100, cursor, finality)}
+            if owner is not None:
+                query["owner"] = format_address(owner)
+            page = await self._get(ContentsAnswer, "/v1/content", query)
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
+
+    async def content(
+        self, cid: Cid, *, finality: Finality = Finality.FINAL
+    ) -> ContentAnswer | None:
+        """A published video, or None."""
+        try:
+            query = {"finality": finality.value}
+            return await self._get(ContentAnswer, f"/v1/content/{cid}", query)
+        except Refused as refusal:
+            if refusal.code == "not-found":
+                return None
+            raise
+
+    async def upload_block(self, cid: Cid, data: bytes) -> None:
+        """Put a content block into the node's store."""
+        answer = await self._send(
+            "PUT", f"/v1/content/blocks/{cid}", data, "application/octet-stream"
+        )
+        _read(StoredBlockAnswer, answer)
+
+    async def fetch_block(self, cid: Cid) -> bytes:
+        """A content block from the node or its peers, not verified here; raises Refused
+        (not-found)."""
+        return await self._bytes(
+            f"/v1/content/blocks/{cid}",
+            max_bytes=MAX_CONTENT_BLOCK_BYTES,
+            timeout_s=FETCH_TIMEOUT_S,
+        )
+
+    # Events
+
+    @asynccontextmanager
+    async def events(
+        self, kinds: Sequence[str] = (), after_id: str | None = None
+    ) -> AsyncIterator[AsyncIterator[ServerEvent]]:
+        """`async with client.events() as events: async for event in events`: what happens on
+        the node (head, block, final, transaction, and gap where some are lost), from now on or
+        after the event of this id, until the node closes the stream."""
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            send, receive = trio.open_memory_channel[ServerEvent | Failure](EVENTS_AHEAD)
+            nursery.start_soon(self._read_events, kinds, after_id, send)
+            try:
+                yield EventStream(receive)
+            except Exception as error:  # raised again, without the nursery's group
+                failure = error
+            nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _read_events(
+        self,
+        kinds: Sequence[str],
+        after_id: str | None,
+        send: trio.MemorySendChannel[ServerEvent | Failure],
+    ) -> None:
+        request = self._http.build_request(
+            "GET",
+            "/v1/events",
+            params={"kinds": ",".join(kinds)} if kinds else {},
+            headers={} if after_id is None else {"last-event-id": after_id},
+            timeout=httpx.Timeout(self._timeout_s, read=None),
+        )
+        async with send:
+            try:
+                with self._failures():
+                    response = await self._http.send(request, stream=True)
+                    try:
+                        await self._pass_on(response, send)
+                    finally:
+                        with trio.CancelScope(shield=True):
+                            await response.aclose()
+            except Failure as failure:
+                await send.send(failure)
+
+    async def _pass_on(
+        self, response: httpx.Response, send: trio.MemorySendChannel[ServerEvent | Failure]
+    ) -> None:
+        if response.status_code != 200:
+            raise _refusal(response, await self._content(response, MAX_ANSWER_BYTES))
+        fields: dict[str, str] = {}
+        async for line in response.aiter_lines():
+            name, _, value = line.partition(": ")
+            if name:
+                fields[name] = value
+            elif "data" in fields:
+                data = json.loads(fields["data"])
+                await send.send(ServerEvent(fields.get("id", ""), fields.get("event", ""), data))
+            if not line:
+                fields = {}
+
+    # Requests
+
+    async def _get(
+        self,
+        answer: type[A],
+        path: str,
+        query: Query | None = None,
+        *,
+        good: tuple[int, ...] = (200,),
+    ) -> A:
+        return _read(answer, await self._request("GET", path, query=query, good=good))
+
+    async def _bytes(
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        timeout_s: float | None = None,
+    ) -> bytes:
+        return await self._request(
+            "GET", path, query=query, max_bytes=max_bytes, timeout_s=timeout_s
+        )
+
+    async def _send(self, method: str, path: str, body: bytes, media_type: str) -> bytes:
+        headers = {"content-type": media_type}
+        return await self._request(method, path, body=body, headers=headers)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        good: tuple[int, ...] = (200, 201, 202),
+        max_bytes: int = MAX_ANSWER_BYTES,
+        timeout_s: float | None = None,
+    ) -> bytes:
+        request = self._http.build_request(
+            method,
+            path,
+            params=query,
+            content=body,
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s or self._timeout_s),
+        )
+        with self._failures():
+            response = await self._http.send(request, stream=True)
+            try:
+                content = await self._content(response, max_bytes)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await response.aclose()
+        if response.status_code not in good:
+            raise _refusal(response, content)
+        return content
+
+    async def _content(self, response: httpx.Response, max_bytes: int) -> bytes:
+        received = bytearray()
+        async for piece in response.aiter_bytes():
+            received += piece
+            if len(received) > max_bytes:
+                raise Refused(
+                    f"the node at {self.base_url} sends more than {max_bytes} bytes",
+                    code="answer-too-large",
+                )
+        return bytes(received)
+
+    def _failures(self) -> "_Failures":
+        return _Failures(self.base_url)
+
+
+class _Failures:
+    """A context that turns what httpx raises into failures of a command."""
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            raise Unreachable(
+                f"no node answers at {self._base_url}: start one, or name another with --node"
+            ) from error
+        if isinstance(error, httpx.TimeoutException):
+            raise TimedOut(f"the node at {self._base_url} does not answer in time") from error
+        if isinstance(error, httpx.TransportError):
+            raise Unreachable(
+                f"the connection to the node at {self._base_url} broke: {error}"
+            ) from error
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise Usage(f"{url!r} is not an address: {error}", field="client.node") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
+        raise Usage(f"http://host:port is expected, got {url!r}", field="client.node")
+    return url.rstrip("/")
+
+
+def _page(limit: int, cursor: str | None, finality: Finality) -> dict[str, str | int]:
+    query: dict[str, str | int] = {"limit": limit, "finality": finality.value}
+    return query if cursor is None else {**query, "cursor": cursor}
+
+
+def _has_come(answer: TransactionAnswer, until: Until) -> bool:
+    return answer.state == FINAL or (until is Until.INCLUDED and answer.state != PENDING)
+
+
+def _read(answer: type[A], content: bytes) -> A:
+    try:
+        return answer.from_json(json.loads(content))
+    except (ValueError, RecursionError, Invalid) as error:
+        raise Refused(
+            f"the node's answer is not understood ({error}); is it of another release?",
+            code="answer-not-understood",
+        ) from error
+
+
+def _refusal(response: httpx.Response, content: bytes) -> Failure:
+    """The failure that a node's problem (RFC 9457) stands for."""
+    try:
+        problem: Json = json.loads(content)
+    except (ValueError, RecursionError):
+        problem = None
+    if not isinstance(problem, dict) or not str(problem.get("type")).startswith(PROBLEM_PREFIX):
+        return Refused(
+            f"{response.url} answers {response.status_code}: it is no reelect node",
+            code="not-a-node",
+        )
+    code = str(problem["type"]).removeprefix(PROBLEM_PREFIX)
+    message = str(problem.get("detail", problem.get("title", code)))
+    field = str(problem.get("field", ""))
+    if response.status_code == 504:
+        return TimedOut(message, field=field, code=code)
+    return Refused(message, field=field, code=code)
