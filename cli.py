@@ -19,6 +19,7 @@ COMMANDS = (
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("cid", "node.commands.cid:cid", "Print the content id of a file or folder."),
+    ("light", "node.commands.light:app", "Ask any node and believe only what it proves."),
     ("config", "node.commands.config:app", "Show the settings and where each comes from."),
     ("completion", "cli:completion", "Print a shell completion script."),
 )

@@ -8,7 +8,7 @@ from consensus.block import Header
 from consensus.certificate import split_certificate
 from consensus.cid import Cid
 from consensus.errors import InvalidProof
-from consensus.kinds import Json, JsonObject
+from consensus.kinds import JsonObject
 from consensus.light import decode_answer, genesis_state, verify_answer
 from genesis.file import Genesis
 from node.failure import ProofFailed
@@ -33,16 +33,10 @@ class Fact:
     producers: int
 
     @property
-    def row(self) -> Json:
+    def row(self) -> JsonObject | None:
         """The row's fields in their JSON form; raises InvalidEncoding if it is no table's."""
         table = REGISTRY.table_of(self.key)
         return None if self.value is None else table.row.decode(self.value).to_json()
-
-    @property
-    def names(self) -> JsonObject:
-        """The row's table and key in their JSON form."""
-        table = REGISTRY.table_of(self.key)
-        return {"table": table.name, "key": table.key_to_json(self.key)}
 
 
 class LightClient:

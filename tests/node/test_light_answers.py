@@ -100,7 +100,6 @@ def test_a_payment_is_proved_from_the_genesis_file_alone(paid: Chain) -> None:
     client = asking(honest(paid))
     fact = prove(client, BOBS_BALANCE)
     assert fact.row == {"amount": "5000"}
-    assert fact.names["table"] == "token.balance"
     assert (fact.final_id, fact.final) == (paid.fork.final.id, paid.fork.final.header)
     assert (fact.signed, fact.producers) == (3, 4)  # a quorum suffices
     assert prove(client, ALICES_NONCE).row == {"nonce": 1}
