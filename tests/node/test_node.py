@@ -6,15 +6,13 @@ from pathlib import Path
 
 import trio
 
-from consensus.keys import KeyPair
 from genesis.build import build_genesis
 from genesis.preset import load_preset
 from node.config import Config
 from node.config_sources import load_config
 from node.new_node import create_node, seat_keys
-from node.node import JOURNAL_FILE, Node, Storage, open_storage, wall_clock_ms
+from node.node import Node, Storage, open_storage, wall_clock_ms
 from node.setting import Raw
-from node.validator import create_journal
 from p2p.peeraddress import PeerAddress
 from tests.node.network import FUNDS, key, transfer
 from vm.modules.token import balance_of
@@ -34,9 +32,6 @@ def make_configs(folder: Path, seats_each: int) -> list[Config]:
         home = folder / f"node{i}"
         home.mkdir(parents=True)
         made.append(create_node(home, seats, values))
-        keys = [KeyPair.from_seed(seat.consensus_seed).public for seat in seats]
-        (home / "data").mkdir(exist_ok=True)
-        create_journal(home / "data" / JOURNAL_FILE, keys)
     genesis = build_genesis(
         load_preset("devnet"),
         [record for node in made for record in node.records.values()],
