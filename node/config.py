@@ -119,6 +119,10 @@ class ClientSection(Section):
     node: Annotated[str, Setting("http://127.0.0.1:7480", url, "The API of the node to ask.")]
     keystore: Annotated[Path, Setting("~/.reelect/keystore", path, "Folder of the encrypted keys.")]
     account: Annotated[str, Setting("", text, "Name or address of the key that signs.")]
+    accounts: Annotated[
+        Path | None,
+        Setting("", optional(path), "File of a local network's accounts, which need no password."),
+    ]
     genesis: Annotated[
         Path, Setting("~/.reelect/genesis.cbor", path, "Genesis file that proofs begin from.")
     ]

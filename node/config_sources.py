@@ -32,7 +32,8 @@ from node.config import (
 from node.failure import Usage
 from node.files import read_bounded
 
-DEFAULT_FILE = "~/.reelect/config.toml"
+# The first of these that exists is read; the second is what `reelect up` writes.
+DEFAULT_FILES = ("~/.reelect/config.toml", "~/.reelect/local/client.toml")
 FILE_VARIABLE = "REELECT_CONFIG"
 MAX_CONFIG_BYTES = 262_144
 
@@ -117,8 +118,8 @@ def load_config(
 def gather(file: Path | None, overrides: Sequence[str], environment: Mapping[str, str]) -> Choices:
     """Every setting as chosen by `overrides` ("key=value"), environment, file or default.
 
-    Without `file` the one that REELECT_CONFIG names is read, else ~/.reelect/config.toml if it
-    exists. Raises Usage for what is unknown or unreadable; values are checked by `config()`.
+    Without `file` the one that REELECT_CONFIG names is read, else the first of DEFAULT_FILES
+    that exists. Raises Usage for what is unknown or unreadable; values are checked by `config()`.
     """
     file = _find_file(file, environment)
     document = {} if file is None else _read_toml(file)
@@ -138,8 +139,8 @@ def _find_file(file: Path | None, environment: Mapping[str, str]) -> Path | None
         return file
     if FILE_VARIABLE in environment:
         return Path(environment[FILE_VARIABLE])
-    default = Path(DEFAULT_FILE).expanduser()
-    return default if default.exists() else None
+    defaults = (Path(name).expanduser() for name in DEFAULT_FILES)
+    return next((default for default in defaults if default.exists()), None)
 
 
 def _folder_of(file: Path | None) -> Path:

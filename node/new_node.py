@@ -19,7 +19,6 @@ from pathlib import Path
 from consensus.address import format_address
 from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
-from consensus.voting import FRESH_STATE
 from genesis.producer_record import ProducerRecord, make_producer_record
 from node.config import Config
 from node.config_file import config_toml
@@ -28,8 +27,8 @@ from node.failure import Refused
 from node.files import write_new
 from node.seed_file import create_seed_file
 from node.setting import Raw
+from node.validator import JOURNAL_FILE, create_journal
 from node.wallet import KeyKind, derive_seed
-from storage.journal import Journal, JournalEntry
 from vm.modules.producer import Commitment
 
 CONFIG_FILE = "config.toml"
@@ -103,20 +102,10 @@ def create_node(folder: Path, seats: Sequence[SeatKeys], values: Mapping[str, Ra
     file = folder / CONFIG_FILE
     write_new(file, config_toml(defaults | dict(values), tables).encode())
     config = load_config(file, (), {})
-    _write_journal(config.node.data_dir, seats)
-    return NewNode(file, config, KeyPair.from_seed(identity).public, records)
-
-
-def journal_file(data_dir: Path) -> Path:
-    """Where a node with this data folder keeps its signing journal."""
-    return data_dir / "signing.journal"
-
-
-def _write_journal(data_dir: Path, seats: Sequence[SeatKeys]) -> None:
+    config.node.data_dir.mkdir(parents=True, exist_ok=True)
     keys = [KeyPair.from_seed(seat.consensus_seed).public for seat in seats]
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with Journal.open(journal_file(data_dir)) as journal:
-        journal.append([JournalEntry(key, FRESH_STATE, None) for key in keys])
+    create_journal(config.node.data_dir / JOURNAL_FILE, keys)
+    return NewNode(file, config, KeyPair.from_seed(identity).public, records)
 
 
 def _write_seat(folder: Path, seat: SeatKeys) -> dict[str, str]:

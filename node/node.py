@@ -31,7 +31,7 @@ from node.production import produce_blocks
 from node.seed_file import read_seed_file
 from node.services import Health, Services
 from node.sync import Sync
-from node.validator import Seat, Validator
+from node.validator import JOURNAL_FILE, Seat, Validator
 from node.wallet import KeyKind
 from p2p.config import NetworkConfig
 from p2p.handshake import Admission
@@ -44,7 +44,6 @@ from storage.journal import Journal
 
 MAX_GENESIS_FILE_BYTES = 64 * 1024 * 1024
 MAX_JOIN_SECRET_BYTES = 4096
-JOURNAL_FILE = "signing.journal"
 FETCH_TIMEOUT_S = 10.0
 
 logger = logging.getLogger("reelect.node")

@@ -28,6 +28,7 @@ from storage.journal import Journal, JournalEntry, JournalError
 from vm.modules.producer import current_beacon
 from vm.view import View
 
+JOURNAL_FILE = "signing.journal"  # in the node's data folder
 # One slot more than clocks may differ by.
 AMNESIA_MARGIN_SLOTS = 1
 

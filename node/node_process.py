@@ -1,0 +1,162 @@
+"""A node as a child process: started, watched, measured and stopped."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+import node
+from node.config_sources import variable_of
+from node.failure import Refused, TimedOut
+from node.new_node import CONFIG_FILE
+
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 15.0
+LOG_TAIL_LINES = 12
+MAX_LOG_BYTES = 16 * 1024 * 1024
+_MAX_TAIL_BYTES = 16_384
+_MAX_ANSWER_BYTES = 4096
+_PROGRAM = Path(node.__file__).parent.parent / "cli.py"
+_VARIABLE_PREFIX = "REELECT_"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process has used: its highest resident memory, and processor time."""
+
+    peak_rss_bytes: int
+    cpu_s: float
+
+
+class NodeProcess:
+    """The process of the node in `folder`; `api` is its address once it runs.
+
+    What it logs goes to node.log in the folder. It stops when this process ends, however that
+    happens, as its standard input then closes.
+    """
+
+    def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
+        """`settings` by key, such as `p2p.port`, come before those of the node's own file."""
+        self.name = name
+        self.log_file = folder / "node.log"
+        self.api = ""
+        self._folder = folder
+        self._settings = settings
+        self._process: trio.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; only after start."""
+        return self._started.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def _started(self) -> trio.Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process
+
+    async def start(self) -> None:
+        """Start it and wait until it listens.
+
+        Raises Refused with the end of its log if it ends before, TimedOut if it takes longer
+        than START_TIMEOUT_S.
+        """
+        if self.log_file.exists() and self.log_file.stat().st_size > MAX_LOG_BYTES:
+            self.log_file.replace(self.log_file.with_suffix(".log.old"))
+        with self.log_file.open("ab") as log:
+            self._process = await trio.lowlevel.open_process(
+                [
+                    *(sys.executable, str(_PROGRAM), "node"),
+                    *("--config", str(self._folder / CONFIG_FILE), "--stop-on-stdin-close"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(self._settings),
+                start_new_session=True,  # Ctrl-C on the terminal is for this process alone
+            )
+        with trio.move_on_after(START_TIMEOUT_S):
+            self.api = await self._read_address()
+            return
+        raise TimedOut(
+            f"did not listen within {START_TIMEOUT_S:.0f} s; see {self.log_file}", field=self.name
+        )
+
+    async def _read_address(self) -> str:
+        """The API's address from the one line that a node prints when it listens."""
+        stream = self._started.stdout
+        line = b""
+        while stream is not None and b"\n" not in line and len(line) < _MAX_ANSWER_BYTES:
+            part = await stream.receive_some()
+            if not part:
+                await self._started.wait()
+                raise self.ended()
+            line += part
+        return str(json.loads(line).get("api"))
+
+    async def wait(self) -> None:
+        """Return when the process has ended, or at once if there is none."""
+        if self._process is not None:
+            await self._process.wait()
+
+    def ended(self) -> Refused:
+        """What to say of a process that ended by itself: its code and the end of its log."""
+        tail = self.log_tail()
+        return Refused(
+            f"ended with code {self._started.returncode}; the end of {self.log_file}:\n{tail}",
+            field=self.name,
+            code="node-ended",
+        )
+
+    def log_tail(self) -> str:
+        """The last lines of the log."""
+        with self.log_file.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _MAX_TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:])
+
+    def ask_to_stop(self) -> None:
+        """Let it stop cleanly; see wait."""
+        if self.is_running:
+            self._started.terminate()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self.is_running:
+            self._started.kill()
+
+    def usage(self) -> Usage | None:
+        """What the running process has used; None where the system doesn't say."""
+        return read_usage(self.pid) if self.is_running else None
+
+
+def read_usage(pid: int) -> Usage | None:
+    """The use of a process of this machine, from Linux's /proc; None elsewhere."""
+    folder = Path("/proc") / str(pid)
+    try:
+        status = (folder / "status").read_text()
+        stat = (folder / "stat").read_text()
+    except OSError:
+        return None
+    peaks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    if not peaks:
+        return None
+    ticks = os.sysconf("SC_CLK_TCK")
+    return Usage(int(peaks[0]) * 1024, (int(user) + int(system)) / ticks)
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with these settings and no others."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_VARIABLE_PREFIX)}
+    return kept | {variable_of(key): value for key, value in settings.items()}
