@@ -264,7 +264,8 @@ class ScheduledSlot(Record):
 @part
 class ProducersAnswer(Record):
     """The producer set of the newest block, the rest of the epoch's schedule (at most
-    MAX_SCHEDULE slots), and who made the blocks from `first_slot` to `last_slot`."""
+    MAX_SCHEDULE slots), and who made the blocks from `first_slot` to `last_slot` (none, if that
+    is lower)."""
 
     dynasty: Counter
     epoch: Counter

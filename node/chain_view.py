@@ -5,11 +5,18 @@ from enum import Enum
 
 from consensus import tree
 from consensus.cid import Cid
+from consensus.errors import Invalid
 from consensus.finality import ChainBlock
 from node.candidate import Recorded
 from node.chain import Chain
 from storage.blocks import BlockStore
 from storage.state import FinalView, StateReader
+
+
+class NotFound(Invalid):
+    """What was asked for does not exist in the view, or this node does not know it."""
+
+    code = "not-found"
 
 
 class Finality(Enum):

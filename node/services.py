@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from consensus.cid import Cid
 from node.chain import Chain
 from node.finality_log import FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool
-from p2p.network import Network
+from p2p.counters import Counters
+from p2p.identity import PeerId
+from p2p.network import PeerInfo
 from storage.content import ContentStore
 
 
@@ -20,6 +23,25 @@ class Health:
     reasons: tuple[str, ...]
     syncing: bool
     clock_offset_ms: int
+
+
+class PeersView(Protocol):
+    """What the API reads of the network (p2p.network.Network)."""
+
+    @property
+    def id(self) -> PeerId:
+        """This node's id."""
+
+    @property
+    def counters(self) -> Counters:
+        """What the network has done since it started."""
+
+    @property
+    def listen_port(self) -> int:
+        """The port this node listens on."""
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        """The connected peers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +56,7 @@ class Services:
 
     chain: Chain
     mempool: Mempool
-    network: Network
+    network: PeersView
     content: ContentStore
     hub: Hub
     finality_log: FinalityLog

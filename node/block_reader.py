@@ -1,0 +1,81 @@
+"""Blocks read back for queries: decoded once, the latest kept."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+from consensus.block import Block, Body, Header
+from consensus.cid import DAG_CBOR, Cid, cid_of
+from consensus.transaction import transaction_id
+from node.block_results import BlockResults
+from node.candidate import header_of
+from node.chain_view import ChainView, NotFound
+
+MAX_BLOCKS = 1024
+MAX_BYTES = 8 * 1024 * 1024
+
+_EMPTY = Body(b"", ())
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlock:
+    """A block of the chain with its results; genesis has neither signature nor body."""
+
+    id: Cid
+    raw: bytes
+    header: Header
+    signature: bytes | None
+    body: Body
+    transaction_ids: tuple[bytes, ...]
+    results: BlockResults
+
+
+class BlockReader:
+    """Reads blocks of one chain by height. Usable from several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._blocks: OrderedDict[bytes, ReadBlock] = OrderedDict()  # by their bytes
+        self._bytes = 0
+
+    def read(self, view: ChainView, height: int) -> ReadBlock:
+        """The block at a height of the view; raises NotFound."""
+        raw = view.raw_at(height)
+        if raw is None:
+            raise NotFound(f"no block has height {height}; the newest has {view.block.height}")
+        with self._lock:
+            known = self._blocks.get(raw)
+            if known is not None:
+                self._blocks.move_to_end(raw)
+                return known
+        block = _read(raw, height, view.results_at(height) or b"")
+        self._keep(block)
+        return block
+
+    def _keep(self, block: ReadBlock) -> None:
+        with self._lock:
+            if block.raw in self._blocks:
+                return
+            self._blocks[block.raw] = block
+            self._bytes += len(block.raw)
+            while len(self._blocks) > MAX_BLOCKS or (
+                self._bytes > MAX_BYTES and len(self._blocks) > 1
+            ):
+                self._bytes -= len(self._blocks.popitem(last=False)[0])
+
+
+def _read(raw: bytes, height: int, results: bytes) -> ReadBlock:
+    if height == 0:
+        header, signature, body = header_of(raw), None, _EMPTY
+    else:
+        block = Block.decode(raw)
+        header, signature, body = block.header, block.signature, block.body
+    return ReadBlock(
+        id=cid_of(DAG_CBOR, header.encode()),
+        raw=raw,
+        header=header,
+        signature=signature,
+        body=body,
+        transaction_ids=tuple(transaction_id(item.encode()) for item in body.transactions),
+        results=BlockResults.decode(results),
+    )

@@ -1,0 +1,168 @@
+"""Answers about the state: accounts, rows of tables, parameters, content. Any thread may call."""
+
+from collections.abc import Callable, Sequence
+
+from consensus.cid import Cid
+from consensus.errors import Invalid
+from consensus.kinds import JsonObject
+from node.answers import (
+    MAX_PAGE,
+    AccountAnswer,
+    ContentAnswer,
+    ContentItem,
+    ContentsAnswer,
+    Holding,
+    ParameterInfo,
+    ParametersAnswer,
+    RowAnswer,
+    RowItem,
+    RowsAnswer,
+    TableInfo,
+    TablesAnswer,
+)
+from node.chain_view import ChainView, NotFound
+from node.cursor import make_cursor, read_key_cursor
+from node.events import place_of
+from vm.declare import sentence_of
+from vm.forms import row_schema, row_to_json
+from vm.modules.account import next_nonce
+from vm.modules.content import OWNED, VIDEOS
+from vm.modules.token import BALANCES
+from vm.registry import REGISTRY
+from vm.table import KeyPart, TableDeclaration
+
+Holds = Callable[[Cid], bool]
+
+
+def table_named(name: str) -> TableDeclaration:
+    """A declared table; raises NotFound."""
+    try:
+        return REGISTRY.table_named(name)
+    except Invalid as error:
+        raise NotFound(error.message, field="table") from None
+
+
+def tables() -> TablesAnswer:
+    """All declared tables."""
+    return TablesAnswer(
+        tuple(
+            TableInfo(
+                table.name,
+                sentence_of(table.row),
+                tuple(field.name for field in table.key),
+                row_schema(table),
+            )
+            for table in REGISTRY.tables.values()
+        )
+    )
+
+
+def rows(
+    view: ChainView, name: str, first_parts: Sequence[str], limit: int, cursor: str | None
+) -> RowsAnswer:
+    """Rows under the first key parts, as a person spells them, in the order of their keys.
+
+    Raises NotFound for the table, InvalidEncoding for a part or the cursor.
+    """
+    table = table_named(name)
+    prefix = table.prefix(*_key_parts(table, first_parts))
+    found, following = _scan(view, prefix, limit, cursor)
+    items = tuple(_row_item(key, value) for key, value in found)
+    return RowsAnswer(items, following, place_of(view.block))
+
+
+def row(view: ChainView, name: str, parts: Sequence[str]) -> RowAnswer:
+    """One row; raises NotFound, or InvalidEncoding for a part of its key."""
+    table = table_named(name)
+    key = table.state_key(*_key_parts(table, parts))
+    value = view.state.get(key)
+    if value is None:
+        raise NotFound(f"{name} has no row {'/'.join(parts)} at height {view.block.height}")
+    return RowAnswer(_row_item(key, value), place_of(view.block))
+
+
+def _key_parts(table: TableDeclaration, texts: Sequence[str]) -> tuple[KeyPart, ...]:
+    try:
+        return table.key_from_text(texts)
+    except Invalid as error:
+        raise error.within("key") from None
+
+
+def _row_item(key: bytes, value: bytes) -> RowItem:
+    form = row_to_json(key, value)
+    return RowItem(str(form["table"]), _object(form["key"]), _object(form["row"]))
+
+
+def _object(value: object) -> JsonObject:
+    if not isinstance(value, dict):
+        raise TypeError("a row's key and fields are JSON objects")
+    return value
+
+
+def _scan(
+    view: ChainView, prefix: bytes, limit: int, cursor: str | None
+) -> tuple[list[tuple[bytes, bytes]], str | None]:
+    """A page of rows, and the cursor of the next; a cursor belongs to its prefix."""
+    listing = f"rows under {prefix.hex()}"
+    last = read_key_cursor(listing, cursor)
+    start = prefix if last is None else last + b"\x00"
+    found = view.state.scan(prefix, start=start, limit=limit + 1)
+    if len(found) <= limit:
+        return found, None
+    return found[:limit], make_cursor(listing, found[limit - 1][0])
+
+
+def account(
+    view: ChainView, account_id: bytes, waiting_nonce: Callable[[bytes], int]
+) -> AccountAnswer:
+    """An account's first MAX_PAGE balances, by asset, and its nonces."""
+    balances = BALANCES.scan(view.state, account_id, limit=MAX_PAGE)
+    return AccountAnswer(
+        account=account_id,
+        balances=tuple(Holding(asset, balance.amount) for (_, asset), balance in balances),
+        nonce=next_nonce(view.state, account_id),
+        next_nonce=waiting_nonce(account_id),
+        at=place_of(view.block),
+    )
+
+
+def parameters(view: ChainView) -> ParametersAnswer:
+    """All parameters by name."""
+    return ParametersAnswer(
+        tuple(
+            ParameterInfo(
+                parameter.name,
+                parameter.read(view.state),
+                parameter.default,
+                parameter.minimum,
+                parameter.maximum,
+                parameter.unit,
+                parameter.sentence,
+            )
+            for parameter in REGISTRY.parameters.values()
+        ),
+        place_of(view.block),
+    )
+
+
+def content(view: ChainView, cid: Cid, here: Holds) -> ContentAnswer:
+    """A published video; `here` tells which blocks this node stores. Raises NotFound."""
+    return ContentAnswer(_content_item(view, cid, here), place_of(view.block))
+
+
+def contents(
+    view: ChainView, owner: bytes | None, limit: int, cursor: str | None, here: Holds
+) -> ContentsAnswer:
+    """Published videos by CID, or one owner's by height; raises InvalidEncoding (`cursor`)."""
+    table, parts = (VIDEOS, ()) if owner is None else (OWNED, (owner,))
+    found, following = _scan(view, table.prefix(*parts), limit, cursor)
+    cids = [table.key_parts(key)[-1] for key, _ in found]
+    items = tuple(_content_item(view, cid, here) for cid in cids if isinstance(cid, Cid))
+    return ContentsAnswer(items, following, place_of(view.block))
+
+
+def _content_item(view: ChainView, cid: Cid, here: Holds) -> ContentItem:
+    video = VIDEOS.get(view.state, cid)
+    if video is None:
+        raise NotFound(f"no video {cid} is published at height {view.block.height}")
+    return ContentItem(cid, video, here(cid))
