@@ -101,11 +101,12 @@ class Choices:
         return seats
 
     def _check_membership(self, p2p: P2pSection) -> None:
-        if bool(p2p.members) == (p2p.membership == "members"):
+        closed = p2p.membership == "members"
+        if bool(p2p.members) == closed:
             return
-        key = "p2p.members"
-        message = 'is for membership = "members", which needs it; change one of the two'
-        raise _wrong(self.settings[key].source, InvalidEncoding(message, field=key))
+        source = self.settings["p2p.membership" if closed else "p2p.members"].source
+        message = 'goes with membership = "members": change one of the two'
+        raise _wrong(source, InvalidEncoding(message, field="p2p.members"))
 
 
 def load_config(

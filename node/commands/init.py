@@ -59,8 +59,10 @@ def init(
         keys = _derive(mnemonic, names)
         for i, seat in enumerate(keys):
             _store_account(Keystore(folder / "keystore"), seat, i, password)
-        wallet: dict[str, Raw] = {"client.keystore": "keystore", "client.account": names[0]}
-        made = create_node(folder, keys, (wallet if keys else {}) | values)
+        wallet: dict[str, Raw] = {"client.keystore": "keystore"}
+        if keys:
+            wallet["client.account"] = keys[0].name
+        made = create_node(folder, keys, wallet | values)
     _show(made, mnemonic, as_json=json)
 
 
