@@ -191,6 +191,7 @@ class Node:
                 key.hex()[:8],
                 slot + 1,
             )
+        await trio.to_thread.run_sync(self.validator.prepare, chain.state_of(chain.fork.head))
         try:
             async with trio.open_nursery() as nursery:
                 self._handler.nursery = nursery

@@ -5,11 +5,13 @@ The calls that sign write the journal and so block: they belong in a thread.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.beacon import RevealChain
 from consensus.block import Vote, vote_message
+from consensus.errors import InvalidBlock
 from consensus.finality import ChainBlock
 from consensus.keys import KeyPair
 from consensus.voting import (
@@ -84,6 +86,15 @@ class Validator:
         lost = [key for key in sorted(self._keys) if self._journal.entry(key) is None]
         self._bind(lost, slot)
         return lost
+
+    def prepare(self, state: View) -> None:
+        """Build the seats' chains of reveals before their first slot needs them.
+
+        Raises ValueError if a seed is not the one that was committed to.
+        """
+        for producer in self._seats:
+            with suppress(InvalidBlock):  # not registered, or none left: it cannot produce
+                self.reveal(producer, state)
 
     def notice(self, key: bytes, now_slot: int, *, voted: int = 0, produced: int = 0) -> bool:
         """Take note of an own signature from the network; True if the journal is older.
