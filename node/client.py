@@ -34,12 +34,12 @@ head. Lists take ?limit= and ?cursor=.
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -475,13 +475,15 @@ class Client:
 
     async def _content(self, response: httpx.Response, max_bytes: int) -> bytes:
         received = bytearray()
-        async for piece in response.aiter_bytes():
-            received += piece
-            if len(received) > max_bytes:
-                raise Refused(
-                    f"the node at {self.base_url} sends more than {max_bytes} bytes",
-                    code="answer-too-large",
-                )
+        generator = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
+        async with aclosing(generator) as pieces:
+            async for piece in pieces:
+                received += piece
+                if len(received) > max_bytes:
+                    raise Refused(
+                        f"the node at {self.base_url} sends more than {max_bytes} bytes",
+                        code="answer-too-large",
+                    )
         return bytes(received)
 
     def _failures(self) -> "_Failures":

@@ -17,6 +17,7 @@ from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.mempool import Pending
 from storage.database import Database
+from vm.declare import Action
 from vm.modules.producer import Commitment, current_beacon
 from vm.modules.token import Transfer
 
@@ -74,7 +75,11 @@ def transfer(
     chain: Chain, sender: KeyPair, recipient: bytes, amount: int, nonce: int, **changed: int
 ) -> Pending:
     """A signed transfer, as the mempool keeps it."""
-    action = Transfer(recipient, "REEL", amount, "")
+    return signed(chain, sender, Transfer(recipient, "REEL", amount, ""), nonce, **changed)
+
+
+def signed(chain: Chain, sender: KeyPair, action: Action, nonce: int, **changed: int) -> Pending:
+    """A signed transaction of one action, as the mempool keeps it."""
     made = Transaction(
         chain=chain.id,
         sender=sender.public,
