@@ -38,19 +38,14 @@ class Gossip:
         """
         parcel = open_parcel(kind, payload)
         fresh = parcel.without(peer.known if kind.role is Role.ANNOUNCEMENT else self._seen)
-        for key in parcel.items:
-            peer.known.add(key)
+        peer.has(parcel)
         for key in fresh.items:
             self._seen.add(key)
         self._counters.duplicates += len(parcel.items) - len(fresh.items)
         return fresh if fresh.items else None
 
-    async def judge(self, peer: Peer, parcel: Parcel) -> bool:
-        """Ask the handler, relay what it accepts; returns False if it rejects.
-
-        Raises InvalidEncoding if the message is not one.
-        """
-        message = parcel.kind.record.decode(parcel.payload)
+    async def judge(self, peer: Peer, parcel: Parcel, message: Record) -> bool:
+        """Ask the handler, relay what it accepts; returns False if it rejects."""
         try:
             verdict = await self._handler.gossip(peer.id, message, parcel.payload)
         except Invalid as error:

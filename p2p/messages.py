@@ -36,6 +36,8 @@ MAX_CONTENT_CIDS = 16
 MAX_CONTENT_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
 MAX_PEERS = 32
+VOTES_LINGER_S = 0.02
+TRANSACTION_IDS_LINGER_S = 0.05
 MAX_REASON_BYTES = 240
 _FRAMING_BYTES = 4096  # room for tags and array heads around bounded payloads
 
@@ -273,8 +275,8 @@ def _batch(kind: type[Record], example: bytes, maximum: int) -> Batch:
 class MessageKind:
     """A line of the table: its number on the wire, how it is bounded and in which turn sent.
 
-    `max_bytes` bounds the payload before it is gathered. What may linger waits a moment for
-    company before it is sent.
+    `max_bytes` bounds the payload before it is gathered. For `linger_s` seconds it may wait for
+    company before it is sent: each packet costs both sides about as much as ten votes.
     """
 
     number: int
@@ -285,7 +287,7 @@ class MessageKind:
     priority: Priority
     answer: type[Record] | None = None
     batch: Batch | None = None
-    may_linger: bool = False
+    linger_s: float = 0.0
 
     @property
     def name(self) -> str:
@@ -322,7 +324,16 @@ MESSAGES: tuple[MessageKind, ...] = (
     MessageKind(
         16, BlockMessage, Role.GOSSIP, MAX_BLOCK_BYTES + _FRAMING_BYTES, _BLOCKS, _CONSENSUS
     ),
-    MessageKind(17, Votes, Role.GOSSIP, _VOTES.max_bytes, _VOTE_ITEMS, _CONSENSUS, batch=_VOTES),
+    MessageKind(
+        17,
+        Votes,
+        Role.GOSSIP,
+        _VOTES.max_bytes,
+        _VOTE_ITEMS,
+        _CONSENSUS,
+        batch=_VOTES,
+        linger_s=VOTES_LINGER_S,
+    ),
     MessageKind(18, GetBlock, Role.REQUEST, 128, _REQUESTS, _CONTROL, Blocks),
     MessageKind(19, GetBlocks, Role.REQUEST, 128, _REQUESTS, _CONTROL, Blocks),
     MessageKind(20, Blocks, Role.RESPONSE, MAX_BLOCK_BYTES + _FRAMING_BYTES, _FREE, _BULK),
@@ -334,7 +345,7 @@ MESSAGES: tuple[MessageKind, ...] = (
         _ID_ITEMS,
         _TRANSACTIONS,
         batch=_IDS,
-        may_linger=True,
+        linger_s=TRANSACTION_IDS_LINGER_S,
     ),
     MessageKind(33, GetTransactions, Role.REQUEST, _IDS_BYTES, _REQUESTS, _CONTROL, Transactions),
     MessageKind(

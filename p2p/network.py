@@ -234,8 +234,8 @@ class Network:
     def sift(self, peer: Peer, kind: MessageKind, payload: bytes) -> Parcel | None:
         return self._gossip.sift(peer, kind, payload)
 
-    async def deliver(self, peer: Peer, parcel: Parcel) -> None:
-        if not await self._gossip.judge(peer, parcel):
+    async def deliver(self, peer: Peer, parcel: Parcel, message: Record) -> None:
+        if not await self._gossip.judge(peer, parcel, message):
             self.penalise(peer, REJECTED_POINTS, f"a {parcel.kind.name} that is not valid")
 
     def penalise(self, peer: Peer, points: float, why: str) -> None:

@@ -4,13 +4,13 @@ Whatever the other side does ends, at worst, this connection.
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVarTuple
 
 import trio
 
-from consensus.block import MAX_BLOCK_BYTES
 from consensus.errors import Invalid
 from consensus.record import Record
 from p2p.config import Timing
@@ -42,8 +42,8 @@ ABANDONED_REQUESTS = 1_024
 MAX_SERVING = 16
 MAX_ASKING = 256
 READ_BYTES = 64 * 1024
-INBOX_BYTES = 2 * MAX_BLOCK_BYTES
-LINGER_S = 0.05
+INBOX_BYTES = 1024 * 1024
+FRAMES_A_TURN = 64
 
 Ts = TypeVarTuple("Ts")
 
@@ -74,8 +74,8 @@ class Owner(Protocol):
     def sift(self, peer: "Peer", kind: MessageKind, payload: bytes) -> Parcel | None:
         """What is new in received gossip, None if nothing is; raises InvalidEncoding."""
 
-    async def deliver(self, peer: "Peer", parcel: Parcel) -> None:
-        """Have new gossip judged and relayed; raises InvalidEncoding."""
+    async def deliver(self, peer: "Peer", parcel: Parcel, message: Record) -> None:
+        """Have new gossip, decoded, judged and relayed."""
 
     async def serve(self, peer: "Peer", request: Record) -> Record:
         """The answer to a request: of its type, or a Refusal."""
@@ -121,7 +121,6 @@ class Peer:
         self._scope = trio.CancelScope()
         self._queue = SendQueue(owner.counters.sent)
         self._wake = trio.Event()
-        self._farewell: str | None = None
         self._writing_since: float | None = None
         self._buckets: dict[int, TokenBucket] = {}
         self._consensus_inbox = Inbox(INBOX_BYTES)
@@ -148,6 +147,7 @@ class Peer:
         """Queue gossip whether or not the peer has it."""
         for key in parcel.items:
             self.known.add(key)
+        before = self._queue.linger_s
         try:
             dropped = self._queue.put_parcel(parcel)
         except LaneFull as error:
@@ -156,7 +156,14 @@ class Peer:
         for key in dropped:
             self.known.discard(key)
         self._owner.counters.dropped += len(dropped)
-        self._wake.set()
+        if self._queue.linger_s < before:
+            self._wake.set()
+
+    def has(self, parcel: Parcel) -> None:
+        """Note that the peer has these items."""
+        for key in parcel.items:
+            self.known.add(key)
+        self._queue.drop(parcel)
 
     def notify(self, message: Record) -> None:
         """Queue a message that is neither gossip nor an answer."""
@@ -167,8 +174,10 @@ class Peer:
         kind = BY_TYPE[type(message)]
         if kind.answer is None:
             raise ValueError(f"{kind.name} is not a request")
-        if self.ending or len(self._questions) >= MAX_ASKING:
-            raise PeerGone(f"{self.name} {self.end_reason or 'has too many questions already'}")
+        if self.ending:
+            raise PeerGone(f"{self.name} {self.end_reason}")
+        if len(self._questions) >= MAX_ASKING:
+            raise RequestFailed(f"{self.name} has {MAX_ASKING} questions to answer first")
         number = self._next_request()
         question = self._questions[number] = _Question(kind.answer, trio.Event())
         try:
@@ -208,7 +217,7 @@ class Peer:
     @property
     def ending(self) -> bool:
         """Whether the connection is over or about to be."""
-        return bool(self.end_reason) or self._farewell is not None
+        return bool(self.end_reason)
 
     async def run(self) -> None:
         """Serve the connection until it ends; then `end_reason` says why."""
@@ -216,8 +225,8 @@ class Peer:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
-                    nursery.start_soon(self._guarded, self._read)
-                    nursery.start_soon(self._guarded, self._write)
+                    nursery.start_soon(self._guarded, self._receive)
+                    nursery.start_soon(self._guarded, self._transmit)
                     nursery.start_soon(self._guarded, self._work, self._consensus_inbox)
                     nursery.start_soon(self._guarded, self._work, self._inbox)
                     nursery.start_soon(self._guarded, self._keep_alive)
@@ -229,28 +238,27 @@ class Peer:
 
     def end(self, reason: str) -> None:
         """End the connection at once; the first reason stays."""
-        self.end_reason = self.end_reason or self._farewell or reason
+        self.end_reason = self.end_reason or reason
         self._scope.cancel()
 
     def say_goodbye(self, reason: str) -> None:
         """Tell the peer why, if it takes that within a second, and end the connection."""
         if not self.ending:
-            self._farewell = reason
+            self.end_reason = reason
             self._scope.deadline = trio.current_time() + FAREWELL_S
             self._wake.set()
 
     async def _guarded(self, task: Callable[[*Ts], Awaitable[None]], *arguments: *Ts) -> None:
-        """Run a task; what goes wrong in it ends the connection and no more."""
+        """Run a task; a bug in it, or in the handler, ends the connection and no more."""
         try:
             await task(*arguments)
-        except Invalid as error:
-            self._violated(error)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.end(f"connection lost: {error.__cause__ or error}")
         except Exception:
             self._owner.counters.faults += 1
             logger.exception("%s: a bug ends this connection", self.name)
             self.say_goodbye("internal error")
+
+    def _lost(self, error: Exception) -> None:
+        self.end(f"connection lost: {error.__cause__ or error}")
 
     def _violated(self, error: Invalid) -> None:
         self._owner.counters.violations += 1
@@ -282,8 +290,14 @@ class Peer:
 
     # Writing
 
+    async def _transmit(self) -> None:
+        try:
+            await self._write()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._lost(error)
+
     async def _write(self) -> None:
-        while self._farewell is None:
+        while not self.ending:
             data = self._queue.take()
             if data:
                 self._writing_since = trio.current_time()
@@ -292,21 +306,31 @@ class Peer:
             else:
                 await self._something_to_send()
         kind = BY_TYPE[Goodbye]
-        last = frame_bytes(kind.number, 0, Goodbye(reason_text(self._farewell)).encode())
+        last = frame_bytes(kind.number, 0, Goodbye(reason_text(self.end_reason)).encode())
         await self._stream.send_all(self._queue.take() + last)
 
     async def _something_to_send(self) -> None:
-        """Wait until something is queued; if it may linger, for company a little longer."""
-        if not self._queue.waiting:
-            self._wake = trio.Event()
-            await self._wake.wait()
-        if not self._queue.urgent and self._farewell is None:
-            with trio.move_on_after(LINGER_S):
-                while not self._queue.urgent and self._farewell is None:
-                    self._wake = trio.Event()
-                    await self._wake.wait()
+        """Wait until something is queued and has lingered long enough."""
+        queue = self._queue
+        since = trio.current_time()
+        while not self.ending:
+            idle = queue.linger_s == math.inf
+            due = since + queue.linger_s
+            if due <= trio.current_time():
+                return
+            with trio.CancelScope(deadline=due):
+                self._wake = trio.Event()
+                await self._wake.wait()
+            if idle:
+                since = trio.current_time()
 
     # Reading
+
+    async def _receive(self) -> None:
+        try:
+            await self._read()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._lost(error)
 
     async def _read(self) -> None:
         try:
@@ -320,8 +344,12 @@ class Peer:
     async def _read_frames(self) -> None:
         reader = self._reader
         while not self.ending:
+            count = 0
             while (frame := reader.next()) is not None:
-                await self._receive(frame)
+                await self._take_in(frame)
+                count += 1
+                if count % FRAMES_A_TURN == 0:
+                    await trio.lowlevel.checkpoint()
             data = await self._stream.receive_some(READ_BYTES)
             if not data:
                 return
@@ -347,7 +375,7 @@ class Peer:
             raise InvalidFrame(f"{kind.name} with request number {request} was not expected")
         return kind.max_bytes
 
-    async def _receive(self, frame: Frame) -> None:
+    async def _take_in(self, frame: Frame) -> None:
         kind = BY_NUMBER[frame.kind]
         self._owner.counters.received.count(kind.number, HEAD_BYTES + len(frame.payload))
         if self.ending:
@@ -397,7 +425,13 @@ class Peer:
 
     async def _work(self, inbox: Inbox) -> None:
         while True:
-            await self._owner.deliver(self, await inbox.take())
+            parcel = await inbox.take()
+            try:
+                message = parcel.kind.record.decode(parcel.payload)
+            except Invalid as error:
+                self._violated(error)
+                return
+            await self._owner.deliver(self, parcel, message)
 
     # Questions and answers
 
@@ -418,7 +452,12 @@ class Peer:
 
     async def _serve(self, kind: MessageKind, frame: Frame) -> None:
         try:
-            answer = await self._owner.serve(self, kind.record.decode(frame.payload))
+            request = kind.record.decode(frame.payload)
+        except Invalid as error:
+            self._violated(error)
+            return
+        try:
+            answer = await self._owner.serve(self, request)
         finally:
             self._serving -= 1
         answer_kind = BY_TYPE[type(answer)]

@@ -5,6 +5,7 @@ raised: an answer is then refused, and a peer that has not taken its consensus m
 go.
 """
 
+import math
 from collections import deque
 from itertools import islice
 
@@ -22,8 +23,8 @@ LANE_BYTES = {
     Priority.BULK: 2 * MAX_CONTENT_BYTES,
 }
 
-if LANE_BYTES.keys() != set(Priority):
-    raise ValueError("every priority has a lane")
+if list(Priority) != list(range(len(LANE_BYTES))):
+    raise ValueError("every priority, counted from 0, has a lane")
 
 
 class LaneFull(Exception):
@@ -68,6 +69,12 @@ class _Lane:
             self.bytes += len(item)
         return dropped
 
+    def drop_items(self, parcel: Parcel) -> None:
+        waiting = self.batches.get(parcel.kind)
+        if waiting:
+            for key in parcel.items:
+                self.bytes -= len(waiting.pop(key, b""))
+
     def take(self, frames: list[bytes], room: int) -> int:
         """Move frames of about `room` bytes to `frames`; returns the room that is left."""
         for kind, waiting in self.batches.items():
@@ -92,20 +99,23 @@ class _Lane:
 
 
 class SendQueue:
-    """The lanes of one peer; what is taken out is counted in `sent`."""
+    """The lanes of one peer; what is taken out is counted in `sent`.
+
+    `linger_s` says how many seconds the next frames may wait for company: 0 for something
+    urgent, infinity if nothing is queued.
+    """
 
     def __init__(self, sent: Traffic) -> None:
+        self.linger_s = math.inf
         self._sent = sent
-        self._lanes = {priority: _Lane(priority) for priority in Priority}
-        self._urgent = False
-        self._waiting = False
+        self._lanes = [_Lane(priority) for priority in Priority]
 
     def put_frame(self, kind: MessageKind, request: int, payload: bytes) -> None:
         """Queue one message for this peer alone; raises LaneFull."""
         if len(payload) > kind.max_bytes:
             raise ValueError(f"{kind.name} of {len(payload)} bytes; peers take {kind.max_bytes}")
         self._lanes[kind.priority].put_frame(frame_bytes(kind.number, request, payload))
-        self._note(kind)
+        self.linger_s = min(self.linger_s, kind.linger_s)
 
     def put_parcel(self, parcel: Parcel) -> list[bytes]:
         """Queue gossip; returns the keys of announcements dropped for it; raises LaneFull."""
@@ -115,33 +125,23 @@ class SendQueue:
             lane.put_frame(parcel.frame)
         else:
             dropped = lane.put_items(parcel)
-        self._note(parcel.kind)
+        self.linger_s = min(self.linger_s, parcel.kind.linger_s)
         return dropped
 
-    def _note(self, kind: MessageKind) -> None:
-        self._waiting = True
-        self._urgent = self._urgent or not kind.may_linger
-
-    @property
-    def waiting(self) -> bool:
-        """Whether anything is queued."""
-        return self._waiting
-
-    @property
-    def urgent(self) -> bool:
-        """Whether something is queued that must not linger."""
-        return self._urgent
+    def drop(self, parcel: Parcel) -> None:
+        """Don't send what of these items still waits: the peer has them."""
+        self._lanes[parcel.kind.priority].drop_items(parcel)
 
     def take(self) -> bytes:
         """The next frames to send, MAX_SEND_BYTES or one frame more; empty if none wait."""
+        if self.linger_s == math.inf:
+            return b""
         frames: list[bytes] = []
         room = MAX_SEND_BYTES
-        for lane in self._lanes.values():
-            room = lane.take(frames, room)
-            if room <= 0:
-                break
-        if room > 0:
-            self._waiting = self._urgent = False
+        for lane in self._lanes:
+            if lane.bytes and room > 0:
+                room = lane.take(frames, room)
+        self.linger_s = 0.0 if room <= 0 else math.inf
         for frame in frames:
             self._sent.count(frame[KIND_AT], len(frame))
         return frames[0] if len(frames) == 1 else b"".join(frames)

@@ -32,41 +32,13 @@ from p2p.messages import (
     Role,
     reason_text,
 )
+from p2p.tls import TlsStream
 
 MAX_HANDSHAKE_BYTES = 16 * 1024
 FAREWELL_S = 1.0
 
 Entropy = Callable[[int], bytes]
 R = TypeVar("R", bound=Record)
-
-
-class AllowanceStream(trio.abc.Stream):
-    """A stream that breaks once a stranger has sent more than it is allowed to."""
-
-    def __init__(self, stream: trio.abc.Stream, allowance: int) -> None:
-        self._stream = stream
-        self._allowance: int | None = allowance
-
-    def lift(self) -> None:
-        """From here on any number of bytes may come."""
-        self._allowance = None
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self._stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await self._stream.wait_send_all_might_not_block()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        data = await self._stream.receive_some(max_bytes)
-        if self._allowance is not None:
-            self._allowance -= len(data)
-            if self._allowance < 0:
-                raise trio.BrokenResourceError("more bytes than a handshake has")
-        return data
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +180,17 @@ class _Talk:
     def __init__(
         self, stream: trio.abc.Stream, context: ssl.SSLContext, *, server_side: bool
     ) -> None:
-        self._allowance = AllowanceStream(stream, MAX_HANDSHAKE_BYTES)
-        self.stream = trio.SSLStream(
-            self._allowance, context, server_side=server_side, https_compatible=True
+        self.stream = TlsStream(
+            stream, context, server_side=server_side, allowance=MAX_HANDSHAKE_BYTES
         )
         self._reader = FrameReader(_handshake_limit)
         self._speaks_tls = False
 
     async def start(self) -> bytes:
         """Do the TLS handshake; returns the other side's certificate (DER), if it has one."""
-        await self.stream.do_handshake()
+        certificate = await self.stream.do_handshake()
         self._speaks_tls = True
-        certificate = self.stream.getpeercert(binary_form=True)
-        return certificate if isinstance(certificate, bytes) else b""
+        return certificate
 
     async def send(self, message: Record) -> None:
         await self.stream.send_all(frame_bytes(BY_TYPE[type(message)].number, 0, message.encode()))
@@ -256,7 +226,7 @@ class _Talk:
             await trio.aclose_forcefully(self.stream)
 
     def link(self, hello: Hello, *, dialled: bool) -> Link:
-        self._allowance.lift()
+        self.stream.lift_allowance()
         return Link(self.stream, self._reader, hello, dialled)
 
 
