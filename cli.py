@@ -14,6 +14,8 @@ SUMMARY = "A private blockchain node for video communities."
 
 # Name, function or cyclopts App as module:attribute, and what it does in one line.
 COMMANDS = (
+    ("up", "node.commands.up:up", "Run a whole local network until Ctrl-C."),
+    ("reset", "node.commands.reset:reset", "Delete the local network."),
     ("init", "node.commands.init:init", "Write a new node's keys and configuration."),
     ("node", "node.commands.node:node", "Run one validator or follower."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
 
 from node.config import SEATS, SECTIONS, Seat, settings_of
-from node.config_sources import variable_of
+from node.config_sources import gather, variable_of
+from node.files import replace
 from node.setting import Raw
 
 
@@ -30,6 +33,21 @@ def config_toml(values: Mapping[str, Raw], seats: Sequence[Mapping[str, str]]) -
         lines += [f"[[{SEATS}]]"]
         lines += [_line("", key, seat[key]) for key in settings_of(Seat)]
     return "\n".join(lines) + "\n"
+
+
+def change_config_file(file: Path, values: Mapping[str, Raw]) -> None:
+    """Set values by key in an existing file; the others that it sets stay, its comments not.
+
+    Raises Usage for a file that cannot be read.
+    """
+    choices = gather(file, (), {})
+    written = {
+        key: cast(Raw, chosen.value)
+        for key, chosen in choices.settings.items()
+        if chosen.source == str(file)
+    }
+    seats = cast(Sequence[Mapping[str, str]], choices.seats)
+    replace(file, config_toml(written | dict(values), seats).encode())
 
 
 def _line(prefix: str, key: str, value: Raw) -> str:

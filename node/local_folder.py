@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from consensus.errors import Invalid
 from consensus.kinds import Text, Uint
@@ -48,6 +48,11 @@ class LocalFolder:
     """The paths in a local network's folder."""
 
     root: Path
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The folder that a person's spelling of its path means."""
+        return cls(path.expanduser().absolute())
 
     @property
     def lock_file(self) -> Path:
@@ -82,6 +87,11 @@ class LocalFolder:
     def node(self, place: int) -> Path:
         """A node's folder."""
         return self.root / f"{_NODE_PREFIX}{place}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a network lives here, or what is left of one half made or deleted."""
+        return self.form_file.exists() or self.draft_file.exists()
 
     def form(self) -> LocalNetworkForm | None:
         """The network that lives here, if any; raises Refused for a file that is damaged."""

@@ -8,7 +8,7 @@ import trio
 
 from consensus.keys import KeyPair
 from node.clock import SlotClock
-from node.config_file import config_toml
+from node.config_file import change_config_file, config_toml
 from node.files import replace
 from node.local_accounts import NAME_PREFIX
 from node.local_folder import LocalFolder
@@ -17,6 +17,7 @@ from node.local_setup import LocalChain
 from node.node_process import STOP_TIMEOUT_S, NodeProcess
 from node.ports import LOOPBACK, NodePorts
 from node.seed_file import read_seed_file
+from node.setting import Raw
 from node.wallet import KeyKind
 from p2p.peeraddress import PeerAddress
 from vm.modules.chain import chain_constants
@@ -28,10 +29,9 @@ class LocalNetwork:
     def __init__(self, folder: LocalFolder, chain: LocalChain, ports: Sequence[NodePorts]) -> None:
         constants = chain_constants(chain.genesis.state())
         self.clock = SlotClock(constants.genesis_time_ms, constants.slot_ms)
-        self.nodes = [
-            NodeProcess(folder.node(place).name, folder.node(place), settings)
-            for place, settings in enumerate(_settings(folder, ports))
-        ]
+        self.nodes = [NodeProcess(folder.node(place)) for place in range(len(ports))]
+        for node, settings in zip(self.nodes, _settings(folder, ports), strict=True):
+            change_config_file(node.config_file, settings)
 
     async def start(self) -> None:
         """Start all nodes, as many at a time as there are processors; see NodeProcess.start."""
@@ -72,7 +72,7 @@ async def running(
             await network.stop()
 
 
-def _settings(folder: LocalFolder, ports: Sequence[NodePorts]) -> list[dict[str, str]]:
+def _settings(folder: LocalFolder, ports: Sequence[NodePorts]) -> list[dict[str, Raw]]:
     """What each node is told at every start, as ports may differ each time."""
     addresses = [
         str(PeerAddress(_node_id(folder, place), LOOPBACK, port.p2p))
@@ -80,10 +80,10 @@ def _settings(folder: LocalFolder, ports: Sequence[NodePorts]) -> list[dict[str,
     ]
     return [
         {
-            "p2p.port": str(port.p2p),
-            "p2p.peers": ",".join(addresses[place] for place in dialled),
-            "p2p.target_degree": str(max(1, len(dialled))),
-            "api.port": str(port.api),
+            "p2p.port": port.p2p,
+            "p2p.peers": [addresses[place] for place in dialled],
+            "p2p.target_degree": max(1, len(dialled)),
+            "api.port": port.api,
         }
         for port, dialled in zip(ports, nodes_to_dial(len(ports)), strict=True)
     ]
@@ -95,7 +95,7 @@ def _node_id(folder: LocalFolder, place: int) -> bytes:
 
 
 def _write_client_file(folder: LocalFolder, network: LocalNetwork) -> None:
-    values = {
+    values: dict[str, Raw] = {
         "client.node": network.nodes[0].api,
         "client.genesis": folder.genesis_file.name,
         "client.accounts": folder.accounts_file.name,

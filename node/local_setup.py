@@ -55,21 +55,28 @@ class LocalChain:
     accounts: LocalAccounts
 
 
-def open_or_create(
-    folder: LocalFolder, wishes: LocalWishes, genesis_time_ms: Callable[[int], int]
-) -> LocalChain:
-    """The network in this folder, made if there is none; the caller owns the folder.
+def choose_form(folder: LocalFolder, wishes: LocalWishes) -> LocalNetworkForm:
+    """The form of the network in this folder, or of the one to be made in it.
 
-    `genesis_time_ms` gives a new chain's beginning for so many nodes, once all else is made.
     Raises Refused for wishes that contradict the network that exists, Usage for impossible
     ones.
     """
     form = folder.form()
-    if form is not None:
-        _check_wishes(form, wishes)
-        return _read(folder, form)
-    form = _new_form(wishes)
-    _create(folder, form, genesis_time_ms)
+    if form is None:
+        return _new_form(wishes)
+    _check_wishes(form, wishes)
+    return form
+
+
+def open_or_create(
+    folder: LocalFolder, form: LocalNetworkForm, genesis_time_ms: Callable[[int], int]
+) -> LocalChain:
+    """The network in this folder, made if there is none; the caller owns the folder.
+
+    `genesis_time_ms` gives a new chain's beginning for so many nodes, once all keys are made.
+    """
+    if folder.form() is None:
+        _create(folder, form, genesis_time_ms)
     return _read(folder, form)
 
 

@@ -4,14 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
 import node
-from node.config_sources import variable_of
 from node.failure import Refused, TimedOut
 from node.new_node import CONFIG_FILE
 
@@ -33,6 +31,16 @@ class Usage:
     cpu_s: float
 
 
+class NodeEnded(Refused):
+    """A node's process ended by itself; `log_tail` are the last lines that it logged."""
+
+    code = "node-ended"
+
+    def __init__(self, message: str, *, field: str, log_tail: list[str]) -> None:
+        super().__init__(message, field=field)
+        self.log_tail = log_tail
+
+
 class NodeProcess:
     """The process of the node in `folder`; `api` is its address once it runs.
 
@@ -40,13 +48,12 @@ class NodeProcess:
     happens, as its standard input then closes.
     """
 
-    def __init__(self, name: str, folder: Path, settings: Mapping[str, str]) -> None:
-        """`settings` by key, such as `p2p.port`, come before those of the node's own file."""
-        self.name = name
+    def __init__(self, folder: Path) -> None:
+        """A node that is not running yet."""
+        self.name = folder.name
+        self.config_file = folder / CONFIG_FILE
         self.log_file = folder / "node.log"
         self.api = ""
-        self._folder = folder
-        self._settings = settings
         self._process: trio.Process | None = None
 
     @property
@@ -68,8 +75,7 @@ class NodeProcess:
     async def start(self) -> None:
         """Start it and wait until it listens.
 
-        Raises Refused with the end of its log if it ends before, TimedOut if it takes longer
-        than START_TIMEOUT_S.
+        Raises NodeEnded if it ends before, TimedOut if it takes longer than START_TIMEOUT_S.
         """
         if self.log_file.exists() and self.log_file.stat().st_size > MAX_LOG_BYTES:
             self.log_file.replace(self.log_file.with_suffix(".log.old"))
@@ -77,12 +83,12 @@ class NodeProcess:
             self._process = await trio.lowlevel.open_process(
                 [
                     *(sys.executable, str(_PROGRAM), "node"),
-                    *("--config", str(self._folder / CONFIG_FILE), "--stop-on-stdin-close"),
+                    *("--config", str(self.config_file), "--stop-on-stdin-close"),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=_environment(self._settings),
+                env=_environment(),
                 start_new_session=True,  # Ctrl-C on the terminal is for this process alone
             )
         with trio.move_on_after(START_TIMEOUT_S):
@@ -109,21 +115,16 @@ class NodeProcess:
         if self._process is not None:
             await self._process.wait()
 
-    def ended(self) -> Refused:
-        """What to say of a process that ended by itself: its code and the end of its log."""
-        tail = self.log_tail()
-        return Refused(
-            f"ended with code {self._started.returncode}; the end of {self.log_file}:\n{tail}",
-            field=self.name,
-            code="node-ended",
-        )
+    def ended(self) -> NodeEnded:
+        """What to say of a process that ended by itself."""
+        code = self._started.returncode
+        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
+        return NodeEnded(f"{how}; see {self.log_file}", field=self.name, log_tail=self._log_tail())
 
-    def log_tail(self) -> str:
-        """The last lines of the log."""
+    def _log_tail(self) -> list[str]:
         with self.log_file.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _MAX_TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:])
+            return log.read().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
 
     def ask_to_stop(self) -> None:
         """Let it stop cleanly; see wait."""
@@ -156,7 +157,6 @@ def read_usage(pid: int) -> Usage | None:
     return Usage(int(peaks[0]) * 1024, (int(user) + int(system)) / ticks)
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with these settings and no others."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(_VARIABLE_PREFIX)}
-    return kept | {variable_of(key): value for key, value in settings.items()}
+def _environment() -> dict[str, str]:
+    """This process's environment without settings: a node's are all in its file."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(_VARIABLE_PREFIX)}

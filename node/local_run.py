@@ -1,0 +1,92 @@
+"""Watches a running local network: until all nodes are ready, and over so many slots."""
+
+import time
+from collections.abc import Sequence
+
+import trio
+
+from consensus.kinds import JsonObject
+from consensus.producers import MAX_PRODUCERS
+from node.chain_view import Finality
+from node.client import Client
+from node.failure import TimedOut
+from node.finality_log import MAX_ENTRIES
+from node.local_network import LocalNetwork
+from node.node_process import NodeProcess
+from node.run_report import UNMEASURED_SLOTS, NodeRun, RunBlock, run_report
+
+READY_TIMEOUT_S = 120.0
+POLL_S = 0.25
+PAGE = 500
+# Counting begins so many slots after the one in which all nodes are ready.
+LEAD_SLOTS = 2
+MAX_RUN_SLOTS = 16_000
+if MAX_RUN_SLOTS + 2 * UNMEASURED_SLOTS > MAX_ENTRIES:
+    raise ValueError("a node's log of finality times must hold a whole run")
+
+
+def now_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+async def wait_until_ready(network: LocalNetwork) -> None:
+    """Return when every node says that it is ready and slot 0 has begun; raises TimedOut."""
+    reasons: Sequence[str] = ()
+    with trio.move_on_after(READY_TIMEOUT_S) as scope:
+        for node in network.nodes:
+            async with Client(node.api) as client:
+                while not (answer := await client.ready()).ready:
+                    reasons = answer.reasons
+                    await trio.sleep(POLL_S)
+    if scope.cancelled_caught:
+        waited = f"{READY_TIMEOUT_S:.0f} s"
+        raise TimedOut(f"{node.name} is not ready after {waited}: {'; '.join(reasons)}")
+    await _sleep_until(network.clock.start_ms(0))
+
+
+async def run_slots(network: LocalNetwork, slots: int) -> JsonObject:
+    """Let so many slots pass on a network that is ready; the figures of `run_report`."""
+    first = network.clock.slot_at(now_ms()) + LEAD_SLOTS
+    counted = range(first, first + slots)
+    await _sleep_until(network.clock.start_ms(counted.stop + UNMEASURED_SLOTS))
+    runs = [await _ask(node, counted) for node in network.nodes]
+    return run_report(counted, MAX_PRODUCERS, runs)
+
+
+async def _sleep_until(time_ms: int) -> None:
+    await trio.sleep(max(0, time_ms - now_ms()) / 1000)
+
+
+async def _ask(node: NodeProcess, counted: range) -> NodeRun:
+    usage = node.usage()
+    async with Client(node.api) as client:
+        status = await client.status()
+        blocks = await _blocks(client, counted)
+        lowest = min((block.height for block in blocks), default=0)
+        finality = await _finality_ms(client, lowest - 1)
+    return NodeRun(status.head.height, status.final.height, blocks, finality, usage)
+
+
+async def _blocks(client: Client, counted: range) -> list[RunBlock]:
+    """The blocks of the counted slots, newest first."""
+    found: list[RunBlock] = []
+    cursor: str | None = None
+    while True:
+        page = await client.blocks(limit=PAGE, cursor=cursor, finality=Finality.HEAD)
+        found += [
+            RunBlock(item.height, item.slot, item.transactions)
+            for item in page.items
+            if item.slot in counted
+        ]
+        cursor = page.next
+        if cursor is None or page.items[-1].slot < counted.start:
+            return found
+
+
+async def _finality_ms(client: Client, after_height: int) -> dict[int, int]:
+    found: dict[int, int] = {}
+    while items := await client.finality(max(after_height, 0), PAGE):
+        found |= {item.height: item.finality_ms for item in items}
+        after_height = items[-1].height
+    return found
