@@ -17,9 +17,10 @@ from consensus.fork_choice import ConflictingFinality
 from consensus.keys import KeyPair
 from consensus.unixfs import check_content_block
 from genesis.file import Genesis, parse_genesis
-from node.candidate import Candidate, FinalProof, Recorded
+from node.candidate import Candidate, FinalProof
 from node.chain import Chain, Screening
 from node.config import Config
+from node.events import Announcer
 from node.failure import Refused
 from node.files import read_bounded, write_new
 from node.finality_log import FinalityLog
@@ -143,6 +144,7 @@ class Node:
         self.mempool = Mempool()
         self.finality_log = FinalityLog()
         self.hub = Hub()
+        announcer = Announcer(self.hub, chain)
         self.validator = Validator(chain.id, read_seats(config), storage.journal)
         self.importer = Importer(
             chain,
@@ -152,9 +154,16 @@ class Node:
             now_ms=now_ms,
             send_votes=self._send_votes,
             send_block=self._send_block,
-            changed=self._changed,
+            changed=announcer.changed,
         )
-        self._handler = PeerHandler(chain, self.mempool, self.importer, storage.content, now_ms)
+        self._handler = PeerHandler(
+            chain,
+            self.mempool,
+            self.importer,
+            storage.content,
+            now_ms=now_ms,
+            accepted=announcer.pending,
+        )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
         self._sync = Sync(chain, self.network, self._add_block)
         self._handler.network, self._handler.sync = self.network, self._sync
@@ -249,9 +258,6 @@ class Node:
 
     def _send_block(self, raw: bytes) -> None:
         self.network.broadcast(BlockMessage(raw))
-
-    def _changed(self, new: Recorded | None, final: tuple[Recorded, ...]) -> None:
-        pass
 
     async def _fetch(self, cid: Cid) -> bytes | None:
         """A content block from here or the first peer that has it; kept here then."""

@@ -55,7 +55,7 @@ def read_pending(data: bytes) -> Pending:
 
 
 class PeerHandler:
-    """The network's Handler. `network`, `sync` and `nursery`, which holds the work that outlives
+    """The network's Handler. `accepted` is told of transactions that now wait. `network`, `sync` and `nursery`, which holds the work that outlives
     a message, are set before the network runs."""
 
     def __init__(
@@ -64,13 +64,16 @@ class PeerHandler:
         mempool: Mempool,
         importer: Importer,
         content: ContentStore,
+        *,
         now_ms: Callable[[], int],
+        accepted: Callable[[Pending], None],
     ) -> None:
         self._chain = chain
         self._mempool = mempool
         self._importer = importer
         self._content = content
         self._now_ms = now_ms
+        self._accepted = accepted
         self._imports = 0
         self._fetches = trio.CapacityLimiter(MAX_FETCHES)
         self._relayed: dict[tuple[int, bytes], int] = {}
@@ -167,6 +170,7 @@ class PeerHandler:
         next_nonce = self._chain.next_nonce(pending.transaction.sender)
         next_height = self._chain.fork.head.height + 1
         self._mempool.add(pending, next_nonce=next_nonce, next_height=next_height)
+        self._accepted(pending)
         self.network.broadcast(TransactionIds((pending.id,)), exclude)
         return pending.id
 
