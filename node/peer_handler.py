@@ -55,8 +55,11 @@ def read_pending(data: bytes) -> Pending:
 
 
 class PeerHandler:
-    """The network's Handler. `accepted` is told of transactions that now wait. `network`, `sync` and `nursery`, which holds the work that outlives
-    a message, are set before the network runs."""
+    """The network's Handler.
+
+    `accepted` is told of transactions that now wait. `network`, `sync` and `nursery`, which
+    holds the work that outlives a message, are set before the network runs.
+    """
 
     def __init__(
         self,
