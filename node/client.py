@@ -17,7 +17,7 @@ Refused with the code and field of the node's problem.
     GET  /v1/tables/{table}/rows/{key}       RowAnswer; key parts joined by "/"
     GET  /v1/producers                       ProducersAnswer
     GET  /v1/parameters                      ParametersAnswer
-    GET  /v1/light/answer                    bytes of a LightAnswer; ?key=… in hex
+    GET  /v1/light/rows/{key}                bytes of a LightAnswer; a state key in hex
     GET  /v1/content                         ContentsAnswer; ?owner=reel1…
     GET  /v1/content/{cid}                   ContentAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
@@ -304,8 +304,8 @@ class Client:
     async def light_answer(self, key: bytes) -> bytes:
         """The encoding of the answer that proves the row under a state key; believe nothing in
         it but by `consensus.light.verify_answer`. Raises Refused (not-yet-final)."""
-        query = {"key": key.hex()}
-        return await self._bytes("/v1/light/answer", query, max_bytes=MAX_LIGHT_ANSWER_BYTES)
+        path = f"/v1/light/rows/{key.hex()}"
+        return await self._bytes(path, max_bytes=MAX_LIGHT_ANSWER_BYTES)
 
     # Content
 

@@ -64,8 +64,9 @@ class Reelect:
         return Client(url, transport=httpx.MockTransport(self._answer))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        assert (request.url.host, request.url.path) == ("node", "/v1/light/answer")
-        return self.respond(bytes.fromhex(request.url.params["key"]))
+        head, _, state_key = request.url.path.rpartition("/")
+        assert (request.url.host, head) == ("node", "/v1/light/rows")
+        return self.respond(bytes.fromhex(state_key))
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         code = cli.run(["light", "query", *arguments])
