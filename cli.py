@@ -36,21 +36,9 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; the exit code.
-
-    Help and version are answered without the command framework, whose import alone takes
-    longer than people should wait for them.
-    """
-    if not arguments or arguments[0] in ("--help", "-h"):
-        print(overview())
-        return 0
-    if arguments[0] == "--version":
-        from node.version import VERSION, build
-
-        print(f"reelect {VERSION} ({build()})")
-        return 0
+    """Run one command line; the exit code."""
     try:
-        application()(arguments)
+        _act(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -60,6 +48,19 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _report(error, as_json="--json" in arguments)
     return 0
+
+
+def _act(arguments: list[str]) -> None:
+    """Help and version are answered without the command framework, whose import alone takes
+    longer than people should wait for them."""
+    if not arguments or arguments[0] in ("--help", "-h"):
+        print(overview())
+    elif arguments[0] == "--version":
+        from node.version import VERSION, build
+
+        print(f"reelect {VERSION} ({build()})")
+    else:
+        application()(arguments)
 
 
 def overview() -> str:
