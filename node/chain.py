@@ -60,7 +60,10 @@ from vm.context import BlockContext
 from vm.modules.account import next_nonce
 from vm.modules.chain import chain_constants
 from vm.modules.producer import elect
+from vm.receipt import Event, Receipt
+from vm.simulation import simulate
 from vm.transition import BlockExecution, Outcome, execute_block
+from vm.view import View
 
 MAX_EARLY_VOTES = 4096
 MAX_VERIFIED = 65_536
@@ -364,20 +367,20 @@ class Chain:
         """
         self._check_signatures(pending.transaction, pending.id, field="")
         state = self.state_of(self.fork.head)
-        expected = next_nonce(state, pending.transaction.sender)
-        early = pending.transaction.nonce > expected
-        transaction = replace(pending.transaction, nonce=expected) if early else pending.transaction
+        transaction = _in_turn(state, pending.transaction)
         BlockExecution(state, self._next_context()).check(transaction, pending.size_bytes)
 
     def next_nonce(self, account: bytes) -> int:
         """The nonce of the account's next transaction at the head."""
         return next_nonce(self.state_of(self.fork.head), account)
 
-    def simulate(self, pending: Pending) -> Outcome:
-        """What the transaction would do in the next block; its signatures are not verified."""
-        execution = BlockExecution(self.state_of(self.fork.head), self._next_context())
-        execution.apply(pending.transaction, pending.id, pending.size_bytes)
-        return execution.finish()
+    def simulate(self, transaction: Transaction) -> tuple[Receipt, tuple[Event, ...]]:
+        """What the transaction would do as the sender's next in the next block.
+
+        It need not be signed, and its signatures are not verified. Raises InvalidTransaction.
+        """
+        state = self.state_of(self.fork.head)
+        return simulate(state, self._next_context(), _in_turn(state, transaction))
 
     def _check_signatures(self, transaction: Transaction, identity: bytes, *, field: str) -> None:
         if identity in self._verified_transactions:
@@ -469,6 +472,12 @@ def _place_of(block: ChainBlock, vote: Vote) -> int:
         if member.key == vote.key:
             return place
     raise InvalidVote("not a member of the block's producer set", field="key")
+
+
+def _in_turn(view: View, transaction: Transaction) -> Transaction:
+    """The transaction, or one of a later turn as if it were its sender's next."""
+    expected = next_nonce(view, transaction.sender)
+    return replace(transaction, nonce=expected) if transaction.nonce > expected else transaction
 
 
 def _roots(outcome: Outcome, state_root: bytes) -> Roots:
