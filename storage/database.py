@@ -10,8 +10,9 @@ The first byte of a key says what the row is; see the constants below.
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, Self, TypeAlias, overload
+from typing import Protocol, Self, TypeAlias
 
 import plyvel
 
@@ -32,6 +33,7 @@ BLOCK_ID_ROW = b"i"  # ‖ height → id of the final block
 HEIGHT_ROW = b"h"  # ‖ block id → height of the final block
 TRANSACTION_ROW = b"t"  # ‖ transaction id → height ‖ index
 RECEIPTS_ROW = b"r"  # ‖ height → receipts of the final block
+END_ROW = b"\xff"  # alone: the last row, which every scan to the end must meet
 
 Write: TypeAlias = tuple[bytes, bytes | None]  # a key and its new value, None to delete
 
@@ -52,30 +54,23 @@ class _Source(Protocol):
 
     def get(self, key: bytes, *, verify_checksums: bool) -> bytes | None: ...
 
-    @overload
     def iterator(
-        self, *, start: bytes, stop: bytes | None, verify_checksums: bool
+        self, *, start: bytes, verify_checksums: bool
     ) -> Iterator[tuple[bytes, bytes]]: ...
-    @overload
-    def iterator(
-        self,
-        *,
-        start: bytes,
-        stop: bytes | None,
-        verify_checksums: bool,
-        include_value: Literal[False],
-    ) -> Iterator[bytes]: ...
 
 
 class Reader:
-    """Point and range reads. Usable from several threads at once."""
+    """Point and range reads. Usable from several threads at once.
+
+    Every read raises DatabaseError if it meets damaged bytes.
+    """
 
     def __init__(self, folder: Path, source: _Source) -> None:
         self.folder = folder
         self._source = source
 
     def get(self, key: bytes) -> bytes | None:
-        """The value under `key`; raises DatabaseError if the stored bytes are damaged."""
+        """The value under `key`."""
         try:
             return self._source.get(key, verify_checksums=True)
         except plyvel.Error as error:
@@ -84,28 +79,22 @@ class Reader:
     def scan(self, prefix: bytes, *, start: bytes = b"", limit: int) -> list[tuple[bytes, bytes]]:
         """At most `limit` rows in order of their keys: those that begin with `prefix`, from the
         key `start` on (inclusive; to go on after a key, start at that key ‖ 0x00)."""
-        rows: list[tuple[bytes, bytes]] = []
-        try:
-            for row in self._source.iterator(
-                start=max(prefix, start), stop=_end(prefix), verify_checksums=True
-            ):
-                if len(rows) >= limit:
-                    break
-                rows.append(row)
-        except plyvel.Error as error:
-            raise _damaged(self.folder, error) from error
-        return rows
+        return list(islice(self._rows(prefix, start), limit))
 
     def keys(self, prefix: bytes) -> list[bytes]:
         """All keys that begin with `prefix`, in order."""
+        return [key for key, _ in self._rows(prefix, prefix)]
+
+    def _rows(self, prefix: bytes, start: bytes) -> Iterator[tuple[bytes, bytes]]:
         try:
-            return list(
-                self._source.iterator(
-                    start=prefix, stop=_end(prefix), include_value=False, verify_checksums=True
-                )
-            )
+            for row in self._source.iterator(start=max(prefix, start), verify_checksums=True):
+                if not row[0].startswith(prefix):
+                    return
+                yield row
         except plyvel.Error as error:
             raise _damaged(self.folder, error) from error
+        # plyvel tells of damage only with the next whole row: without one it just stops.
+        raise _damaged(self.folder, "its last row is missing")
 
 
 class Snapshot(Reader):
@@ -243,7 +232,9 @@ def _check_schema(folder: Path, level: plyvel.DB) -> None:
     try:
         schema = level.get(SCHEMA_ROW, verify_checksums=True)
         if schema is None and next(level.iterator(include_value=False), None) is None:
-            level.put(SCHEMA_ROW, _SCHEMA_VALUE, sync=True)
+            with level.write_batch(transaction=True, sync=True) as batch:
+                batch.put(SCHEMA_ROW, _SCHEMA_VALUE)
+                batch.put(END_ROW, b"")
             return
     except plyvel.Error as error:
         raise _damaged(folder, error) from error
@@ -263,9 +254,3 @@ def _reason(error: Exception) -> str:
     """LevelDB's own words, which plyvel hands on as bytes."""
     words = error.args[0] if error.args else ""
     return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
-
-
-def _end(prefix: bytes) -> bytes | None:
-    """The first key after all that begin with `prefix`; None if there is none."""
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes((stem[-1] + 1,)) if stem else None
