@@ -15,6 +15,7 @@ from consensus.kinds import Bytes
 from consensus.merkle import merkle_root
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
 from consensus.record import AtMost, Record, part, record
+from consensus.schedule import min_epoch_slots
 from consensus.tree import key_path, update
 from vm.modules.chain import chain_constants
 from vm.modules.producer import elect
@@ -25,7 +26,6 @@ from vm.view import View
 
 MAX_GENESIS_BYTES = 16 * 1024 * 1024
 MAX_GENESIS_ROWS = 100_000
-MIN_EPOCH_TURNS = 3  # epochs of fewer than 3 n slots delay finality (FINALITY: head, timing)
 
 
 @part
@@ -134,10 +134,10 @@ def _check_state(genesis: Genesis, state: View) -> None:
     for i, row in enumerate(genesis.rows):
         _check_row(row, f"rows[{i}]")
     constants = chain_constants(state)
-    turns = MIN_EPOCH_TURNS * len(genesis.members)
-    if constants.epoch_slots < turns:
+    fewest = min_epoch_slots(len(genesis.members))
+    if constants.epoch_slots < fewest:
         raise InvalidGenesis(
-            f"{constants.epoch_slots} slots; {len(genesis.members)} producers need {turns}",
+            f"{constants.epoch_slots} slots; {len(genesis.members)} producers need {fewest}",
             field="chain.epoch_slots",
         )
     if elect(state).members != genesis.members:

@@ -82,7 +82,7 @@ class TableDeclaration:
         values: list[object] = []
         for field, text in zip(self.key, texts, strict=False):
             try:
-                values.append(field.kind.from_json(_json_of_text(field.kind, text)))
+                values.append(field.kind.from_json(json_of_text(field.kind, text)))
             except Invalid as error:
                 raise error.within(field.name) from None
         return cast(tuple[KeyPart, ...], tuple(values))
@@ -96,7 +96,8 @@ class TableDeclaration:
         }
 
 
-def _json_of_text(kind: Kind, text: str) -> Json:
+def json_of_text(kind: Kind, text: str) -> Json:
+    """The JSON form of a simple value as a person or a URL spells it; not yet checked."""
     if isinstance(kind, Uint) and re.fullmatch(r"[0-9]{1,20}", text, re.ASCII):
         return int(text)
     if isinstance(kind, Boolean):

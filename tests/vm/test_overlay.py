@@ -61,3 +61,12 @@ def test_what_was_rolled_back_is_no_write() -> None:
     overlay.put(b"a", b"1")
     overlay.rollback(mark)
     assert overlay.writes() == {}
+
+
+def test_deleted_rows_do_not_shorten_a_scan() -> None:
+    base = Overlay(EmptyView())
+    for key in (b"a", b"b", b"c"):
+        base.put(key, key)
+    overlay = Overlay(base)
+    overlay.delete(b"a")
+    assert list(overlay.scan(b"", start=b"", limit=2)) == [(b"b", b"b"), (b"c", b"c")]

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from consensus.errors import InvalidBlock
 from consensus.kinds import Asset, Counter, Text, Uint
+from consensus.producers import MIN_PRODUCERS
 from consensus.record import Record, record
+from consensus.schedule import min_epoch_slots
 from consensus.transaction import Transaction
 from vm.context import BlockContext
 from vm.declare import Module
@@ -15,7 +17,7 @@ chain = Module("chain", "What is fixed at genesis.")
 
 NetworkName = Annotated[str, Text(32, 1, "[a-z][a-z0-9-]{0,31}")]
 SlotMs = Annotated[int, Uint(60_000, 100)]
-EpochSlots = Annotated[int, Uint(1_000_000, 12)]
+EpochSlots = Annotated[int, Uint(1_000_000, min_epoch_slots(MIN_PRODUCERS))]
 MaxUnfinalBlocks = Annotated[int, Uint(10_000, 8)]
 
 
