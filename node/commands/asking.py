@@ -1,0 +1,107 @@
+"""Commands that ask a node: their options, and names of accounts and assets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclopts import Parameter
+
+from consensus.address import parse_address
+from consensus.errors import Invalid
+from node.amounts import format_amount, parse_amount
+from node.client import Client
+from node.commands.arguments import argument, client_section
+from node.config import ClientSection
+from node.failure import Refused, Usage
+from node.keystore import Keystore
+from node.local_accounts import LocalAccounts, read_local_accounts
+from node.wallet import KeyKind
+from vm.modules.chain import CONSTANTS
+from vm.modules.token import ASSETS, AssetRow
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """Whom to ask.
+
+    Parameters
+    ----------
+    node
+        API of the node to ask; else `client.node` of the configuration.
+    config
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml, else that of the
+        local network.
+    """
+
+    node: str | None = None
+    config: Path | None = None
+
+    @property
+    def section(self) -> ClientSection:
+        """The settings of commands."""
+        return client_section(self.config, node=self.node)
+
+    def client(self) -> Client:
+        """The node to ask."""
+        return Client(self.section.node)
+
+
+NO_NODE_OPTIONS = NodeOptions()
+
+
+def local_accounts(section: ClientSection) -> LocalAccounts | None:
+    """The accounts of the local network that the configuration names, if it does."""
+    return None if section.accounts is None else read_local_accounts(section.accounts)
+
+
+def find_account(section: ClientSection, text: str, option: str) -> bytes:
+    """The account of an address, or of a name in the local network or the keystore.
+
+    Raises Usage naming the option for anything else.
+    """
+    local = local_accounts(section)
+    names = {} if local is None else local.by_name()
+    if text in names:
+        return names[text]
+    stored = Keystore(section.keystore).keys()
+    for key in stored:
+        if key.kind is KeyKind.ACCOUNT and key.name == text:
+            return parse_address(key.id)
+    try:
+        return parse_address(text)
+    except Invalid as error:
+        raise Usage(
+            f"{error.message}; the name of an account is also possible"
+            + (f": {', '.join(names)}" if names else ""),
+            field=option,
+            code=error.code,
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAsset:
+    """An asset of the chain, and how its amounts are written."""
+
+    symbol: str
+    decimals: int
+
+    def parse(self, option: str, text: str) -> int:
+        """The units of an amount in whole tokens; raises Usage."""
+        return argument(option, lambda amount: parse_amount(amount, self.decimals), text)
+
+    def format(self, units: int) -> str:
+        """Units in whole tokens, with the symbol."""
+        return f"{format_amount(units, self.decimals)} {self.symbol}"
+
+
+async def known_asset(client: Client, symbol: str | None = None) -> KnownAsset:
+    """The asset of this symbol, or the native one; raises Refused if there is none."""
+    if symbol is None:
+        constants = await client.row(CONSTANTS.name)
+        if constants is None:
+            raise Refused("the node's chain has no constants; it is not a chain's state")
+        symbol = str(constants.item.row["native_asset"])
+    answer = await client.row(ASSETS.name, symbol)
+    if answer is None:
+        raise Refused(f"no asset {symbol} exists on this chain", field="asset")
+    return KnownAsset(symbol, AssetRow.from_json(answer.item.row).decimals)

@@ -1,0 +1,209 @@
+"""The way of a transaction from a command: tried, signed, sent, and waited for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from consensus.address import format_address
+from consensus.codec import UINT64_MAX
+from consensus.keys import KeyPair
+from consensus.kinds import JsonObject
+from consensus.transaction import Transaction
+from node.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
+from node.client import Client, Until
+from node.commands.arguments import client_section
+from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset, local_accounts
+from node.commands.keystore_options import ask_password
+from node.config import ClientSection
+from node.failure import Refused, Usage
+from node.keystore import Keystore
+from node.output import print_fields, print_json
+from vm.declare import Action
+from vm.receipt import Receipt
+from vm.registry import REGISTRY
+
+# A transaction that no block has taken after so many is void and can be made anew.
+VALID_BLOCKS = 600
+# The price may rise before a block takes it; what is charged is the price then.
+MAX_FEE_FACTOR = 2
+OK = "ok"
+
+
+class WaitFor(Enum):
+    """What a command waits for after it has sent a transaction."""
+
+    SENT = "sent"
+    INCLUDED = "included"
+    FINAL = "final"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class SendOptions(NodeOptions):
+    """How to make and send a transaction.
+
+    Parameters
+    ----------
+    from_
+        Name or address of the account that sends and pays; else `client.account`.
+    max_fee
+        The most that may be charged, in whole tokens; else twice what it costs now.
+    wait
+        Return when it is sent, included in a block, or final.
+    timeout_s
+        Seconds to wait.
+    dry_run
+        Only say what it would do and cost.
+    keystore
+        Folder of the encrypted keys; else `client.keystore` of the configuration.
+    password_file
+        File whose first line is the keystore's password; else $REELECT_PASSWORD, else a prompt.
+    """
+
+    from_: str | None = None
+    max_fee: str | None = None
+    wait: WaitFor = WaitFor.FINAL
+    timeout_s: float = 60.0
+    dry_run: Annotated[bool, Parameter(negative=())] = False
+    keystore: Path | None = None
+    password_file: Path | None = None
+
+    @property
+    def section(self) -> ClientSection:
+        """The settings of commands, with the keystore that was named."""
+        return client_section(self.config, node=self.node, keystore=self.keystore)
+
+    @property
+    def sender(self) -> bytes:
+        """The account that sends; raises Usage."""
+        section = self.section
+        name = self.from_ or section.account
+        if not name:
+            raise Usage("name the account that sends, or set client.account", field="--from")
+        return find_account(section, name, "--from")
+
+    def key(self, account: bytes) -> KeyPair:
+        """The account's key, from the local network or the keystore; raises Refused."""
+        section = self.section
+        local = local_accounts(section)
+        if local is not None and account in local.accounts:
+            return local.key(account)
+        store = Keystore(section.keystore)
+        name = store.find(format_address(account)).name
+        return KeyPair.from_seed(store.seed(name, ask_password(self.password_file)))
+
+
+NO_SEND_OPTIONS = SendOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An unsigned transaction, what the node says that it would do, and the asset of its fee."""
+
+    transaction: Transaction
+    simulation: SimulationAnswer
+    fee_asset: KnownAsset
+
+
+async def draft(client: Client, options: SendOptions, actions: Sequence[Action]) -> Draft:
+    """The transaction of these actions, tried on the node; raises Refused if it would fail."""
+    status = await client.status()
+    asset = await known_asset(client)
+    trial = await _trial(client, status, options.sender, asset.symbol, actions)
+    simulation = await client.simulate(trial)
+    _check(simulation.receipt)
+    max_fee = simulation.fee * MAX_FEE_FACTOR
+    if options.max_fee is not None:
+        max_fee = asset.parse("--max-fee", options.max_fee)
+    return Draft(replace(trial, max_fee=max_fee), simulation, asset)
+
+
+async def _trial(
+    client: Client, status: StatusAnswer, sender: bytes, asset: str, actions: Sequence[Action]
+) -> Transaction:
+    account = await client.account(sender)
+    return Transaction(
+        chain=status.chain,
+        sender=sender,
+        payer=None,
+        nonce=account.next_nonce,
+        valid_until_height=status.head.height + VALID_BLOCKS,
+        fee_asset=asset,
+        max_fee=UINT64_MAX,
+        actions=tuple(action.pack() for action in actions),
+        signatures=(),
+    )
+
+
+def _check(receipt: Receipt) -> None:
+    if receipt.status != OK:
+        known = REGISTRY.errors.get(receipt.status)
+        raise Refused(
+            known.sentence if known else f"the action failed: {receipt.status}",
+            field="" if receipt.failed_action is None else f"actions[{receipt.failed_action}]",
+            code=receipt.status,
+        )
+
+
+async def send(
+    client: Client, options: SendOptions, actions: Sequence[Action], *, as_json: bool
+) -> None:
+    """Make a transaction of these actions, send it, wait as asked, and print what became of it.
+
+    Raises Refused, and sends nothing, for what the node says would fail; Refused also, after
+    printing, for what failed in its block all the same; TimedOut.
+    """
+    made = await draft(client, options, actions)
+    if options.dry_run:
+        _show_draft(made, as_json=as_json)
+        return
+    signed = made.transaction.signed(options.key(made.transaction.sender))
+    identity = await client.submit(signed.encode())
+    if options.wait is WaitFor.SENT:
+        _show({"id": identity.hex(), "state": PENDING}, as_json=as_json)
+        return
+    answer = await client.wait(identity, Until(options.wait.value), options.timeout_s)
+    show_transaction(answer, made.fee_asset, as_json=as_json)
+    if answer.receipt is not None:
+        _check(answer.receipt)
+
+
+def show_transaction(answer: TransactionAnswer, asset: KnownAsset, *, as_json: bool) -> None:
+    """Print where a transaction is and what it did; `asset` is its fee's."""
+    if as_json:
+        print_json(answer.to_json())
+        return
+    fields: JsonObject = {"id": answer.id.hex(), "state": answer.state}
+    if answer.receipt is not None:
+        fields |= {
+            "height": answer.height,
+            "status": answer.receipt.status,
+            "fee": asset.format(answer.receipt.fee),
+        }
+    print_fields(fields)
+
+
+def _show_draft(made: Draft, *, as_json: bool) -> None:
+    if as_json:
+        print_json(made.simulation.to_json())
+        return
+    receipt = made.simulation.receipt
+    print_fields(
+        {
+            "status": receipt.status,
+            "gas": made.simulation.gas,
+            "fee": made.fee_asset.format(made.simulation.fee),
+            "max fee": made.fee_asset.format(made.transaction.max_fee),
+        }
+    )
+
+
+def _show(fields: JsonObject, *, as_json: bool) -> None:
+    if as_json:
+        print_json(fields)
+    else:
+        print_fields(fields)

@@ -1,0 +1,33 @@
+"""`reelect status`: how a node and its chain are."""
+
+from node.commands.arguments import JsonFlag
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
+from node.output import print_fields, print_json
+
+
+async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
+    """Show how a node and its chain are: head, justified and final block, peers, readiness."""
+    async with options.client() as client:
+        answer = await client.status()
+    if json:
+        print_json(answer.to_json())
+        return
+    print_fields(
+        {
+            "node": client.base_url,
+            "ready": answer.ready or "; ".join(answer.reasons),
+            "chain": answer.chain.hex(),
+            "network": answer.network,
+            "slot": answer.slot,
+            "head": f"height {answer.head.height}, slot {answer.head.slot}, {answer.head.id}",
+            "justified": f"height {answer.justified.height}, slot {answer.justified.slot}",
+            "final": f"height {answer.final.height}, slot {answer.final.slot}, {answer.final.id}",
+            "finality lag": f"{answer.finality_lag_slots} slots",
+            "missed slots": answer.missed_slots,
+            "waiting transactions": answer.mempool_transactions,
+            "peers": answer.peers,
+            "producers here": len(answer.seats),
+            "clock offset": f"{answer.clock_offset_ms} ms",
+            "release": answer.release,
+        }
+    )

@@ -1,0 +1,75 @@
+"""`reelect tx`: pay, run any action of any module, and look transactions up."""
+
+from cyclopts import App
+
+from consensus.hashing import DIGEST_BYTES
+from consensus.kinds import Bytes
+from node.commands.action_options import action_command
+from node.commands.arguments import JsonFlag, argument
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send, show_transaction
+from node.failure import Refused
+from vm.modules.token import Transfer
+from vm.registry import REGISTRY
+
+_TRANSACTION_ID = Bytes(DIGEST_BYTES, DIGEST_BYTES)
+
+app = App(name="tx", help="Make, send and look up transactions.")
+call = App(name="call", help="Send an action of any module; docs/modules.md describes them.")
+app.command(call)
+for _tag, _declared in REGISTRY.actions.items():
+    call.command(action_command(_declared.type), name=_tag)
+
+
+@app.command
+async def transfer(
+    recipient: str,
+    amount: str,
+    *,
+    asset: str | None = None,
+    memo: str = "",
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Send tokens to an account.
+
+    Parameters
+    ----------
+    recipient
+        Address of the account, or the name of one in the local network or the keystore.
+    amount
+        How much, in whole tokens, such as 12.5.
+    asset
+        The asset's symbol; else the chain's own token.
+    memo
+        Words for people to read; everybody can.
+    """
+    to = find_account(options.section, recipient, "RECIPIENT")
+    async with options.client() as client:
+        chosen = await known_asset(client, asset)
+        units = chosen.parse("AMOUNT", amount)
+        await send(client, options, [Transfer(to, chosen.symbol, units, memo)], as_json=json)
+
+
+@app.command
+async def show(
+    transaction: str, *, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Show where a transaction is and what it did.
+
+    Parameters
+    ----------
+    transaction
+        Its id, 64 hex digits.
+    """
+    identity = argument("TRANSACTION", _TRANSACTION_ID.from_json, transaction)
+    async with options.client() as client:
+        answer = await client.transaction(identity)
+        if answer is None:
+            raise Refused(
+                "the node knows no such transaction: it may never have been sent, or it expired",
+                field="TRANSACTION",
+                code="not-found",
+            )
+        fee_asset = await known_asset(client, str(answer.transaction["fee_asset"]))
+        show_transaction(answer, fee_asset, as_json=json)
