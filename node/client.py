@@ -17,7 +17,7 @@ Refused with the code and field of the node's problem.
     GET  /v1/tables/{table}/rows/{key}       RowAnswer; key parts joined by "/"
     GET  /v1/producers                       ProducersAnswer
     GET  /v1/parameters                      ParametersAnswer
-    GET  /v1/light/rows/{key}                bytes of a LightAnswer; a state key in hex
+    GET  /v1/light/rows/{state_key}          bytes of a LightAnswer; the key in hex
     GET  /v1/content                         ContentsAnswer; ?owner=reel1…
     GET  /v1/content/{cid}                   ContentAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
