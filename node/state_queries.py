@@ -44,16 +44,16 @@ def table_named(name: str) -> TableDeclaration:
 
 def tables() -> TablesAnswer:
     """All declared tables."""
-    return TablesAnswer(
-        tuple(
-            TableInfo(
-                table.name,
-                sentence_of(table.row),
-                tuple(field.name for field in table.key),
-                row_schema(table),
-            )
-            for table in REGISTRY.tables.values()
-        )
+    return TablesAnswer(tuple(table_info(table) for table in REGISTRY.tables.values()))
+
+
+def table_info(table: TableDeclaration) -> TableInfo:
+    """A table's declaration."""
+    return TableInfo(
+        table.name,
+        sentence_of(table.row),
+        tuple(field.name for field in table.key),
+        row_schema(table),
     )
 
 

@@ -1,0 +1,1 @@
+"""The node's HTTP interface: every endpoint declared once, with its parameters and answers."""

@@ -1,0 +1,126 @@
+"""The application: all endpoints of one node."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from node.api import (
+    chain_endpoints,
+    content_endpoints,
+    event_endpoint,
+    light_endpoint,
+    operation_endpoints,
+    state_endpoints,
+    transaction_endpoints,
+)
+from node.api.endpoint import Endpoint
+from node.api.node_access import NodeAccess
+from node.api.openapi import openapi
+from node.api.parameters import ROW_KEY
+from node.api.problems import Problem
+from node.loop_monitor import LoopMonitor
+from node.services import Services
+
+OPENAPI_PATH = "/v1/openapi.json"
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *chain_endpoints.ENDPOINTS,
+    *state_endpoints.ENDPOINTS,
+    *transaction_endpoints.ENDPOINTS,
+    *content_endpoints.ENDPOINTS,
+    *light_endpoint.ENDPOINTS,
+    *event_endpoint.ENDPOINTS,
+    *operation_endpoints.ENDPOINTS,
+)
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+def make_app(
+    services: Services,
+    *,
+    monitor: LoopMonitor | None = None,
+    admin_token: str | None = None,
+    loopback: bool = True,
+) -> Starlette:
+    """The API of a running node, for one trio thread.
+
+    `loopback` says that only this machine can reach it: then storing content needs no
+    `admin_token`. `monitor`, if the node runs one, shows in the metrics.
+    """
+    node = NodeAccess(
+        services, monitor or LoopMonitor(), admin_token=admin_token, loopback=loopback
+    )
+    return Starlette(
+        routes=[*_routes(node), Route(OPENAPI_PATH, _page(openapi(ENDPOINTS)))],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: _no_route, Exception: _bug},
+    )
+
+
+def _routes(node: NodeAccess) -> Iterable[Route]:
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in ENDPOINTS:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    for path, methods in by_path.items():
+        # Only a row's key may hold slashes: it comes last.
+        pattern = path.replace(f"{{{ROW_KEY.name}}}", f"{{{ROW_KEY.name}:path}}")
+        yield Route(pattern, _dispatch(node, methods), methods=list(methods))
+
+
+def _dispatch(
+    node: NodeAccess, methods: dict[str, Endpoint]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await methods[method].answer(node, request)
+
+    return answer
+
+
+def _page(page: object) -> Callable[[Request], Awaitable[Response]]:
+    body = json.dumps(page, ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def answer(request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return answer
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 405:
+        detail = f"{request.method} is not a method of {request.url.path}"
+        return Problem(405, "method-not-allowed", detail, headers=error.headers).response()
+    detail = f"nothing is at {request.url.path}; see {OPENAPI_PATH}"
+    return Problem(error.status_code, "no-such-path", detail, headers=error.headers).response()
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    return Problem(500, "bug", "a bug of this node; its log has the details").response()
+
+
+class SecurityHeaders:
+    """Adds SECURITY_HEADERS to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

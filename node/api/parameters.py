@@ -1,0 +1,162 @@
+"""Parameters of endpoints: how each is spelled in path or query, and what it means."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from consensus.address import parse_address
+from consensus.cid import Cid, parse_cid
+from consensus.errors import InvalidEncoding
+from consensus.kinds import JSON_INTEGER_MAX, Account, JsonObject, Link
+from node.answers import MAX_PAGE
+from node.block_queries import parse_block_name
+from node.chain_view import Finality
+from node.events import KINDS
+
+T_co = TypeVar("T_co", covariant=True)
+E = TypeVar("E")
+
+_MAX_TEXT = 2048
+_CID_PATTERN = "^b[a-z2-7]{58}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Param(Generic[T_co]):
+    """A parameter. `parse` reads one spelling and raises InvalidEncoding; without it in the
+    query, the value is `default`. A `many` parameter may be repeated: its parse gets each
+    spelling and the value is a tuple."""
+
+    name: str
+    sentence: str
+    schema: JsonObject
+    parse: Callable[[str], object]
+    default: T_co
+    in_path: bool = False
+    many: bool = False
+
+
+def integer(name: str, sentence: str, minimum: int, maximum: int, default: int) -> Param[int]:
+    """A whole number in the query."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("0|[1-9][0-9]{0,15}", text, re.ASCII):
+            raise InvalidEncoding("a whole number in digits is expected")
+        if not minimum <= int(text) <= maximum:
+            raise InvalidEncoding(f"{text} is not within {minimum} to {maximum}")
+        return int(text)
+
+    schema: JsonObject = {
+        "type": "integer",
+        "minimum": minimum,
+        "maximum": maximum,
+        "default": default,
+    }
+    return Param(name, sentence, schema, parse, default)
+
+
+def choice(name: str, sentence: str, values: dict[str, E], default: E) -> Param[E]:
+    """One of a few words in the query."""
+
+    def parse(text: str) -> E:
+        if text not in values:
+            raise InvalidEncoding(f"one of {', '.join(values)} is expected")
+        return values[text]
+
+    spelled = next(word for word, value in values.items() if value == default)
+    schema: JsonObject = {"type": "string", "enum": list(values), "default": spelled}
+    return Param(name, sentence, schema, parse, default)
+
+
+def limit(default: int, maximum: int = MAX_PAGE) -> Param[int]:
+    """How many items a page has at most."""
+    return integer("limit", "Most items of this page.", 1, maximum, default)
+
+
+def _text(text: str) -> str:
+    if not 0 < len(text) <= _MAX_TEXT:
+        raise InvalidEncoding(f"1 to {_MAX_TEXT} characters are expected")
+    return text
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(text.split(","))
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise InvalidEncoding(f"no kind {unknown[0][:80]!r}; known are {', '.join(KINDS)}")
+    return kinds
+
+
+def _digest(text: str) -> bytes:
+    if not re.fullmatch("[0-9a-f]{64}", text, re.ASCII):
+        raise InvalidEncoding("64 digits of lower-case hex are expected")
+    return bytes.fromhex(text)
+
+
+def _path(name: str, sentence: str, schema: JsonObject, parse: Callable[[str], E]) -> Param[E]:
+    # The router matches only paths that spell all their parameters: no default is ever used.
+    return Param(name, sentence, schema, parse, cast(E, None), in_path=True)
+
+
+FINALITY = choice(
+    "finality",
+    "Read at the newest final block, or at the head.",
+    {"final": Finality.FINAL, "head": Finality.HEAD},
+    Finality.FINAL,
+)
+FORMAT = choice(
+    "format",
+    "JSON, or the block's own bytes; the Accept header can say so too.",
+    {"json": "json", "cbor": "cbor"},
+    "json",
+)
+CURSOR: Param[str | None] = Param(
+    "cursor",
+    "`next` of the page before.",
+    {"type": "string", "minLength": 1, "maxLength": _MAX_TEXT, "pattern": "^[A-Za-z0-9_-]+$"},
+    _text,
+    None,
+)
+KEY_PARTS: Param[tuple[str, ...]] = Param(
+    "key",
+    "First key parts, in order, of the rows to list.",
+    {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": _MAX_TEXT}},
+    _text,
+    (),
+    many=True,
+)
+OWNER: Param[bytes | None] = Param(
+    "owner", "Only this account's videos.", Account().schema(), parse_address, None
+)
+AFTER_HEIGHT = integer(
+    "after_height", "Only blocks above this height.", 0, JSON_INTEGER_MAX, default=0
+)
+EVENT_KINDS: Param[tuple[str, ...]] = Param(
+    "kinds",
+    f"Only events of these kinds, joined by commas: {', '.join(KINDS)}. Gaps always come.",
+    {"type": "string", "pattern": f"^({'|'.join(KINDS)})(,({'|'.join(KINDS)}))*$"},
+    _kinds,
+    KINDS,
+)
+BLOCK: Param[int | Cid] = _path(
+    "block",
+    "A block's height or id.",
+    {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _CID_PATTERN}]},
+    parse_block_name,
+)
+TRANSACTION: Param[bytes] = _path(
+    "id",
+    "A transaction's id.",
+    {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    _digest,
+)
+ADDRESS: Param[bytes] = _path("address", "An account.", Account().schema(), parse_address)
+CID: Param[Cid] = _path("cid", "A content id.", Link().schema(), parse_cid)
+TABLE: Param[str] = _path(
+    "table", "A table's name.", {"type": "string", "minLength": 1, "maxLength": 128}, _text
+)
+ROW_KEY: Param[str] = _path(
+    "key",
+    'All key parts of a row, in order, joined by "/".',
+    {"type": "string", "minLength": 1, "maxLength": _MAX_TEXT},
+    _text,
+)

@@ -1,0 +1,80 @@
+"""Endpoints about the state: accounts and rows of tables."""
+
+from starlette.responses import Response
+
+from node import state_queries
+from node.answers import AccountAnswer, RowAnswer, RowsAnswer, TablesAnswer
+from node.api.endpoint import Call, Endpoint, json_answer
+from node.api.node_access import json_response
+from node.api.parameters import ADDRESS, CURSOR, FINALITY, KEY_PARTS, ROW_KEY, TABLE, limit
+
+ROWS_LIMIT = limit(100)
+
+
+async def _account(call: Call) -> Response:
+    services = call.node.services
+
+    def waiting_nonce(account_id: bytes) -> int:
+        return services.mempool.next_nonce(account_id, services.chain.next_nonce(account_id))
+
+    view = call.node.view(call.value(FINALITY))
+    return json_response(state_queries.account(view, call.value(ADDRESS), waiting_nonce))
+
+
+async def _tables(call: Call) -> Response:
+    return json_response(state_queries.tables())
+
+
+async def _rows(call: Call) -> Response:
+    view, table = call.node.view(call.value(FINALITY)), call.value(TABLE)
+    parts, size, cursor = call.value(KEY_PARTS), call.value(ROWS_LIMIT), call.value(CURSOR)
+    return await call.node.in_thread(
+        lambda: json_response(state_queries.rows(view, table, parts, size, cursor))
+    )
+
+
+async def _row(call: Call) -> Response:
+    view = call.node.view(call.value(FINALITY))
+    parts = call.value(ROW_KEY).split("/")
+    return json_response(state_queries.row(view, call.value(TABLE), parts))
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/v1/accounts/{address}",
+        "getAccount",
+        "An account's balances and nonces; every address has an account.",
+        _account,
+        json_answer(AccountAnswer),
+        params=(ADDRESS, FINALITY),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/tables",
+        "listTables",
+        "The tables of the state.",
+        _tables,
+        json_answer(TablesAnswer),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/tables/{table}/rows",
+        "listRows",
+        "Rows of a table in the order of their keys.",
+        _rows,
+        json_answer(RowsAnswer),
+        params=(TABLE, FINALITY, KEY_PARTS, ROWS_LIMIT, CURSOR),
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/tables/{table}/rows/{key}",
+        "getRow",
+        "One row of a table.",
+        _row,
+        json_answer(RowAnswer),
+        params=(TABLE, ROW_KEY, FINALITY),
+        problems=(404,),
+    ),
+)

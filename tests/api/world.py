@@ -1,0 +1,155 @@
+"""A node as the API sees it: a real chain, mempool and store, but no network."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from consensus.cid import Cid
+from consensus.kinds import JsonObject
+from consensus.transaction import decode_transaction, transaction_id
+from node.api.app import make_app
+from node.events import Announcer
+from node.finality_log import FinalityEntry, FinalityLog
+from node.hub import Hub
+from node.mempool import Mempool, Pending
+from node.services import Health, Services
+from p2p.counters import Counters
+from p2p.network import PeerInfo
+from storage.content import ContentStore
+from tests.node.network import (
+    Chain,
+    key,
+    make_block,
+    make_genesis_of,
+    make_seats,
+    open_chain,
+    take_block,
+    take_votes,
+    votes_for,
+)
+
+SEATS = make_seats(4)
+ALICE, BOB = key("alice"), key("bob")
+GENESIS = make_genesis_of(SEATS.values(), [ALICE])
+BASE_URL = "http://127.0.0.1:7480"
+
+
+@dataclass
+class NoNetwork:
+    """The network of a node that is alone."""
+
+    id: bytes = b"n" * 32
+    listen_port: int = 7400
+    counters: Counters = field(default_factory=Counters)
+    connected: tuple[PeerInfo, ...] = ()
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        """Whoever the test has connected."""
+        return self.connected
+
+
+class World:
+    """A node whose blocks the test makes by `slots`; every third seat is run here."""
+
+    def __init__(self, chain: Chain, folder: Path) -> None:
+        self.chain = chain
+        self.mempool = Mempool()
+        self.network = NoNetwork()
+        self.content = ContentStore(folder / "content", quota_bytes=8 * 2**20)
+        self.elsewhere: dict[Cid, bytes] = {}
+        self.hub = Hub(run="run")
+        self.finality_log = FinalityLog()
+        self.announcer = Announcer(self.hub, chain)
+        self.reasons: tuple[str, ...] = ()
+        self.now_ms = chain.clock.start_ms(0)
+
+    @property
+    def services(self) -> Services:
+        """What the API gets."""
+        return Services(
+            chain=self.chain,
+            mempool=self.mempool,
+            network=self.network,
+            content=self.content,
+            hub=self.hub,
+            finality_log=self.finality_log,
+            submit=self.submit,
+            fetch=self.fetch,
+            health=lambda: Health(not self.reasons, self.reasons, False, 0),
+            now_ms=lambda: self.now_ms,
+            seats=tuple(list(SEATS)[:1]),
+        )
+
+    async def submit(self, data: bytes) -> bytes:
+        """As the node does it."""
+        transaction = decode_transaction(data)
+        pending = Pending(transaction_id(data), transaction, len(data))
+        self.chain.check_transaction(pending)
+        self.mempool.add(
+            pending,
+            next_nonce=self.chain.next_nonce(transaction.sender),
+            next_height=self.chain.fork.head.height + 1,
+        )
+        self.announcer.pending(pending)
+        return pending.id
+
+    async def fetch(self, cid: Cid) -> bytes | None:
+        """From the store, or from `elsewhere`."""
+        return self.content.get(cid) or self.elsewhere.get(cid)
+
+    def slots(
+        self, slots: Iterable[int], ready: Iterable[Pending] = (), *, vote: bool = True
+    ) -> None:
+        """A block in each slot, with the votes of all seats."""
+        for slot in slots:
+            before = self.chain.durable_final.height
+            self.now_ms = self.chain.clock.start_ms(slot)
+            waiting = [*ready, *self.mempool.ready(self.chain.next_nonce)]
+            block = make_block(self.chain, SEATS, slot, waiting)
+            take_block(self.chain, block.raw)
+            self.announcer.changed(block, ())
+            if vote:
+                take_votes(self.chain, votes_for(self.chain, SEATS.values(), block))
+            self._log_final(before)
+            self.mempool.prune(self.chain.next_nonce, self.chain.fork.head.height + 1)
+
+    def _log_final(self, before: int) -> None:
+        self.announcer.changed(None, ())
+        for height in range(before + 1, self.chain.durable_final.height + 1):
+            self.finality_log.add(FinalityEntry(height, height, 0, 700 + height))
+
+    def client(self, **options: object) -> httpx.AsyncClient:
+        """An HTTP client whose requests go straight into the application."""
+        app = make_app(self.services, **options)  # type: ignore[arg-type]
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
+
+
+@contextmanager
+def open_world(folder: Path) -> Iterator[World]:
+    """A world in a folder."""
+    chain, database = open_chain(GENESIS, folder / "chain")
+    try:
+        yield World(chain, folder)
+    finally:
+        database.close()
+
+
+def problem(response: httpx.Response) -> JsonObject:
+    """A response's problem, whose shape is checked."""
+    assert response.headers["content-type"] == "application/problem+json"
+    found: JsonObject = response.json()
+    assert set(found) == {"type", "title", "status", "detail", "field"}
+    assert found["status"] == response.status_code
+    assert str(found["type"]).startswith("urn:reelect:problem:")
+    assert found["detail"]
+    return found
+
+
+def code_of(response: httpx.Response) -> tuple[int, str, str]:
+    """A problem's status, code and field."""
+    found = problem(response)
+    code = str(found["type"]).removeprefix("urn:reelect:problem:")
+    return response.status_code, code, str(found["field"])
