@@ -22,6 +22,7 @@ COMMANDS = (
     ("tx", "node.commands.tx:app", "Make, send and look up transactions."),
     ("account", "node.commands.account:app", "Look at accounts."),
     ("block", "node.commands.block:app", "Look at blocks."),
+    ("video", "node.commands.video:app", "Publish videos, fetch and list them."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("cid", "node.commands.cid:cid", "Print the content id of a file or folder."),

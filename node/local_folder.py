@@ -134,10 +134,14 @@ class LocalFolder:
         self.root.mkdir(parents=True, exist_ok=True)
         handle = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
+            self._lock(handle)
             yield
+        finally:
+            os.close(handle)
+
+    def _lock(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(handle, 20, 0).decode("ascii", "replace") or "unknown"
             raise Refused(
@@ -145,8 +149,8 @@ class LocalFolder:
                 field=str(self.root),
                 code="in-use",
             ) from None
-        finally:
-            os.close(handle)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
 
     def clear(self) -> None:
         """Delete the network; raises Refused, and deletes nothing, if anything here is not its."""

@@ -19,7 +19,7 @@ def nodes_to_dial(nodes: int) -> list[list[int]]:
     for step in steps:
         for place in range(nodes):
             link = frozenset((place, (place + step) % nodes))
-            if link not in linked:
+            if len(link) == 2 and link not in linked:
                 linked.add(link)
                 dialled[place].append((place + step) % nodes)
     return dialled

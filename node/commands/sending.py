@@ -150,34 +150,46 @@ def _check(receipt: Receipt) -> None:
 
 
 async def send(
-    client: Client, options: SendOptions, actions: Sequence[Action], *, as_json: bool
+    client: Client,
+    options: SendOptions,
+    actions: Sequence[Action],
+    *,
+    as_json: bool,
+    about: JsonObject | None = None,
 ) -> None:
-    """Make a transaction of these actions, send it, wait as asked, and print what became of it.
+    """Make a transaction of these actions, send it, wait as asked, and print what became of it,
+    after what `about` says of it.
 
     Raises Refused, and sends nothing, for what the node says would fail; Refused also, after
     printing, for what failed in its block all the same; TimedOut.
     """
     made = await draft(client, options, actions)
     if options.dry_run:
-        _show_draft(made, as_json=as_json)
+        _show_draft(made, about or {}, as_json=as_json)
         return
     signed = made.transaction.signed(options.key(made.transaction.sender))
     identity = await client.submit(signed.encode())
     if options.wait is WaitFor.SENT:
-        _show({"id": identity.hex(), "state": PENDING}, as_json=as_json)
+        _show({**(about or {}), "id": identity.hex(), "state": PENDING}, as_json=as_json)
         return
     answer = await client.wait(identity, Until(options.wait.value), options.timeout_s)
-    show_transaction(answer, made.fee_asset, as_json=as_json)
+    show_transaction(answer, made.fee_asset, about, as_json=as_json)
     if answer.receipt is not None:
         _check(answer.receipt)
 
 
-def show_transaction(answer: TransactionAnswer, asset: KnownAsset, *, as_json: bool) -> None:
+def show_transaction(
+    answer: TransactionAnswer,
+    asset: KnownAsset,
+    about: JsonObject | None = None,
+    *,
+    as_json: bool,
+) -> None:
     """Print where a transaction is and what it did; `asset` is its fee's."""
     if as_json:
-        print_json(answer.to_json())
+        print_json({**(about or {}), **answer.to_json()})
         return
-    fields: JsonObject = {"id": answer.id.hex(), "state": answer.state}
+    fields: JsonObject = {**(about or {}), "id": answer.id.hex(), "state": answer.state}
     if answer.receipt is not None:
         fields |= {
             "height": answer.height,
@@ -187,13 +199,14 @@ def show_transaction(answer: TransactionAnswer, asset: KnownAsset, *, as_json: b
     print_fields(fields)
 
 
-def _show_draft(made: Draft, *, as_json: bool) -> None:
+def _show_draft(made: Draft, about: JsonObject, *, as_json: bool) -> None:
     if as_json:
-        print_json(made.simulation.to_json())
+        print_json({**about, **made.simulation.to_json()})
         return
     receipt = made.simulation.receipt
     print_fields(
         {
+            **about,
             "status": receipt.status,
             "gas": made.simulation.gas,
             "fee": made.fee_asset.format(made.simulation.fee),

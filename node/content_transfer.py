@@ -1,0 +1,110 @@
+"""Files to and from a node, block by block, each block checked by its content id."""
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import trio
+
+from consensus.cid import RAW, Cid, cid_of
+from consensus.unixfs import PROFILES, FileBuilder, Profile, Subtree, file_of, read_file
+from node.client import Client
+from node.failure import Refused
+from node.files import sync_folder
+
+# Called with the bytes of content that are done.
+Report: TypeAlias = Callable[[int], None]
+
+
+def measure(file: Path, profile: Profile) -> Subtree:
+    """The content id and sizes that a file has; blocks, so use a thread."""
+    return file_of(_pieces(file, profile), profile)
+
+
+async def upload_file(
+    client: Client, file: Path, profile: Profile, expected: Cid, report: Report
+) -> None:
+    """Put a file's blocks into a node's store; its root comes last.
+
+    Raises Refused if the file is not (any more) the one with the id `expected`.
+    """
+    builder = FileBuilder(profile)
+    done = 0
+    with closing(_pieces(file, profile)) as pieces:
+        for piece in pieces:
+            for cid, data in builder.feed(piece):
+                await client.upload_block(cid, data)
+            done += len(piece)
+            report(done)
+    last = builder.finish()
+    if builder.root.cid != expected:
+        raise Refused("changed while it was read; try again", field=str(file), code="file-changed")
+    for cid, data in last:
+        await client.upload_block(cid, data)
+
+
+def _pieces(file: Path, profile: Profile) -> Generator[bytes, None, None]:
+    with file.open("rb") as source:
+        while piece := source.read(profile.chunk_bytes):
+            yield piece
+
+
+async def download_file(client: Client, root: Cid, file: Path, report: Report) -> int:
+    """Bring a file from a node and its peers to a new path; its size in bytes.
+
+    Until it is whole it is called FILE.part; an interrupted download goes on there. Raises
+    Refused if `file` exists, InvalidProof or InvalidEncoding for blocks that are not the
+    file's, and then nothing of them is kept.
+    """
+    if await trio.Path(file).exists():
+        raise Refused("exists already and is not overwritten", field=str(file))
+
+    def get_block(cid: Cid) -> bytes:
+        return trio.from_thread.run(client.fetch_block, cid)
+
+    def tell(done: int) -> None:
+        trio.from_thread.run_sync(report, done)
+
+    return await trio.to_thread.run_sync(_download, root, file, get_block, tell)
+
+
+def _download(root: Cid, file: Path, get_block: Callable[[Cid], bytes], report: Report) -> int:
+    part = file.with_name(f"{file.name}.part")
+    with part.open("r+b" if part.exists() else "w+b") as target:
+        done = 0
+
+        def get(cid: Cid) -> bytes:
+            kept = _kept(target, done, cid) if cid.codec == RAW else None
+            return get_block(cid) if kept is None else kept
+
+        for leaf in read_file(root, get):
+            target.seek(done)
+            target.write(leaf)
+            done += len(leaf)
+            report(done)
+        target.truncate(done)
+        target.flush()
+        os.fsync(target.fileno())
+    _name(part, file)
+    return done
+
+
+def _kept(target: BinaryIO, place: int, cid: Cid) -> bytes | None:
+    """The leaf of this id if an earlier download has left it at this place."""
+    for profile in PROFILES.values():
+        target.seek(place)
+        data = target.read(profile.chunk_bytes)
+        if data and cid_of(RAW, data) == cid:
+            return data
+    return None
+
+
+def _name(part: Path, file: Path) -> None:
+    try:
+        os.link(part, file)  # unlike a rename, refuses to replace
+    except FileExistsError:
+        raise Refused("exists already and is not overwritten", field=str(file)) from None
+    part.unlink()
+    sync_folder(file.parent)
