@@ -76,7 +76,7 @@ async def serve(
                     )
                 )
                 task_status.started(listener.port)
-                await (stopping or trio.Event()).wait()
+                await (trio.Event() if stopping is None else stopping).wait()
                 accepting.cancel_scope.cancel()
         finally:
             server.stop()
@@ -112,6 +112,8 @@ class _Server:
             bounded = cast(trio.SSLStream[trio.SocketStream], _BoundedStream(stream, self))
             state = ConnectionState({})
             await TCPServer(self._app, self._config, self.context, state, bounded)
+        except Exception:  # whatever one client brings about, the others are served on
+            _log.exception("a bug in serving a connection")
         finally:
             self._count -= 1
 
