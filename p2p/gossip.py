@@ -51,7 +51,7 @@ class Gossip:
         except Invalid as error:
             logger.info("%s: %s rejected: %s", peer.name, parcel.kind.name, error)
             verdict = Verdict.REJECT
-        if verdict is Verdict.ACCEPT and parcel.kind.role is not Role.NOTICE:
+        if verdict is Verdict.ACCEPT and parcel.kind.role is Role.GOSSIP:
             self._offer(parcel, (other for other in self._peers.values() if other is not peer))
         self._counters.rejected += verdict is Verdict.REJECT
         return verdict is not Verdict.REJECT

@@ -9,8 +9,8 @@ from p2p.messages import Status
 
 
 class Verdict(Enum):
-    """What becomes of a piece of gossip: ACCEPT relays it, IGNORE does not, REJECT does not
-    and counts against the peer that sent it."""
+    """What becomes of a message: ACCEPT relays it if it is gossip, IGNORE does not, REJECT does
+    not and counts against the peer that sent it."""
 
     ACCEPT = "accept"
     IGNORE = "ignore"

@@ -258,7 +258,7 @@ class Peer:
             self.say_goodbye("internal error")
 
     def _lost(self, error: Exception) -> None:
-        self.end(f"connection lost: {error.__cause__ or error}")
+        self.end(f"connection lost: {error}")
 
     def _violated(self, error: Invalid) -> None:
         self._owner.counters.violations += 1
@@ -343,7 +343,7 @@ class Peer:
 
     async def _read_frames(self) -> None:
         reader = self._reader
-        while not self.ending:
+        while True:
             count = 0
             while (frame := reader.next()) is not None:
                 await self._take_in(frame)
@@ -378,7 +378,7 @@ class Peer:
     async def _take_in(self, frame: Frame) -> None:
         kind = BY_NUMBER[frame.kind]
         self._owner.counters.received.count(kind.number, HEAD_BYTES + len(frame.payload))
-        if self.ending:
+        if self.ending and kind.record is not Goodbye:
             return
         if frame.request and kind.role is not Role.REQUEST:
             self._answered(kind, frame)

@@ -171,7 +171,7 @@ async def _judged(converse: Callable[[], Awaitable[Hello]], limit_s: float) -> H
     except Invalid as error:
         raise HandshakeFailed(str(error)) from error
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise HandshakeFailed(f"connection lost: {error.__cause__ or error}") from error
+        raise HandshakeFailed(f"connection lost: {error}") from error
 
 
 class _Talk:

@@ -1,0 +1,181 @@
+"""The table of messages: numbers, sizes, and batches that are cut without being decoded."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consensus.block import MAX_BLOCK_BYTES
+from consensus.cid import RAW, Cid, cid_of
+from consensus.errors import Invalid, InvalidEncoding
+from consensus.kinds import JSON_INTEGER_MAX
+from consensus.record import Record
+from consensus.transaction import MAX_TRANSACTION_BYTES
+from p2p.messages import (
+    BY_NUMBER,
+    BY_TYPE,
+    MAX_BLOCKS,
+    MAX_CONTENT_BYTES,
+    MAX_CONTENT_CIDS,
+    MAX_PEERS,
+    MAX_REASON_BYTES,
+    MAX_TRANSACTION_IDS,
+    MAX_TRANSACTIONS_BYTES,
+    MAX_VOTES,
+    MESSAGES,
+    BlockMessage,
+    Blocks,
+    Content,
+    ContentBlock,
+    GetBlock,
+    GetBlocks,
+    GetContent,
+    GetPeers,
+    GetStatus,
+    GetTransactions,
+    Goodbye,
+    Hello,
+    Peers,
+    Proof,
+    Refusal,
+    Role,
+    Status,
+    TransactionIds,
+    Transactions,
+    Votes,
+    fitting,
+    reason_text,
+)
+from p2p.parcel import open_parcel, parcel_of
+from p2p.peeraddress import MAX_HOST_BYTES, PeerAddress
+from tests.p2p.nodes import vote
+
+MOST = JSON_INTEGER_MAX
+CID = cid_of(RAW, b"")
+LARGEST: tuple[Record, ...] = (
+    Hello(MOST, bytes(32), bytes(32), bytes(32), bytes(8), 65_535),
+    Proof(bytes(64), bytes(32)),
+    Goodbye("x" * MAX_REASON_BYTES),
+    Refusal("x" * MAX_REASON_BYTES),
+    Status(CID, MOST, CID, MOST, MOST, MOST),
+    GetStatus(),
+    GetPeers(),
+    Peers((PeerAddress(bytes(32), "x" * MAX_HOST_BYTES, 65_535),) * MAX_PEERS),
+    BlockMessage(bytes(MAX_BLOCK_BYTES)),
+    Votes(tuple(vote(i) for i in range(MAX_VOTES))),
+    GetBlock(CID),
+    GetBlocks(MOST, MAX_BLOCKS),
+    Blocks((bytes(MAX_BLOCK_BYTES // MAX_BLOCKS),) * MAX_BLOCKS),
+    TransactionIds((bytes(32),) * MAX_TRANSACTION_IDS),
+    GetTransactions((bytes(32),) * MAX_TRANSACTION_IDS),
+    Transactions((bytes(MAX_TRANSACTIONS_BYTES // MAX_TRANSACTION_IDS),) * MAX_TRANSACTION_IDS),
+    GetContent((CID,) * MAX_CONTENT_CIDS),
+    Content((ContentBlock(CID, bytes(MAX_CONTENT_BYTES // MAX_CONTENT_CIDS)),) * MAX_CONTENT_CIDS),
+)
+SMALL = [m for m in LARGEST if BY_TYPE[type(m)].max_bytes < 20_000]
+
+
+def test_kind_numbers_never_change() -> None:
+    assert {kind.number: kind.name for kind in MESSAGES} == {
+        1: "hello",
+        2: "proof",
+        3: "goodbye",
+        4: "refusal",
+        5: "status",
+        6: "get_status",
+        7: "get_peers",
+        8: "peers",
+        16: "block_message",
+        17: "votes",
+        18: "get_block",
+        19: "get_blocks",
+        20: "blocks",
+        32: "transaction_ids",
+        33: "get_transactions",
+        34: "transactions",
+        48: "get_content",
+        49: "content",
+    }
+
+
+def test_the_largest_of_every_kind_fits_its_limit() -> None:
+    assert {type(message) for message in LARGEST} == BY_TYPE.keys()
+    for message in LARGEST:
+        kind = BY_TYPE[type(message)]
+        data = message.encode()
+        assert len(data) <= kind.max_bytes, kind.name
+        assert kind.record.decode(data) == message
+
+
+def test_requests_and_only_they_have_an_answer() -> None:
+    for kind in MESSAGES:
+        assert (kind.answer is not None) == (kind.role is Role.REQUEST), kind.name
+
+
+@given(st.sampled_from(sorted(BY_NUMBER)), st.binary(max_size=300))
+def test_every_decoder_only_ever_refuses(number: int, data: bytes) -> None:
+    kind = BY_NUMBER[number]
+    with contextlib.suppress(Invalid):
+        open_parcel(kind, data)
+        assert kind.record.decode(data).encode() == data
+
+
+@given(st.data())
+def test_a_changed_byte_changes_the_message_or_is_refused(data: st.DataObject) -> None:
+    message = data.draw(st.sampled_from(SMALL))
+    encoded = bytearray(message.encode())
+    place = data.draw(st.integers(0, len(encoded) - 1))
+    encoded[place] ^= data.draw(st.integers(1, 255))
+    with contextlib.suppress(Invalid):
+        assert type(message).decode(bytes(encoded)) != message
+
+
+@given(st.lists(st.integers(0, 2**64), min_size=1, max_size=MAX_VOTES, unique=True))
+def test_a_batch_is_the_encoding_of_its_items(numbers: list[int]) -> None:
+    message = Votes(tuple(vote(number) for number in numbers))
+    batch = BY_TYPE[Votes].batch
+    assert batch is not None
+    items = [item.encode() for item in message.votes]
+    assert batch.split(message.encode()) == items
+    assert batch.join(items) == message.encode()
+
+
+@pytest.mark.parametrize("count", [1, 23, 24, 255, 256, MAX_TRANSACTION_IDS])
+def test_batches_of_every_head_size(count: int) -> None:
+    message = TransactionIds(tuple(i.to_bytes(32, "big") for i in range(count)))
+    parcel = parcel_of(message)
+    assert len(parcel.items) == count
+    assert parcel.payload == message.encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        TransactionIds((bytes(32),)).encode() + b"\x00",
+        TransactionIds((bytes(32),)).encode()[:-1],
+        TransactionIds((bytes(32),)).encode().replace(b"\x81", b"\x82", 1),
+        TransactionIds((bytes(32),)).encode().replace(b"\x81X", b"\x98\x01X", 1),
+        Votes((vote(1),)).encode(),
+    ],
+)
+def test_what_is_not_a_batch_is_refused(payload: bytes) -> None:
+    with pytest.raises(InvalidEncoding):
+        open_parcel(BY_TYPE[TransactionIds], payload)
+
+
+def test_what_fits_is_a_prefix() -> None:
+    assert fitting([b"aa", b"bb", b"c"], 9, 4) == (b"aa", b"bb")
+    assert fitting([b"aa", b"bb", b"c"], 1, 9) == (b"aa",)
+    assert fitting([b"aaaaa", b"b"], 9, 4) == ()
+    assert MAX_TRANSACTION_BYTES <= MAX_TRANSACTIONS_BYTES
+
+
+@given(st.text(max_size=400))
+def test_every_reason_can_be_sent(reason: str) -> None:
+    assert Goodbye.decode(Goodbye(reason_text(reason)).encode()).reason == reason_text(reason)
+
+
+def test_content_cids_are_what_was_asked() -> None:
+    assert isinstance(GetContent((CID,)).cids[0], Cid)
