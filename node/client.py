@@ -343,6 +343,16 @@ class Client:
         )
         _read(StoredBlockAnswer, answer)
 
+    async def has_block(self, cid: Cid) -> bool:
+        """Whether the node itself stores a content block."""
+        path, headers = f"/v1/content/blocks/{cid}", {"cache-control": "only-if-cached"}
+        request = self._http.build_request("HEAD", path, headers=headers)
+        with self._failures():
+            response = await self._http.send(request)
+        if response.status_code not in (200, 412):
+            raise _refusal(response, response.content)
+        return response.status_code == 200
+
     async def fetch_block(self, cid: Cid) -> bytes:
         """A content block from the node or its peers, not verified here; raises Refused
         (not-found)."""

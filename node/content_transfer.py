@@ -26,7 +26,7 @@ def measure(file: Path, profile: Profile) -> Subtree:
 async def upload_file(
     client: Client, file: Path, profile: Profile, expected: Cid, report: Report
 ) -> None:
-    """Put a file's blocks into a node's store; its root comes last.
+    """Put a file's blocks into a node's store, but those that it has; its root comes last.
 
     Raises Refused if the file is not (any more) the one with the id `expected`.
     """
@@ -35,13 +35,18 @@ async def upload_file(
     with closing(_pieces(file, profile)) as pieces:
         for piece in pieces:
             for cid, data in builder.feed(piece):
-                await client.upload_block(cid, data)
+                await _upload_block(client, cid, data)
             done += len(piece)
             report(done)
     last = builder.finish()
     if builder.root.cid != expected:
         raise Refused("changed while it was read; try again", field=str(file), code="file-changed")
     for cid, data in last:
+        await _upload_block(client, cid, data)
+
+
+async def _upload_block(client: Client, cid: Cid, data: bytes) -> None:
+    if not await client.has_block(cid):
         await client.upload_block(cid, data)
 
 

@@ -82,7 +82,6 @@ def _settings(folder: LocalFolder, ports: Sequence[NodePorts]) -> list[dict[str,
         {
             "p2p.port": port.p2p,
             "p2p.peers": [addresses[place] for place in dialled],
-            "p2p.target_degree": max(1, len(dialled)),
             "api.port": port.api,
         }
         for port, dialled in zip(ports, nodes_to_dial(len(ports)), strict=True)

@@ -22,6 +22,8 @@ CONTENTS_LIMIT = limit(50)
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 RAW = "application/octet-stream"
+# Cache-Control of requests that no peer shall be asked for (IPFS's trustless gateways take it).
+ONLY_STORED = "only-if-cached"
 
 
 async def _contents(call: Call) -> Response:
@@ -43,6 +45,8 @@ def _here(call: Call) -> state_queries.Holds:
 
 async def _fetch_block(call: Call) -> Response:
     cid = call.value(CID)
+    if ONLY_STORED in call.request.headers.get("cache-control", "") and not _here(call)(cid):
+        raise Problem(412, "not-stored", f"this node does not store block {cid}")
     data: bytes | None = None
     with trio.move_on_after(FETCH_TIMEOUT_S) as scope:
         data = await call.node.services.fetch(cid)
@@ -135,11 +139,12 @@ ENDPOINTS = (
         "GET",
         "/v1/content/blocks/{cid}",
         "fetchContentBlock",
-        "A content block's bytes, from this node or its peers.",
+        "A content block's bytes, from this node or its peers; with cache-control: "
+        "only-if-cached from this node's store, else 412.",
         _fetch_block,
         {200: (Content(RAW),)},
         params=(CID,),
-        problems=(404, 504),
+        problems=(404, 412, 504),
     ),
     Endpoint(
         "PUT",
