@@ -145,6 +145,15 @@ def test_the_payer_pays_and_the_sender_need_hold_nothing(world: World) -> None:
     assert next_nonce(world.state, BEN.public) == 0
 
 
+def test_max_fee_may_be_just_the_fee(world: World) -> None:
+    cost = apply_to(world.start(), world.order(pay(), max_fee=100_000)).fee
+    assert apply_to(world.start(), world.order(pay(), max_fee=cost + 20)).fee == cost - 20
+    assert apply_to(world.start(), world.order(pay(), max_fee=cost - 20)).fee == cost - 20
+    with pytest.raises(InvalidTransaction) as caught:
+        apply_to(world.start(), world.order(pay(), max_fee=cost - 21))
+    assert caught.value.code == "fee.max-too-low"
+
+
 @pytest.mark.parametrize("missing", [0, 1])
 def test_the_payer_must_hold_just_the_fee(world: World, missing: int) -> None:
     first, last = world.order(pay(CLEO, 10**6)), world.order(publish(), nonce=1)
@@ -154,8 +163,9 @@ def test_the_payer_must_hold_just_the_fee(world: World, missing: int) -> None:
     world.run(world.order(pay(CLEO, FUNDS - fee_of_first - spare)))
     assert balance_of(world.state, ANNA.public, "REEL") == spare
     if missing:
-        with pytest.raises(InvalidBlock):
+        with pytest.raises(InvalidBlock) as caught:
             world.run(last)
+        assert caught.value.code == "fee.payer-balance"
     else:
         world.run(last)
         assert balance_of(world.state, ANNA.public, "REEL") == 0
