@@ -178,6 +178,7 @@ class Importer:
                 header.height, header.slot, len(block.transaction_ids), max(took_ms, 0)
             )
             self._finality_log.add(entry)
+            logger.debug("final: height %d, slot %d, %d ms", entry.height, entry.slot, took_ms)
         self._changed(None, done)
 
     def _now_slot(self) -> int:

@@ -124,7 +124,7 @@ def network_config(config: Config) -> NetworkConfig:
         host=p2p.host,
         port=p2p.port,
         peers=p2p.peers,
-        outbound=p2p.target_degree,
+        outbound=max(1, p2p.target_degree // 2),
         address_book=config.node.data_dir / "peers.cbor",
         admission=admission,
     )
@@ -139,6 +139,7 @@ class Node:
         self._config = config
         self._storage = storage
         self._now_ms = now_ms
+        self._left = trio.Event()
         self._identity = KeyPair.from_seed(read_seed_file(config.node.key_file, KeyKind.NODE))
         chain = storage.chain
         self.mempool = Mempool()
@@ -204,7 +205,7 @@ class Node:
         try:
             async with trio.open_nursery() as nursery:
                 self._handler.nursery = nursery
-                await nursery.start(self.network.run)
+                await nursery.start(self._run_network)
                 nursery.start_soon(self._sync.run)
                 nursery.start_soon(
                     produce_blocks, chain, self.importer, self._now_ms, self._may_sign
@@ -212,6 +213,17 @@ class Node:
                 task_status.started()
         except* ConflictingFinality as group:
             raise self._alarm(_first(group)) from group
+
+    async def _run_network(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        await self.network.run(task_status)
+        self._left.set()
+
+    async def leave(self) -> None:
+        """Say goodbye to the peers; `run` then goes on without them until it is cancelled."""
+        self.network.close()
+        await self._left.wait()
 
     def _alarm(self, conflict: ConflictingFinality) -> ConflictingFinality:
         certificate = self._storage.chain.fork.certificate(conflict.conflicting) or b""

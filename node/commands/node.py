@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,16 @@ import trio
 from cyclopts import Parameter
 
 from consensus.fork_choice import ConflictingFinality
+from node.api.app import make_app
+from node.api.server import Listener, listen, serve
+from node.commands.keystore_options import read_first_line
 from node.config import Config, LogSection
 from node.config_sources import load_config
 from node.failure import Refused
+from node.loop_monitor import LoopMonitor
 from node.node import Node, open_storage
 from node.output import print_json
+from p2p.peeraddress import host_and_port
 
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 STOP_S = 3.0
@@ -43,28 +49,54 @@ async def node(
     """
     settings = load_config(config, set_, os.environ)
     _log_to(settings.log)
+    api = await listen(settings.api.host, settings.api.port)
     try:
         with open_storage(settings) as storage:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_stop_on_signal, nursery.cancel_scope)
+                stopping = trio.Event()
+                nursery.start_soon(_set_on_signal, stopping)
                 if stop_on_stdin_close:
-                    nursery.start_soon(_stop_on_stdin_close, nursery.cancel_scope)
-                running = Node(settings, storage)
-                await nursery.start(running.run)
-                _announce(settings, running)
+                    nursery.start_soon(_set_on_stdin_close, stopping)
+                await _serve(settings, Node(settings, storage), api, stopping)
+                nursery.cancel_scope.cancel()
     except* ConflictingFinality as group:
         raise Refused(
             f"{group.exceptions[0]}; this node has stopped and will not sign: keep the data "
             "folder and find out which producers broke the rules",
             code="conflicting-finality",
         ) from group
+    finally:
+        await api.close()
 
 
-def _announce(settings: Config, running: Node) -> None:
+async def _serve(settings: Config, running: Node, api: Listener, stopping: trio.Event) -> None:
+    token_file = settings.api.admin_token_file
+    monitor = LoopMonitor()
+    app = make_app(
+        running.services,
+        monitor=monitor,
+        admin_token=None if token_file is None else read_first_line(token_file),
+        loopback=api.loopback,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(monitor.run)
+        await nursery.start(running.run)
+        nursery.start_soon(partial(serve, app, api, stopping=stopping))
+        _announce(settings, running, api)
+        await stopping.wait()
+        with trio.move_on_after(STOP_S):
+            await running.leave()
+        nursery.cancel_scope.cancel()
+
+
+def _announce(settings: Config, running: Node, api: Listener) -> None:
+    p2p = host_and_port(settings.p2p.host, running.network.listen_port)
+    host = "127.0.0.1" if settings.api.host in ("0.0.0.0", "") else settings.api.host  # noqa: S104
     print_json(
         {
+            "api": f"http://{host_and_port(host, api.port)}",
+            "p2p": p2p,
             "node_id": running.network.id.hex(),
-            "p2p": f"{settings.p2p.host}:{running.network.listen_port}",
         }
     )
     sys.stdout.flush()
@@ -80,15 +112,14 @@ def _log_to(log: LogSection) -> None:
     logging.getLogger("reelect").setLevel(log.level.upper())
 
 
-async def _stop_on_signal(scope: trio.CancelScope) -> None:
+async def _set_on_signal(stopping: trio.Event) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
-            scope.cancel()
-            return
+            stopping.set()
 
 
-async def _stop_on_stdin_close(scope: trio.CancelScope) -> None:
+async def _set_on_stdin_close(stopping: trio.Event) -> None:
     async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stdin:
         while await stdin.receive_some():
             continue
-    scope.cancel()
+    stopping.set()
