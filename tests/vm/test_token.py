@@ -84,6 +84,11 @@ def test_an_empty_balance_leaves_no_row() -> None:
     assert BALANCES.get(world.state, ANNA.public, "REEL") is None
 
 
+def test_one_unit_more_than_is_held_is_refused() -> None:
+    outcome = World.begin().run(World.begin().order(pay(BEN, FUNDS + 1), payer=BEN))
+    assert outcome.receipts[0].status == "token.insufficient-balance"
+
+
 def test_no_more_is_minted_than_the_cap() -> None:
     world = World.begin()
     row = ASSETS.get(world.state, "REEL")
