@@ -17,7 +17,7 @@ from node.run_report import UNMEASURED_SLOTS, NodeRun, RunBlock, run_report
 
 READY_TIMEOUT_S = 120.0
 POLL_S = 0.25
-PAGE = 500
+BLOCKS_PAGE, FINALITY_PAGE = 100, 500
 # Counting begins so many slots after the one in which all nodes are ready.
 LEAD_SLOTS = 2
 MAX_RUN_SLOTS = 16_000
@@ -73,7 +73,7 @@ async def _blocks(client: Client, counted: range) -> list[RunBlock]:
     found: list[RunBlock] = []
     cursor: str | None = None
     while True:
-        page = await client.blocks(limit=PAGE, cursor=cursor, finality=Finality.HEAD)
+        page = await client.blocks(limit=BLOCKS_PAGE, cursor=cursor, finality=Finality.HEAD)
         found += [
             RunBlock(item.height, item.slot, item.transactions)
             for item in page.items
@@ -86,7 +86,7 @@ async def _blocks(client: Client, counted: range) -> list[RunBlock]:
 
 async def _finality_ms(client: Client, after_height: int) -> dict[int, int]:
     found: dict[int, int] = {}
-    while items := await client.finality(max(after_height, 0), PAGE):
+    while items := await client.finality(max(after_height, 0), FINALITY_PAGE):
         found |= {item.height: item.finality_ms for item in items}
         after_height = items[-1].height
     return found
