@@ -11,8 +11,8 @@ LONGEST_BAN_S = 24 * 3600.0
 MAX_RECORDS = 4_096
 
 FLOOD_POINTS = 1.0
-REJECTED_POINTS = 20.0
-VIOLATION_POINTS = 50.0
+REJECTED_POINTS = 21.0  # five soon after another ban, however little has decayed
+VIOLATION_POINTS = 51.0  # two do
 
 
 @dataclass(slots=True)
