@@ -7,6 +7,7 @@ import trio
 
 from consensus.kinds import JsonObject
 from consensus.producers import MAX_PRODUCERS
+from node.answers import StatusAnswer
 from node.chain_view import Finality
 from node.client import Client
 from node.failure import TimedOut
@@ -49,19 +50,38 @@ async def run_slots(network: LocalNetwork, slots: int) -> JsonObject:
     """Let so many slots pass on a network that is ready; the figures of `run_report`."""
     first = network.clock.slot_at(now_ms()) + LEAD_SLOTS
     counted = range(first, first + slots)
-    await _sleep_until(network.clock.start_ms(counted.stop + UNMEASURED_SLOTS))
-    runs = [await _ask(node, counted) for node in network.nodes]
+    # Late in a slot its block and votes are everywhere, and heights are alike.
+    end_ms = network.clock.end_ms(counted.stop - 1 + UNMEASURED_SLOTS)
+    await _sleep_until(end_ms - network.clock.slot_ms // 4)
+    statuses = await _all_statuses(network)
+    runs = [
+        await _ask(node, status, counted)
+        for node, status in zip(network.nodes, statuses, strict=True)
+    ]
     return run_report(counted, MAX_PRODUCERS, runs)
+
+
+async def _all_statuses(network: LocalNetwork) -> list[StatusAnswer]:
+    """What all nodes say of themselves at one time, in their order."""
+    found: dict[str, StatusAnswer] = {}
+
+    async def ask(node: NodeProcess) -> None:
+        async with Client(node.api) as client:
+            found[node.name] = await client.status()
+
+    async with trio.open_nursery() as nursery:
+        for node in network.nodes:
+            nursery.start_soon(ask, node)
+    return [found[node.name] for node in network.nodes]
 
 
 async def _sleep_until(time_ms: int) -> None:
     await trio.sleep(max(0, time_ms - now_ms()) / 1000)
 
 
-async def _ask(node: NodeProcess, counted: range) -> NodeRun:
+async def _ask(node: NodeProcess, status: StatusAnswer, counted: range) -> NodeRun:
     usage = node.usage()
     async with Client(node.api) as client:
-        status = await client.status()
         blocks = await _blocks(client, counted)
         lowest = min((block.height for block in blocks), default=0)
         finality = await _finality_ms(client, lowest - 1)

@@ -97,10 +97,8 @@ class KnownAsset:
 async def known_asset(client: Client, symbol: str | None = None) -> KnownAsset:
     """The asset of this symbol, or the native one; raises Refused if there is none."""
     if symbol is None:
-        constants = await client.row(CONSTANTS.name)
-        if constants is None:
-            raise Refused("the node's chain has no constants; it is not a chain's state")
-        symbol = str(constants.item.row["native_asset"])
+        (constants,) = [item async for item in client.rows(CONSTANTS.name)]
+        symbol = str(constants.row["native_asset"])
     answer = await client.row(ASSETS.name, symbol)
     if answer is None:
         raise Refused(f"no asset {symbol} exists on this chain", field="asset")

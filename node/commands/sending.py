@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from consensus.address import format_address
 from consensus.codec import UINT64_MAX
+from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
 from consensus.transaction import Transaction
@@ -137,6 +138,14 @@ async def _trial(
         actions=tuple(action.pack() for action in actions),
         signatures=(),
     )
+
+
+def check_action(action: Action) -> None:
+    """Raise Usage, naming the field, for an action with a value out of bounds."""
+    try:
+        action.pack()
+    except Invalid as error:
+        raise Usage(error.message, field=error.field, code=error.code) from error
 
 
 def _check(receipt: Receipt) -> None:

@@ -7,7 +7,13 @@ from consensus.kinds import Bytes
 from node.commands.action_options import action_command
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send, show_transaction
+from node.commands.sending import (
+    NO_SEND_OPTIONS,
+    SendOptions,
+    check_action,
+    send,
+    show_transaction,
+)
 from node.failure import Refused
 from vm.modules.token import Transfer
 from vm.registry import REGISTRY
@@ -47,8 +53,9 @@ async def transfer(
     to = find_account(options.section, recipient, "RECIPIENT")
     async with options.client() as client:
         chosen = await known_asset(client, asset)
-        units = chosen.parse("AMOUNT", amount)
-        await send(client, options, [Transfer(to, chosen.symbol, units, memo)], as_json=json)
+        action = Transfer(to, chosen.symbol, chosen.parse("AMOUNT", amount), memo)
+        check_action(action)
+        await send(client, options, [action], as_json=json)
 
 
 @app.command

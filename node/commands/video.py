@@ -9,7 +9,6 @@ from cyclopts import App, Parameter
 
 from consensus.address import format_address
 from consensus.cid import parse_cid
-from consensus.errors import Invalid
 from consensus.kinds import Json, JsonObject
 from consensus.unixfs import KUBO, Profile, Subtree, profile_named
 from node.chain_view import Finality
@@ -17,7 +16,7 @@ from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
 from node.commands.keystore_options import read_first_line
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, draft, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, draft, send
 from node.content_transfer import Report, download_file, measure, upload_file
 from node.failure import Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
@@ -73,10 +72,7 @@ def _action(
     if kind is None:
         raise Usage("the file's ending says nothing; give the type", field="--media-type")
     action = Publish(made.cid, profile.name, made.size, kind, title or file.stem)
-    try:
-        action.pack()
-    except Invalid as error:
-        raise Usage(error.message, field=error.field, code=error.code) from error
+    check_action(action)
     return action
 
 

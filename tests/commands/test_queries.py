@@ -1,0 +1,71 @@
+"""Commands that look at a node: status, account, block."""
+
+import pytest
+
+from consensus.address import format_address
+from tests.api.world import ALICE, BOB, World
+from tests.commands.conftest import LivingTransport, Run
+from tests.node.network import transfer
+
+
+@pytest.fixture
+def paid(world: World) -> World:
+    world.slots([1, 2, 3], [transfer(world.chain, ALICE, BOB.public, 150_000_000, 0)])
+    return world
+
+
+def test_status(paid: World, node: LivingTransport, run: Run) -> None:
+    answer = run("status", "--json")
+    assert answer.code == 0
+    assert answer.json["chain"] == paid.chain.id.hex()
+    assert answer.json["head"]["height"] == 3  # type: ignore[index]
+    people = run("status")
+    assert "height 3" in people.out
+    assert paid.chain.id.hex() in people.out
+
+
+def test_why_a_node_is_not_ready(paid: World, node: LivingTransport, run: Run) -> None:
+    paid.reasons = ("no peer is connected",)
+    answer = run("status")
+    assert (answer.code, "no peer is connected" in answer.out) == (0, True)
+
+
+@pytest.mark.parametrize("spelling", ["bob", format_address(BOB.public)])
+def test_an_account_in_whole_tokens(
+    paid: World, node: LivingTransport, run: Run, spelling: str
+) -> None:
+    answer = run("account", "show", spelling)
+    assert answer.code == 0
+    assert "1.5 REEL" in answer.out
+    balances = run("account", "show", spelling, "--json").json["balances"]
+    assert balances == [{"asset": "REEL", "amount": "150000000"}]
+
+
+def test_an_account_that_holds_nothing(paid: World, node: LivingTransport, run: Run) -> None:
+    assert "nothing" in run("account", "show", format_address(b"z" * 32)).out
+
+
+def test_an_account_that_is_none(paid: World, node: LivingTransport, run: Run) -> None:
+    answer = run("account", "show", "zoe", "--json")
+    assert (answer.code, answer.error["field"]) == (2, "ACCOUNT")
+
+
+@pytest.mark.parametrize(("block", "height"), [("0", 0), ("2", 2), ("head", 3), ("final", 2)])
+def test_blocks_by_height_and_name(
+    paid: World, node: LivingTransport, run: Run, block: str, height: int
+) -> None:
+    answer = run("block", "show", block, "--json")
+    assert answer.code == 0
+    summary = answer.json["summary"]
+    assert summary["height"] == height  # type: ignore[index]
+    by_id = run("block", "show", summary["id"], "--json")  # type: ignore[index]
+    assert by_id.json == answer.json
+
+
+def test_a_block_for_people(paid: World, node: LivingTransport, run: Run) -> None:
+    assert "state root" in run("block", "show", "1").out
+
+
+@pytest.mark.parametrize("block", ["99", "latest"])
+def test_no_such_block(paid: World, node: LivingTransport, run: Run, block: str) -> None:
+    assert run("block", "show", block, "--json").code == 1
