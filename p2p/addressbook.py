@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -40,13 +39,20 @@ class SavedBook(Record):
     addresses: Annotated[tuple[SavedAddress, ...], AtMost(MAX_ADDRESSES)]
 
 
-@dataclass(slots=True)
 class _Entry:
-    address: PeerAddress
-    verified: bool = False
-    fixed: bool = False
-    failures: int = 0
-    next_try: float = 0.0
+    __slots__ = ("address", "failures", "fixed", "group", "next_try", "verified")
+
+    def __init__(self, address: PeerAddress, *, fixed: bool = False) -> None:
+        self.address = address
+        self.group = address.group
+        self.verified = False
+        self.fixed = fixed
+        self.failures = 0
+        self.next_try = 0.0
+
+    @property
+    def hearsay(self) -> bool:
+        return not (self.verified or self.fixed)
 
 
 class AddressBook:
@@ -103,14 +109,15 @@ class AddressBook:
                 self._entries[address.id] = _Entry(address)
                 self.changed = True
             return
-        if self._has_room(address.group):
-            self._entries[address.id] = _Entry(address)
+        entry = _Entry(address)
+        if self._has_room(entry.group):
+            self._entries[address.id] = entry
             self.changed = True
 
     def _has_room(self, group: str) -> bool:
-        hearsay = [e for e in self._entries.values() if not (e.verified or e.fixed)]
+        hearsay = [entry for entry in self._entries.values() if entry.hearsay]
         if group != "loopback":
-            near = sum(entry.address.group == group for entry in hearsay)
+            near = sum(entry.group == group for entry in hearsay)
             if near >= MAX_HEARSAY_PER_GROUP:
                 return False
         if len(self._entries) < MAX_ADDRESSES:
@@ -128,7 +135,7 @@ class AddressBook:
                 return
             entry = self._entries[address.id] = _Entry(address)
         self.changed = self.changed or not entry.verified or entry.address != address
-        entry.address, entry.verified = address, True
+        entry.address, entry.group, entry.verified = address, address.group, True
 
     def failed(self, peer: PeerId, now: float) -> None:
         """Dialling failed, or a connection broke soon: wait longer before the next try."""
@@ -138,8 +145,7 @@ class AddressBook:
         entry.failures += 1
         delay = min(FIRST_DELAY_S * 2.0 ** min(entry.failures - 1, 16), LONGEST_DELAY_S)
         entry.next_try = now + delay * (0.5 + self._random() / 2)
-        hearsay = not (entry.verified or entry.fixed)
-        if hearsay and entry.failures >= MAX_HEARSAY_FAILURES:
+        if entry.hearsay and entry.failures >= MAX_HEARSAY_FAILURES:
             del self._entries[peer]
             self.changed = True
 
@@ -161,7 +167,7 @@ class AddressBook:
             if entry.next_try <= now and not skip(entry.address.id)
         ]
         order = [
-            (not e.fixed, e.address.group in used_groups, not e.verified, self._random(), i)
+            (not e.fixed, e.group in used_groups, not e.verified, self._random(), i)
             for i, e in enumerate(ready)
         ]
         return [ready[place[-1]].address for place in sorted(order)]

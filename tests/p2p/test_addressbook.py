@@ -1,0 +1,204 @@
+"""Addresses: spelling, whom to dial next, what strangers can do to the book."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import pytest
+
+from consensus.errors import InvalidEncoding
+from p2p.addressbook import (
+    FIRST_DELAY_S,
+    LONGEST_DELAY_S,
+    MAX_ADDRESSES,
+    MAX_HEARSAY_FAILURES,
+    MAX_HEARSAY_PER_GROUP,
+    STABLE_S,
+    AddressBook,
+    save,
+)
+from p2p.identity import PeerId
+from p2p.peeraddress import PeerAddress, address_group, is_credible, parse_peer_address
+
+ME = bytes(32)
+
+
+def address(number: int, host: str | None = None, port: int = 7400) -> PeerAddress:
+    named = f"{10 + (number >> 8)}.{number & 255}.0.1" if host is None else host
+    return PeerAddress(number.to_bytes(32, "big"), named, port)
+
+
+def book(*fixed: PeerAddress, random: Callable[[], float] = lambda: 0.5) -> AddressBook:
+    return AddressBook(ME, fixed, random)
+
+
+def ready(
+    of: AddressBook, now: float = 0.0, groups: Collection[str] = (), skip: PeerId = ME
+) -> list[PeerAddress]:
+    return of.candidates(now, groups, lambda peer: peer == skip)
+
+
+@pytest.mark.parametrize(
+    "text", [f"{'0a' * 32}@10.0.0.1:1", f"{'0a' * 32}@[::1]:65535", f"{'0a' * 32}@node.example:80"]
+)
+def test_an_address_reads_as_it_is_written(text: str) -> None:
+    assert str(parse_peer_address(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10.0.0.1:1",
+        f"{'0A' * 32}@10.0.0.1:1",
+        f"{'0a' * 31}@10.0.0.1:1",
+        f"{'0a' * 32}@10.0.0.1",
+        f"{'0a' * 32}@10.0.0.1:0",
+        f"{'0a' * 32}@10.0.0.1:65536",
+        f"{'0a' * 32}@10.0.0.1:080",
+        f"{'0a' * 32}@::1:80",
+        f"{'0a' * 32}@a b:80",
+        f"{'0a' * 32}@10.0.0.1:1\n",
+    ],
+)
+def test_any_other_spelling_is_refused(text: str) -> None:
+    with pytest.raises(InvalidEncoding, match="64 hex digits"):
+        parse_peer_address(text)
+
+
+def test_groups() -> None:
+    assert address_group("10.1.2.3") == address_group("10.1.9.9") == "10.1.0.0/16"
+    assert address_group("::ffff:10.1.2.3") == "10.1.0.0/16"
+    assert address_group("2001:db8:1::1") == address_group("2001:db8:2::1") == "2001:db8::/32"
+    assert address_group("127.0.0.1") == address_group("127.9.0.1") == "loopback"
+    assert address_group("::1") == "loopback"
+    assert address_group("node.example") == "node.example"
+
+
+def test_what_strangers_may_tell() -> None:
+    assert is_credible("10.0.0.1", told_by="10.0.0.2")
+    assert is_credible("127.0.0.1", told_by="127.0.0.1")
+    for host in ("127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "node.example"):
+        assert not is_credible(host, told_by="10.0.0.2")
+
+
+def test_configured_nodes_come_first_then_new_groups_then_verified_ones() -> None:
+    names = book(address(1))
+    for number in (2, 3, 4):
+        names.hear(address(number))
+    names.reached(address(3))
+    order = ready(names, groups={address(2).group, address(3).group})
+    assert order == [address(1), address(4), address(3), address(2)]
+    assert ready(names, skip=address(1).id)[0] == address(3)
+
+
+def test_a_failing_node_is_tried_ever_less_often() -> None:
+    names = book(address(1))
+    now, waits = 0.0, []
+    for _ in range(12):
+        names.failed(address(1).id, now)
+        assert ready(names, now) == []
+        wait = next(w for w in range(1, 200) if ready(names, now + w / 2)) / 2
+        waits.append(wait)
+        now += wait
+    assert waits == sorted(waits)
+    assert waits[0] <= FIRST_DELAY_S
+    assert LONGEST_DELAY_S / 2 <= waits[-1] <= LONGEST_DELAY_S
+
+
+def test_delays_are_spread() -> None:
+    early, late = book(address(1), random=lambda: 0.0), book(address(1), random=lambda: 0.99)
+    for names in (early, late):
+        for _ in range(5):
+            names.failed(address(1).id, 0.0)
+    assert ready(early, 4.0) != []
+    assert ready(late, 4.0) == []
+    assert ready(late, 8.0) != []
+
+
+def test_only_a_connection_that_lasted_forgives_failures() -> None:
+    names = book(address(1))
+    for _ in range(6):
+        names.failed(address(1).id, 0.0)
+    names.ended(address(1).id, STABLE_S / 2, 100.0)
+    assert ready(names, 101.0) == []
+    names.ended(address(1).id, STABLE_S, 200.0)
+    assert ready(names, 201.0) == [address(1)]
+
+
+def test_hearsay_that_fails_is_dropped_and_the_rest_stays() -> None:
+    names = book(address(1))
+    names.hear(address(2))
+    names.hear(address(3))
+    names.reached(address(3))
+    for number in (1, 2, 3):
+        for _ in range(MAX_HEARSAY_FAILURES):
+            names.failed(address(number).id, 0.0)
+    assert {a.id for a in ready(names, 1e9)} == {address(1).id, address(3).id}
+
+
+def test_hearsay_does_not_replace_what_works() -> None:
+    names = book(address(1))
+    names.reached(address(2))
+    for number in (1, 2):
+        names.hear(address(number, "6.6.6.6"))
+    names.hear(PeerAddress(ME, "6.6.6.6", 1))
+    assert set(ready(names)) == {address(1), address(2)}
+    names.failed(address(2).id, 0.0)
+    names.hear(address(2, "7.7.7.7"))
+    assert set(ready(names, 1e9)) == {address(1), address(2, "7.7.7.7")}
+
+
+def test_one_neighbourhood_cannot_fill_the_book() -> None:
+    names = book()
+    for number in range(1, 1000):
+        names.hear(address(number, f"6.6.{number >> 8}.{number & 255}"))
+    assert len(names) == MAX_HEARSAY_PER_GROUP
+
+
+def test_a_full_book_forgets_hearsay_only() -> None:
+    names = book()
+    for number in range(1, 201):
+        names.reached(address(number))
+    for number in range(1000, 1000 + 2 * MAX_ADDRESSES):
+        names.hear(address(number))
+    assert len(names) == MAX_ADDRESSES
+    assert {address(n).id for n in range(1, 201)} <= {a.id for a in ready(names)}
+    told = names.sample(2000, address(1).id)
+    assert {a.id for a in told} == {address(n).id for n in range(2, 201)}
+    assert len(names.sample(7, ME)) == 7
+
+
+def test_the_book_outlives_a_restart(tmp_path: Path) -> None:
+    names = book(address(1))
+    names.reached(address(2))
+    names.hear(address(3))
+    file = tmp_path / "peers"
+    assert names.changed
+    save(file, names.encode())
+    again = book(address(9))
+    again.load(file)
+    assert set(ready(again)) == {address(1), address(2), address(3), address(9)}
+    assert again.sample(9, ME) == (address(2),)
+    assert [path.name for path in tmp_path.iterdir()] == ["peers"]
+
+
+@pytest.mark.parametrize("contents", [b"", b"\x80", bytes(1000), b"\xff" * 100])
+def test_an_unreadable_book_is_left_aside(
+    tmp_path: Path, contents: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "peers"
+    file.write_bytes(contents)
+    names = book(address(1))
+    names.load(file)
+    assert ready(names) == [address(1)]
+    assert str(file) in caplog.text
+
+
+def test_a_missing_book_is_no_news_and_an_unwritable_one_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = book()
+    names.load(tmp_path / "none")
+    assert caplog.text == ""
+    save(tmp_path / "no such folder" / "peers", names.encode())
+    assert "no such folder" in caplog.text
