@@ -64,6 +64,7 @@ def test_the_next_chain_follows_the_last_reveal(world: World) -> None:
     beacon = current_beacon(world.state, FIRST.public)
     assert (beacon.chain, beacon.used) == (commitment_of(0, b"second salt"), 0)
     reveal = reveals_of(0, b"second salt").reveal(0)
+    assert beacon.following is None
     execute_block(world.state, replace(world.block(), reveal=reveal), [])
     with pytest.raises(InvalidHeader):
         execute_block(world.state, replace(world.block(), reveal=sha256(reveal)), [])
