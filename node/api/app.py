@@ -28,6 +28,7 @@ from node.api.problems import Problem
 from node.loop_monitor import LoopMonitor
 from node.services import Services
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 OPENAPI_PATH = "/v1/openapi.json"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *chain_endpoints.ENDPOINTS,
@@ -73,15 +74,20 @@ def _routes(node: NodeAccess) -> Iterable[Route]:
     for path, methods in by_path.items():
         # Only a row's key may hold slashes: it comes last.
         pattern = path.replace(f"{{{ROW_KEY.name}}}", f"{{{ROW_KEY.name}:path}}")
-        yield Route(pattern, _dispatch(node, methods), methods=list(methods))
+        # All methods, so that a path whose own methods are others is not taken for a parameter.
+        yield Route(pattern, _dispatch(node, methods), methods=METHODS)
 
 
 def _dispatch(
-    node: NodeAccess, methods: dict[str, Endpoint]
+    node: NodeAccess, endpoints: dict[str, Endpoint]
 ) -> Callable[[Request], Awaitable[Response]]:
+    allowed = ", ".join([*endpoints, *(["HEAD"] if "GET" in endpoints else [])])
+
     async def answer(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
-        return await methods[method].answer(node, request)
+        if method not in endpoints:
+            raise HTTPException(405, headers={"allow": allowed})
+        return await endpoints[method].answer(node, request)
 
     return answer
 

@@ -16,7 +16,7 @@ from hypercorn.typing import ASGIFramework, ConnectionState
 from starlette.types import ASGIApp
 
 MAX_CONNECTIONS = 256
-IDLE_S = 15.0
+IDLE_S = 5.0
 SEND_TIMEOUT_S = 20.0
 GRACE_S = 1.0
 

@@ -1,0 +1,78 @@
+"""The OpenAPI page, by a client that nobody here wrote: schemathesis."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis import Case, HookContext
+
+from consensus.address import format_address
+from consensus.cid import RAW, cid_of
+from consensus.codec import encode
+from node.api.app import ENDPOINTS
+from node.api.endpoint import CBOR
+from node.api.openapi import openapi
+from tests.api.served import served_world
+from tests.api.world import ALICE, BOB, World
+from tests.node.network import transfer
+from vm.modules.token import BALANCES
+
+# No schema can spell checksums, nonces and balances.
+ACCEPTABLE = ["2xx", "400", "404", "422"]
+
+# The stream of events never ends: it has its own tests.
+PAGE = schemathesis.openapi.from_dict(openapi(ENDPOINTS)).exclude(path="/v1/events")
+PAGE.config.checks.positive_data_acceptance.expected_statuses = ACCEPTABLE
+
+KNOWN_CONTENT = b"known"
+
+schemathesis.openapi.media_type(
+    CBOR, st.binary(max_size=64) | st.lists(st.binary(max_size=8)).map(lambda items: encode(items))
+)
+
+# What the served world holds: generated path parameters of the right form become these.
+KNOWN = {
+    "cid": ("b[a-z2-7]{58}", [str(cid_of(RAW, KNOWN_CONTENT))]),
+    "address": ("reel1.{58}", [format_address(ALICE.public), format_address(BOB.public)]),
+    "table": (".+", ["token.balance", "chain.constants", "parameter.value"]),
+    "key": (".+", [f"{format_address(ALICE.public)}/REEL"]),
+    "block": ("[0-9]+", ["0", "1", "2", "3"]),
+    "state_key": ("([0-9a-f]{2})+", [BALANCES.state_key(ALICE.public, "REEL").hex()]),
+}
+
+
+@PAGE.hook
+def map_path_parameters(
+    context: HookContext, path_parameters: dict[str, object] | None
+) -> dict[str, object] | None:
+    return path_parameters and {n: known(n, str(v)) for n, v in path_parameters.items()}
+
+
+def known(name: str, value: str) -> str:
+    pattern, values = KNOWN.get(name, ("", []))
+    return values[len(value) % len(values)] if values and re.fullmatch(pattern, value) else value
+
+
+def fill(world: World) -> None:
+    world.slots([1, 2], [transfer(world.chain, ALICE, BOB.public, 5, 0)])
+    world.slots([3, 4])
+    world.content.put(cid_of(RAW, KNOWN_CONTENT), KNOWN_CONTENT)
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], None]]:
+    with served_world(Path(tmp_path_factory.mktemp("served"))) as (world, url):
+        fill(world)
+        with requests.Session() as session:
+            yield lambda case: case.call_and_validate(base_url=url, session=session)
+
+
+@PAGE.parametrize()
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_endpoint_is_as_the_page_says(case: Case, call: Callable[[Case], None]) -> None:
+    call(case)
