@@ -28,7 +28,7 @@ DEFAULT_BASE_PORT = 7400
 LIVE_PERIOD_S = 1.0
 # How far ahead slot 0 is: all nodes should listen by then.
 START_MS = 2000
-START_MS_PER_NODE = 1500  # of one processor
+START_MS_PER_NODE = 2000  # of one processor
 
 
 async def up(
