@@ -189,6 +189,15 @@ def test_a_long_chain_is_read_in_few_steps(
     assert layers[-1].below() is state.view()
 
 
+def test_a_scan_is_filled_up_behind_deleted_rows(database: Database) -> None:
+    rows = [(b"%d" % i, b"old") for i in range(8)]
+    write_first_state(database, rows, lambda _: [])
+    deleting, _ = make_layer(FinalState(database), {b"0": None, b"2": None, b"3": None})
+    layer, _ = make_layer(deleting, {b"2": b"new", b"1": None})
+    assert layer.scan(b"", limit=3) == [(b"2", b"new"), rows[4], rows[5]]
+    assert layer.scan(b"", b"3", limit=1) == [rows[4]]
+
+
 def test_only_the_oldest_layer_is_absorbed(database: Database) -> None:
     state = FinalState(database)
     oldest, _ = make_layer(state, {b"a": b"1"})
