@@ -18,7 +18,7 @@ from genesis.file import Genesis, Row, make_genesis, parse_genesis
 from genesis.preset import load_preset
 from tests.vm.world import ANNA, BEN, FUNDS, GENESIS_TIME_MS, producer_records, small_genesis
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
-from vm.modules.fee import BURN_PPM
+from vm.modules.fee import BURN_PPM, PRICES
 from vm.modules.producer import PRODUCERS, Producer, elect
 from vm.modules.token import BALANCES, Balance, balance_of
 from vm.parameter import VALUES, ParameterValue
@@ -200,6 +200,7 @@ def share_key(state: State) -> None:
         (lambda s: s.put(encode(["token.balance", 1]), b"\x80"), "2 parts"),
         (lambda s: s.put(CONSTANTS.state_key(), b"\x80"), "chain.constants"),
         (lambda s: s.put(b"\xff", b"\x80"), "rows["),
+        (lambda s: s.put(PRICES.state_key("REEL"), b"\x80"), "fee.price"),
     ],
 )
 def test_a_state_that_cannot_start_a_chain_is_refused(
