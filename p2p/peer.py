@@ -298,13 +298,12 @@ class Peer:
 
     async def _write(self) -> None:
         while not self.ending:
+            await self._something_to_send()
             data = self._queue.take()
             if data:
                 self._writing_since = trio.current_time()
                 await self._stream.send_all(data)
                 self._writing_since = None
-            else:
-                await self._something_to_send()
         kind = BY_TYPE[Goodbye]
         last = frame_bytes(kind.number, 0, Goodbye(reason_text(self.end_reason)).encode())
         await self._stream.send_all(self._queue.take() + last)
@@ -312,17 +311,16 @@ class Peer:
     async def _something_to_send(self) -> None:
         """Wait until something is queued and has lingered long enough."""
         queue = self._queue
+        while not self.ending and queue.linger_s == math.inf:
+            await self._woken()
         since = trio.current_time()
-        while not self.ending:
-            idle = queue.linger_s == math.inf
-            due = since + queue.linger_s
-            if due <= trio.current_time():
-                return
-            with trio.CancelScope(deadline=due):
-                self._wake = trio.Event()
-                await self._wake.wait()
-            if idle:
-                since = trio.current_time()
+        while not self.ending and trio.current_time() < since + queue.linger_s:
+            with trio.CancelScope(deadline=since + queue.linger_s):
+                await self._woken()
+
+    async def _woken(self) -> None:
+        self._wake = trio.Event()
+        await self._wake.wait()
 
     # Reading
 

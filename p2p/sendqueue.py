@@ -12,7 +12,7 @@ from itertools import islice
 from consensus.block import MAX_BLOCK_BYTES
 from p2p.counters import Traffic
 from p2p.frames import KIND_AT, frame_bytes
-from p2p.messages import MAX_CONTENT_BYTES, MessageKind, Priority, Role
+from p2p.messages import BY_NUMBER, MAX_CONTENT_BYTES, MessageKind, Priority, Role
 from p2p.parcel import Parcel
 
 MAX_SEND_BYTES = 256 * 1024
@@ -36,30 +36,28 @@ class LaneFull(Exception):
 
 
 class _Lane:
-    """What waits with one priority: items of batches by kind, and whole frames in order."""
+    """What waits with one priority: items of batches by kind number, and whole frames in order."""
 
     def __init__(self, priority: Priority) -> None:
         self.priority = priority
-        self.batches: dict[MessageKind, dict[bytes, bytes]] = {}
-        self.frames: deque[bytes] = deque()
+        self.limit = LANE_BYTES[priority]
         self.bytes = 0
-
-    def room(self) -> int:
-        return LANE_BYTES[self.priority] - self.bytes
+        self.batches: dict[int, dict[bytes, bytes]] = {}
+        self.frames: deque[bytes] = deque()
 
     def put_frame(self, frame: bytes) -> None:
-        if len(frame) > self.room():
+        if self.bytes + len(frame) > self.limit:
             raise LaneFull(self.priority)
         self.bytes += len(frame)
         self.frames.append(frame)
 
     def put_items(self, parcel: Parcel) -> list[bytes]:
-        waiting = self.batches.setdefault(parcel.kind, {})
+        waiting = self.batches.setdefault(parcel.kind.number, {})
         dropped: list[bytes] = []
         for key, item in parcel.items.items():
             if key in waiting:
                 continue
-            while len(item) > self.room():
+            while self.bytes + len(item) > self.limit:
                 if parcel.kind.role is not Role.ANNOUNCEMENT or not waiting:
                     raise LaneFull(self.priority)
                 oldest = next(iter(waiting))
@@ -70,16 +68,16 @@ class _Lane:
         return dropped
 
     def drop_items(self, parcel: Parcel) -> None:
-        waiting = self.batches.get(parcel.kind)
+        waiting = self.batches.get(parcel.kind.number)
         if waiting:
             for key in parcel.items:
                 self.bytes -= len(waiting.pop(key, b""))
 
     def take(self, frames: list[bytes], room: int) -> int:
         """Move frames of about `room` bytes to `frames`; returns the room that is left."""
-        for kind, waiting in self.batches.items():
+        for number, waiting in self.batches.items():
             while waiting and room > 0:
-                frame = self._pack(kind, waiting)
+                frame = self._pack(BY_NUMBER[number], waiting)
                 room -= len(frame)
                 frames.append(frame)
         while self.frames and room > 0:
@@ -92,8 +90,11 @@ class _Lane:
     def _pack(self, kind: MessageKind, waiting: dict[bytes, bytes]) -> bytes:
         if kind.batch is None:
             raise ValueError(f"{kind.name} is not sent in batches")
-        keys = list(islice(waiting, kind.batch.maximum))
-        items = [waiting.pop(key) for key in keys]
+        if len(waiting) <= kind.batch.maximum:
+            items = list(waiting.values())
+            waiting.clear()
+        else:
+            items = [waiting.pop(key) for key in list(islice(waiting, kind.batch.maximum))]
         self.bytes -= sum(map(len, items))
         return frame_bytes(kind.number, 0, kind.batch.join(items))
 
