@@ -16,7 +16,6 @@ from consensus.cid import Cid
 from consensus.errors import (
     Invalid,
     InvalidBlock,
-    InvalidEncoding,
     InvalidGenesis,
     InvalidHeader,
     InvalidVote,
@@ -39,6 +38,7 @@ from consensus.headers import (
 from consensus.keys import verifies
 from consensus.merkle import merkle_root
 from consensus.transaction import Transaction, transaction_id
+from consensus.tree import root as tree_root
 from genesis.file import Genesis
 from node.block_results import BlockResults
 from node.candidate import (
@@ -54,7 +54,7 @@ from node.chain_point import ChainPoint, point_of, restore
 from node.clock import SlotClock
 from node.mempool import Pending
 from storage.blocks import BlockStore, ChainMeta
-from storage.database import Database
+from storage.database import Database, DatabaseError
 from storage.state import FinalState, StateReader, layer_batch, make_layer, write_first_state
 from vm.context import BlockContext
 from vm.modules.account import next_nonce
@@ -151,13 +151,21 @@ class Chain:
             if parent is None:
                 break
             lineage.append((parent, self._final_header(lineage[-1][1].height - 1)))
+        if tree_root(self.state.page) != meta.state_root:
+            raise self._damaged("the state does not have the final block's root")
         return restore(ChainPoint.decode(meta.point), lineage[::-1])
 
     def _final_header(self, height: int) -> Header:
         raw = self.blocks.at(height)
         if raw is None:
-            raise InvalidEncoding(f"the final block at height {height} is missing")
+            raise self._damaged(f"the final block at height {height} is missing")
         return header_of(raw)
+
+    def _damaged(self, what: str) -> DatabaseError:
+        return DatabaseError(
+            f"{self._database.folder} is damaged ({what}): move the folder away and let the "
+            "node sync again"
+        )
 
     def replay(self) -> int:
         """Take up the stored blocks that are not final; returns how many were good."""

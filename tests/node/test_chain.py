@@ -16,9 +16,10 @@ from consensus.errors import (
     InvalidVote,
 )
 from consensus.fork_choice import ConflictingFinality
+from consensus.tree import ROOT_POSITION
 from node.candidate import read_block
 from node.chain import Chain, Screening
-from storage.database import Database
+from storage.database import PAGE_ROW, Database, DatabaseError
 from tests.node.network import (
     FUNDS,
     Seat,
@@ -274,4 +275,19 @@ def test_another_genesis_is_refused(open_at: OpenChain, tmp_path: Path) -> None:
     Chain(GENESIS, database)
     with pytest.raises(InvalidGenesis, match="another chain"):
         Chain(other, database)
+    database.close()
+
+
+def test_a_state_that_is_not_the_final_blocks_is_named_as_damage(
+    open_at: OpenChain, tmp_path: Path
+) -> None:
+    chain = open_at("a")
+    run_slots([chain], SEATS, [1, 2, 3])
+    database = Database.open(tmp_path / "b")
+    other = Chain(GENESIS, database)
+    run_slots([other], SEATS, [1, 2, 3])
+    page = database.get(PAGE_ROW + ROOT_POSITION) or b""
+    database.write([(PAGE_ROW + ROOT_POSITION, page[:-32] + b"x" * 32)], sync=True)
+    with pytest.raises(DatabaseError, match="root"):
+        Chain(GENESIS, database)
     database.close()
