@@ -16,6 +16,7 @@ MAX_ADDRESSES = 1_024
 MAX_HEARSAY_PER_GROUP = 64
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 60.0
+LONGEST_FIXED_DELAY_S = 10.0
 MAX_HEARSAY_FAILURES = 4
 STABLE_S = 10.0
 
@@ -143,7 +144,8 @@ class AddressBook:
         if entry is None:
             return
         entry.failures += 1
-        delay = min(FIRST_DELAY_S * 2.0 ** min(entry.failures - 1, 16), LONGEST_DELAY_S)
+        longest = LONGEST_FIXED_DELAY_S if entry.fixed else LONGEST_DELAY_S
+        delay = min(FIRST_DELAY_S * 2.0 ** min(entry.failures - 1, 16), longest)
         entry.next_try = now + delay * (0.5 + self._random() / 2)
         if entry.hearsay and entry.failures >= MAX_HEARSAY_FAILURES:
             del self._entries[peer]

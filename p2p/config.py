@@ -12,13 +12,15 @@ class Timing:
     """How long things may take, in seconds.
 
     A peer is asked for its status every `keep_alive_s`; one that does not answer within
-    `silence_s`, or takes nothing of what is sent for so long, is let go.
+    `silence_s`, or takes nothing of what is sent for so long, is let go. Every
+    `maintenance_s` the address book is saved and memberships are looked at again.
     """
 
     handshake_s: float = 5.0
     dial_s: float = 5.0
     keep_alive_s: float = 5.0
     silence_s: float = 15.0
+    maintenance_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,12 @@ class Connections:
         self.scores.ban(peer, duration_s, trio.current_time())
         self._put_out(peer, why)
 
+    def put_out_strangers(self) -> None:
+        """Part from peers that are not members any more."""
+        for peer in self.peers.values():
+            if not self._config.admission.is_member(peer.id):
+                peer.say_goodbye("you are not a member of this network any more")
+
     def _put_out(self, peer: PeerId, why: str) -> None:
         self._counters.bans += 1
         logger.warning("%s: banned: %s", short_id(peer), why)
@@ -100,6 +106,12 @@ class Connections:
     # Coming in
 
     async def _answer_door(self, stream: trio.SocketStream) -> None:
+        try:
+            await self._let_in(stream)
+        except Exception:
+            self._bug("the door")
+
+    async def _let_in(self, stream: trio.SocketStream) -> None:
         try:
             host, port = stream.socket.getpeername()[:2]
         except OSError:
@@ -121,6 +133,11 @@ class Connections:
             logger.debug("a stranger at %s: %s", host, error)
             return None
 
+    def _bug(self, where: str) -> None:
+        """Log the exception at hand: one connection is lost by it, not the node."""
+        self._counters.faults += 1
+        logger.exception("a bug at %s", where)
+
     # Going out
 
     async def _keep_dialling(self, nursery: trio.Nursery) -> None:
@@ -132,13 +149,18 @@ class Connections:
             with trio.move_on_after(DIAL_PAUSE_S):
                 await self._dial_soon.wait()
 
+    @property
+    def missing(self) -> int:
+        """How many more peers to dial."""
+        outbound = sum(peer.dialled for peer in self.peers.values())
+        return self._config.wanted_outbound - outbound - len(self._dialling)
+
     def _to_dial(self) -> list[PeerAddress]:
-        outbound = [peer for peer in self.peers.values() if peer.dialled]
-        missing = self._config.wanted_outbound - len(outbound) - len(self._dialling)
+        missing = self.missing
         if missing <= 0 or self._leaving:
             return []
         now = trio.current_time()
-        groups = {address_group(peer.host) for peer in outbound}
+        groups = {address_group(peer.host) for peer in self.peers.values() if peer.dialled}
         return self._book.candidates(now, groups, self._is_unwanted)[:missing]
 
     def _is_unwanted(self, peer: PeerId) -> bool:
@@ -150,8 +172,15 @@ class Connections:
 
     async def _dial(self, address: PeerAddress) -> None:
         try:
+            await self._connect(address)
+        except Exception:
+            self._bug(str(address))
+            self._book.failed(address.id, trio.current_time())
+
+    async def _connect(self, address: PeerAddress) -> None:
+        try:
             link = await self._reach(address)
-        except (OSError, trio.TooSlowError, HandshakeFailed) as error:
+        except (OSError, UnicodeError, trio.TooSlowError, HandshakeFailed) as error:
             self._counters.dials_failed += 1
             logger.debug("%s: not reached: %s", address, error)
             if address.id not in self.peers:

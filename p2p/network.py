@@ -36,8 +36,7 @@ from p2p.peeraddress import PeerAddress, host_and_port, is_credible
 from p2p.scoring import REJECTED_POINTS
 from p2p.transport import Link, Transport
 
-MAINTENANCE_S = 30.0
-FORGET_SEEN_EVERY = 4
+FORGET_SEEN_EVERY = 4  # turns of maintenance
 REQUEST_TIMEOUT_S = 10.0
 
 _CHANCE = random.SystemRandom()
@@ -180,11 +179,20 @@ class Network:
     async def _maintain(self) -> None:
         turn = 0
         while True:
-            await trio.sleep(MAINTENANCE_S)
+            await trio.sleep(self._config.timing.maintenance_s)
             turn += 1
+            self._connections.put_out_strangers()
+            if self._config.discover and self._connections.missing > 0:
+                self._ask_around()
             if turn % FORGET_SEEN_EVERY == 0:
                 self._gossip.forget_old()
             await self._save_book()
+
+    def _ask_around(self) -> None:
+        peers = list(self._connections.peers.values())
+        if peers:
+            peer = peers[int(self._chance() * len(peers))]
+            self._nursery.start_soon(self._learn_addresses, peer)
 
     async def _save_book(self) -> None:
         file = self._config.address_book

@@ -9,6 +9,7 @@ import ssl
 import trio
 
 _READ_BYTES = 64 * 1024
+_WRITE_BYTES = 256 * 1024  # encrypted in one step of the task
 
 
 class TlsStream(trio.abc.Stream):
@@ -54,11 +55,13 @@ class TlsStream(trio.abc.Stream):
         return self._tls.getpeercert(binary_form=True) or b""
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        try:
-            self._tls.write(data)
-        except ssl.SSLError as error:
-            raise trio.BrokenResourceError(f"TLS: {error.reason}") from error
-        await self._flush()
+        view = memoryview(data)
+        for start in range(0, len(view), _WRITE_BYTES):
+            try:
+                self._tls.write(view[start : start + _WRITE_BYTES])
+            except ssl.SSLError as error:
+                raise trio.BrokenResourceError(f"TLS: {error.reason}") from error
+            await self._flush()
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._transport.wait_send_all_might_not_block()

@@ -9,6 +9,7 @@ from consensus.errors import InvalidEncoding
 from p2p.addressbook import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
+    LONGEST_FIXED_DELAY_S,
     MAX_ADDRESSES,
     MAX_HEARSAY_FAILURES,
     MAX_HEARSAY_PER_GROUP,
@@ -92,7 +93,9 @@ def test_configured_nodes_come_first_then_new_groups_then_verified_ones() -> Non
 
 
 def test_a_failing_node_is_tried_ever_less_often() -> None:
-    names = book(address(1))
+    names = book(address(2))
+    names.reached(address(1))
+    names.failed(address(2).id, 1e9)
     now, waits = 0.0, []
     for _ in range(12):
         names.failed(address(1).id, now)
@@ -103,6 +106,9 @@ def test_a_failing_node_is_tried_ever_less_often() -> None:
     assert waits == sorted(waits)
     assert waits[0] <= FIRST_DELAY_S
     assert LONGEST_DELAY_S / 2 <= waits[-1] <= LONGEST_DELAY_S
+    for _ in range(12):
+        names.failed(address(2).id, 1e9)
+    assert ready(names, 1e9 + LONGEST_FIXED_DELAY_S)[0] == address(2)
 
 
 def test_delays_are_spread() -> None:

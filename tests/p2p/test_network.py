@@ -8,8 +8,9 @@ import trio
 
 from consensus.errors import InvalidEncoding
 from consensus.record import Record
-from p2p.config import NetworkConfig
+from p2p.config import NetworkConfig, Timing
 from p2p.handler import Verdict
+from p2p.handshake import Admission
 from p2p.messages import (
     BlockMessage,
     Blocks,
@@ -355,6 +356,19 @@ async def test_places_for_inbound_peers_are_limited() -> None:
         await hub.handler.until_peers(2)
         for node in (*nodes, hub):
             node.network.close()
+
+
+async def test_who_is_no_member_any_more_is_put_out() -> None:
+    members = {key(1).public, key(2).public}
+    config = replace(
+        QUIET,
+        admission=Admission(members.__contains__),
+        timing=Timing(maintenance_s=0.01),
+    )
+    async with nodes_in_shape([[], [0]], config) as (first, second):
+        members.discard(second.id)
+        await first.handler.until_peers(0)
+        await second.handler.until_peers(0)
 
 
 async def test_nodes_find_each_other_through_one(tmp_path: Path) -> None:
