@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 import trio
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JsonObject
@@ -122,18 +123,21 @@ class Endpoint:
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared[:19]) > self.max_body_bytes:
             raise self._too_large()
+        with trio.move_on_after(BODY_TIMEOUT_S):
+            return await self._receive_body(request.receive)
+        raise Problem(408, "body-timeout", f"the body did not come within {BODY_TIMEOUT_S:g} s")
+
+    async def _receive_body(self, receive: Receive) -> bytes:
         received = bytearray()
-        with trio.move_on_after(BODY_TIMEOUT_S) as scope:
-            try:
-                async for piece in request.stream():
-                    received += piece
-                    if len(received) > self.max_body_bytes:
-                        raise self._too_large()
-            except ClientDisconnect:
-                raise malformed("the connection ended inside the body", field="body") from None
-        if scope.cancelled_caught:
-            raise Problem(408, "body-timeout", f"the body did not come within {BODY_TIMEOUT_S:g} s")
-        return bytes(received)
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise malformed("the connection ended inside the body", field="body")
+            received += message.get("body", b"")
+            if len(received) > self.max_body_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return bytes(received)
 
     def _too_large(self) -> Problem:
         return Problem(

@@ -97,11 +97,19 @@ def _path(name: str, sentence: str, schema: JsonObject, parse: Callable[[str], E
     return Param(name, sentence, schema, parse, cast(E, None), in_path=True)
 
 
+_FINALITIES = {"final": Finality.FINAL, "head": Finality.HEAD}
+
 FINALITY = choice(
     "finality",
     "Read at the newest final block, or at the head.",
-    {"final": Finality.FINAL, "head": Finality.HEAD},
+    _FINALITIES,
     Finality.FINAL,
+)
+FINALITY_OF_PLACE = choice(
+    "finality",
+    "Look up to the head, or only up to the newest final block.",
+    _FINALITIES,
+    Finality.HEAD,
 )
 FORMAT = choice(
     "format",

@@ -19,7 +19,7 @@ from node.answers import (
 )
 from node.api.endpoint import CBOR, Call, Content, Endpoint, json_answer
 from node.api.node_access import json_response
-from node.api.parameters import FINALITY, TRANSACTION
+from node.api.parameters import FINALITY_OF_PLACE, TRANSACTION
 from node.api.problems import malformed, problem_of
 from node.chain_view import Finality
 from node.events import place_of
@@ -91,7 +91,7 @@ async def _simulate(call: Call) -> Response:
 
 async def _transaction_by_id(call: Call) -> Response:
     transaction_id, blocks = call.value(TRANSACTION), call.node.blocks
-    view = call.node.view(call.value(FINALITY))
+    view = call.node.view(call.value(FINALITY_OF_PLACE))
     pending = call.node.services.mempool.get(transaction_id)
     return await call.node.in_thread(
         lambda: json_response(blocks.transaction(view, transaction_id, pending))
@@ -185,7 +185,7 @@ ENDPOINTS = (
         "Where a transaction is, and what it did.",
         _transaction_by_id,
         json_answer(TransactionAnswer),
-        params=(TRANSACTION, FINALITY),
+        params=(TRANSACTION, FINALITY_OF_PLACE),
         problems=(404,),
     ),
 )

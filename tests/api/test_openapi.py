@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -22,6 +23,8 @@ from tests.api.world import ALICE, BOB, World
 from tests.node.network import transfer
 from vm.modules.token import BALANCES
 
+Call = Callable[[Case[Any]], object]
+
 # No schema can spell checksums, nonces and balances.
 ACCEPTABLE = ["2xx", "400", "404", "422"]
 
@@ -32,7 +35,8 @@ PAGE.config.checks.positive_data_acceptance.expected_statuses = ACCEPTABLE
 KNOWN_CONTENT = b"known"
 
 schemathesis.openapi.media_type(
-    CBOR, st.binary(max_size=64) | st.lists(st.binary(max_size=8)).map(lambda items: encode(items))
+    CBOR,
+    st.binary(max_size=64) | st.lists(st.binary(max_size=8)).map(lambda items: encode([*items])),
 )
 
 # What the served world holds: generated path parameters of the right form become these.
@@ -65,7 +69,7 @@ def fill(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], None]]:
+def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
     with served_world(Path(tmp_path_factory.mktemp("served"))) as (world, url):
         fill(world)
         with requests.Session() as session:
@@ -74,5 +78,5 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], 
 
 @PAGE.parametrize()
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_endpoint_is_as_the_page_says(case: Case, call: Callable[[Case], None]) -> None:
+def test_every_endpoint_is_as_the_page_says(case: Case[Any], call: Call) -> None:
     call(case)

@@ -1,16 +1,20 @@
 """A node as the API sees it: a real chain, mempool and store, but no network."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import trio
+from starlette.types import ASGIApp, Message, Scope
 
 from consensus.cid import Cid
 from consensus.kinds import JsonObject
 from consensus.transaction import decode_transaction, transaction_id
 from node.api.app import make_app
+from node.chain import Chain
 from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
@@ -20,7 +24,6 @@ from p2p.counters import Counters
 from p2p.network import PeerInfo
 from storage.content import ContentStore
 from tests.node.network import (
-    Chain,
     key,
     make_block,
     make_genesis_of,
@@ -121,9 +124,13 @@ class World:
         for height in range(before + 1, self.chain.durable_final.height + 1):
             self.finality_log.add(FinalityEntry(height, height, 0, 700 + height))
 
+    def app(self, **options: object) -> ASGIApp:
+        """The application."""
+        return make_app(self.services, **options)  # type: ignore[arg-type]
+
     def client(self, **options: object) -> httpx.AsyncClient:
         """An HTTP client whose requests go straight into the application."""
-        app = make_app(self.services, **options)  # type: ignore[arg-type]
+        app = self.app(**options)
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL)
 
 
@@ -153,3 +160,46 @@ def code_of(response: httpx.Response) -> tuple[int, str, str]:
     found = problem(response)
     code = str(found["type"]).removeprefix("urn:reelect:problem:")
     return response.status_code, code, str(found["field"])
+
+
+@dataclass
+class Exchange:
+    """One request made straight to the application, whose body comes as the test says."""
+
+    path: str
+    method: str = "POST"
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/cbor"),)
+    receive: Callable[[], Awaitable[Message]] = trio.sleep_forever
+    status: int = 0
+    answered: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    async def run(self, app: ASGIApp) -> None:
+        """Make the request; the answer is in the other fields then."""
+        path, _, query = self.path.partition("?")
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": self.method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": list(self.headers),
+            "server": ("127.0.0.1", 7480),
+        }
+        await app(scope, self.receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.answered = {k.decode(): v.decode() for k, v in message["headers"]}
+        else:
+            self.body += message["body"]
+
+    @property
+    def problem(self) -> str:
+        """The type of the problem that is the answer."""
+        assert self.answered["content-type"] == "application/problem+json"
+        return str(json.loads(self.body)["type"]).rpartition(":")[2]
