@@ -7,16 +7,31 @@ from node.answers import FinalityItem, StatusAnswer
 RATE_WINDOW_SLOTS = 10
 
 
-def status_line(status: StatusAnswer, latest: Sequence[FinalityItem]) -> str:
-    """One line about a node's chain; `latest` are its newest final blocks."""
-    if status.slot < 0:
-        return f"the chain begins in {-status.slot * status.slot_ms / 1000:.0f} s"
-    return (
-        f"head {status.head.height}  justified {status.justified.height}  "
-        f"final {status.final.height}  lag {status.finality_lag_slots} slots  "
-        f"{transactions_per_second(status, latest):.1f} tx/s  peers {status.peers}  "
-        f"missed slots {status.missed_slots}"
-    )
+class LiveStatus:
+    """Lines about a node's chain; missed slots count from `first_slot` on, when all nodes were
+    ready."""
+
+    def __init__(self, first_slot: int) -> None:
+        self._first_slot = first_slot
+        self._missed_before: int | None = None
+
+    def line(self, status: StatusAnswer, latest: Sequence[FinalityItem]) -> str:
+        """The line; `latest` are the node's newest final blocks."""
+        return (
+            f"head {status.head.height}  justified {status.justified.height}  "
+            f"final {status.final.height}  lag {status.finality_lag_slots} slots  "
+            f"{transactions_per_second(status, latest):.1f} tx/s  peers {status.peers}  "
+            f"missed slots {self._missed(status)}"
+        )
+
+    def _missed(self, status: StatusAnswer) -> int:
+        """Those after the first head that lies beyond the first slot: what the node counts
+        before it are slots in which nothing ran."""
+        if self._missed_before is None:
+            if status.head.slot < self._first_slot:
+                return 0
+            self._missed_before = status.missed_slots
+        return status.missed_slots - self._missed_before
 
 
 def transactions_per_second(status: StatusAnswer, latest: Sequence[FinalityItem]) -> float:

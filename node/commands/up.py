@@ -14,7 +14,7 @@ from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.failure import Refused, TimedOut, Unreachable, Usage, failure_of
-from node.live_status import RATE_WINDOW_SLOTS, status_line
+from node.live_status import RATE_WINDOW_SLOTS, LiveStatus
 from node.local_folder import LocalFolder
 from node.local_network import LocalNetwork, running
 from node.local_run import MAX_RUN_SLOTS, now_ms, run_slots, wait_until_ready
@@ -156,20 +156,21 @@ async def _tell_end(node: NodeProcess) -> None:
 
 async def _live(network: LocalNetwork) -> None:
     """Keep one line on the terminal, if there is one, from the first node that answers."""
+    live = LiveStatus(network.clock.slot_at(now_ms()))
     while sys.stderr.isatty():
         for node in network.nodes:
             with suppress(Unreachable, TimedOut):
                 async with Client(node.api) as client:
                     while node.is_running:
-                        live_line(await _status_line(client))
+                        live_line(await _live_text(live, client))
                         await trio.sleep(LIVE_PERIOD_S)
         await trio.sleep(LIVE_PERIOD_S)
 
 
-async def _status_line(client: Client) -> str:
+async def _live_text(live: LiveStatus, client: Client) -> str:
     status = await client.status()
     latest = await client.finality(max(0, status.final.height - RATE_WINDOW_SLOTS))
-    return status_line(status, latest)
+    return live.line(status, latest)
 
 
 def _show_banner(

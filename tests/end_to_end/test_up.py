@@ -103,6 +103,9 @@ def test_it_stops_on_ctrl_c_and_goes_on_with_the_same_chain(tmp_path: Path) -> N
                 return await first.head() >= 3
 
             await until(has_blocks)
+            status = (await run(tmp_path, "status", "--json")).json
+            assert status["chain"] == first.chain
+            assert (await run(tmp_path, "tx", "transfer", "dev1", "5", "--json")).code == 0
             height = await first.head()
             assert await first.stop(signal.SIGINT) == 0
             await first.gone()
