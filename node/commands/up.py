@@ -1,6 +1,7 @@
 """`reelect up`: a whole local network, and its end."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -198,7 +199,8 @@ def _show_banner(
         ("NODE", "API", "LOG"), [(node.name, node.api, node.log_file) for node in network.nodes]
     )
     print_line("")
-    print_line("In another terminal: reelect status, reelect tx transfer dev1 5")
+    command = "reelect" if shutil.which("reelect") else sys.argv[0]
+    print_line(f"In another terminal: {command} status, {command} tx transfer dev1 5")
     if folder != LocalFolder.at(DEFAULT_FOLDER):
         print_line(f"there first: export REELECT_CONFIG={folder.client_file}")
     print_line("Ctrl-C stops the nodes; the next `reelect up` goes on with this chain.")
