@@ -14,13 +14,15 @@ from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
 from consensus.transaction import Transaction
+from genesis.file import MAX_GENESIS_BYTES, Genesis
 from node.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
 from node.client import Client, Until
-from node.commands.arguments import client_section
+from node.commands.arguments import client_section, naming
 from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset, local_accounts
 from node.commands.keystore_options import ask_password
 from node.config import ClientSection
 from node.failure import Refused, Usage
+from node.files import read_bounded
 from node.keystore import Keystore
 from node.output import print_fields, print_json
 from vm.declare import Action
@@ -113,6 +115,7 @@ class Draft:
 async def draft(client: Client, options: SendOptions, actions: Sequence[Action]) -> Draft:
     """The transaction of these actions, tried on the node; raises Refused if it would fail."""
     status = await client.status()
+    _check_chain(options.section.genesis, status, client.base_url)
     asset = await known_asset(client)
     trial = await _trial(client, status, options.sender, asset.symbol, actions)
     simulation = await client.simulate(trial)
@@ -121,6 +124,24 @@ async def draft(client: Client, options: SendOptions, actions: Sequence[Action])
     if options.max_fee is not None:
         max_fee = asset.parse("--max-fee", options.max_fee)
     return Draft(replace(trial, max_fee=max_fee), simulation, asset)
+
+
+def _check_chain(genesis: Path, status: StatusAnswer, node: str) -> None:
+    """Raise Refused if the node is not on the chain of the genesis file, where there is one.
+
+    Else a node could have signed for another chain what was meant for this one.
+    """
+    if not genesis.exists():
+        return
+    with naming(genesis):
+        chain = Genesis.decode(read_bounded(genesis, MAX_GENESIS_BYTES)).chain
+    if chain != status.chain:
+        raise Refused(
+            f"the node at {node} is on the chain {status.chain.hex()}, the genesis file {genesis} "
+            f"begins {chain.hex()}: ask another node, or set client.genesis",
+            field="client.genesis",
+            code="other-chain",
+        )
 
 
 async def _trial(

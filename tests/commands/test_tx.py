@@ -1,11 +1,13 @@
 """Paying, running any action, and looking things up, from the command line to the state."""
 
+from pathlib import Path
+
 import pytest
 
 from consensus.address import format_address
-from tests.api.world import ALICE, BOB, World
+from tests.api.world import ALICE, BOB, GENESIS, World
 from tests.commands.conftest import LivingTransport, Run
-from tests.node.network import FUNDS
+from tests.node.network import FUNDS, make_genesis_of, make_seats
 from vm.modules.token import balance_of
 from vm.registry import REGISTRY
 
@@ -117,6 +119,20 @@ def test_an_account_without_its_key_here(world: World, node: LivingTransport, ru
     answer = run("tx", "transfer", BOBS_ADDRESS, "1", *sender, "--json")
     assert (answer.code, answer.error["code"]) == (1, "unknown-key")
     assert len(world.mempool) == 0
+
+
+def test_nothing_is_signed_for_another_chain_than_that_of_the_genesis_file(
+    world: World, node: LivingTransport, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = home / "own.cbor", home / "other.cbor"
+    own.write_bytes(GENESIS.encode())
+    other.write_bytes(make_genesis_of(make_seats(5).values()).encode())
+    monkeypatch.setenv("REELECT_CLIENT_GENESIS", str(other))
+    answer = run("tx", "transfer", "bob", "1", "--json")
+    assert (answer.code, answer.error["code"]) == (1, "other-chain")
+    assert len(world.mempool) == 0
+    monkeypatch.setenv("REELECT_CLIENT_GENESIS", str(own))
+    assert run("tx", "transfer", "bob", "1").code == 0
 
 
 def test_nobody_answers(run: Run) -> None:
