@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import math
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from hypercorn.config import Config
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_CONNECTIONS = 256
 IDLE_S = 5.0
@@ -89,67 +90,88 @@ class _Server:
 
     def __init__(self, app: ASGIApp) -> None:
         self.context = WorkerContext(None)
-        self.end = float("inf")
-        self._app = ASGIWrapper(cast(ASGIFramework, app))
+        self.end = math.inf
+        self._app = app
         self._config = _config()
-        self._count = 0
-        self._sending: set[trio.CancelScope] = set()
+        self._connections: set[_Connection] = set()
 
     def stop(self) -> None:
         """Give what is under way GRACE_S more."""
         self.end = trio.current_time() + GRACE_S
-        for scope in self._sending:
-            scope.deadline = min(scope.deadline, self.end)
+        for connection in self._connections:
+            connection.end_by(self.end)
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """Serve one connection."""
-        if self._count >= MAX_CONNECTIONS:
+        if len(self._connections) >= MAX_CONNECTIONS:
             await trio.aclose_forcefully(stream)
             return
-        self._count += 1
+        connection = _Connection(stream, self._app, self.end)
+        self._connections.add(connection)
+        # Hypercorn's annotations are narrower than what it does: it takes plain streams too.
+        app = ASGIWrapper(cast(ASGIFramework, connection.run_app))
+        bounded = cast(trio.SSLStream[trio.SocketStream], connection)
         try:
-            # Hypercorn's annotation is narrower than what it does: it takes plain streams too.
-            bounded = cast(trio.SSLStream[trio.SocketStream], _BoundedStream(stream, self))
-            state = ConnectionState({})
-            await TCPServer(self._app, self._config, self.context, state, bounded)
+            await TCPServer(app, self._config, self.context, ConnectionState({}), bounded)
         except Exception:  # whatever one client brings about, the others are served on
             _log.exception("a bug in serving a connection")
         finally:
-            self._count -= 1
-
-    async def send_all(self, stream: trio.SocketStream, data: bytes) -> None:
-        """Send within SEND_TIMEOUT_S; raises BrokenResourceError.
-
-        Hypercorn shields its sending from cancellation: without this bound a client that does
-        not read would hold the connection, and the node's end, for ever.
-        """
-        deadline = min(trio.current_time() + SEND_TIMEOUT_S, self.end)
-        with trio.CancelScope(deadline=deadline) as scope:
-            self._sending.add(scope)
-            try:
-                await stream.send_all(data)
-            finally:
-                self._sending.discard(scope)
-        if scope.cancelled_caught:
-            await trio.aclose_forcefully(stream)
-            raise trio.BrokenResourceError("the client does not read")
+            self._connections.discard(connection)
 
 
-class _BoundedStream:
-    """A connection as Hypercorn uses it, whose sending ends in bounded time."""
+class _Connection:
+    """A connection as Hypercorn uses it, whose every wait is bounded.
 
-    def __init__(self, stream: trio.SocketStream, server: _Server) -> None:
+    Receiving waits as long as a request is being answered, and else until IDLE_S after the
+    last one, or the beginning: a client that dribbles half a request holds nothing for long.
+    Sending takes SEND_TIMEOUT_S at most; Hypercorn shields it from cancellation, so that
+    without this a client that does not read would keep the whole node from ending.
+    """
+
+    def __init__(self, stream: trio.SocketStream, app: ASGIApp, end: float) -> None:
         self.socket = stream.socket
         self._stream = stream
-        self._server = server
+        self._app = app
+        self._end = end
+        self._running = 0
+        self._idle_at = trio.current_time() + IDLE_S
+        self._receiving = trio.CancelScope()
+        self._sending = trio.CancelScope()
+
+    async def run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application, while it counts as at work."""
+        self._running += 1
+        self._receiving.deadline = math.inf
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1
+            self._idle_at = trio.current_time() + IDLE_S
+            if not self._running:
+                self._receiving.deadline = self._idle_at
+
+    def end_by(self, end: float) -> None:
+        """Send nothing after this moment."""
+        self._end = end
+        self._sending.deadline = min(self._sending.deadline, end)
 
     async def receive_some(self, max_bytes: int) -> bytes:
-        """What has come; empty at the end."""
-        return bytes(await self._stream.receive_some(max_bytes))
+        """What has come; empty at the end, and when the client has been idle for too long."""
+        self._receiving = trio.CancelScope(deadline=math.inf if self._running else self._idle_at)
+        with self._receiving:
+            return bytes(await self._stream.receive_some(max_bytes))
+        return b""
 
     async def send_all(self, data: bytes) -> None:
-        """Send all of it."""
-        await self._server.send_all(self._stream, data)
+        """Send all of it; raises BrokenResourceError if the client does not take it."""
+        self._sending = trio.CancelScope(
+            deadline=min(trio.current_time() + SEND_TIMEOUT_S, self._end)
+        )
+        with self._sending:
+            await self._stream.send_all(data)
+            return
+        await trio.aclose_forcefully(self._stream)
+        raise trio.BrokenResourceError("the client does not read")
 
     async def send_eof(self) -> None:
         """Say that nothing more comes."""

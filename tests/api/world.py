@@ -14,6 +14,7 @@ from consensus.cid import Cid
 from consensus.kinds import JsonObject
 from consensus.transaction import decode_transaction, transaction_id
 from node.api.app import make_app
+from node.candidate import Recorded
 from node.chain import Chain
 from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
@@ -108,21 +109,23 @@ class World:
     ) -> None:
         """A block in each slot, with the votes of all seats."""
         for slot in slots:
-            before = self.chain.durable_final.height
             self.now_ms = self.chain.clock.start_ms(slot)
             waiting = [*ready, *self.mempool.ready(self.chain.next_nonce)]
             block = make_block(self.chain, SEATS, slot, waiting)
             take_block(self.chain, block.raw)
             self.announcer.changed(block, ())
+            live = self.chain.head_chain()
             if vote:
                 take_votes(self.chain, votes_for(self.chain, SEATS.values(), block))
-            self._log_final(before)
+            final = [r for r in live if r.placed.height <= self.chain.durable_final.height]
+            self.announcer.changed(None, tuple(final))
+            for recorded in final:
+                self._log_final(recorded)
             self.mempool.prune(self.chain.next_nonce, self.chain.fork.head.height + 1)
 
-    def _log_final(self, before: int) -> None:
-        self.announcer.changed(None, ())
-        for height in range(before + 1, self.chain.durable_final.height + 1):
-            self.finality_log.add(FinalityEntry(height, height, 0, 700 + height))
+    def _log_final(self, recorded: Recorded) -> None:
+        placed, count = recorded.placed, len(recorded.transaction_ids)
+        self.finality_log.add(FinalityEntry(placed.height, placed.slot, count, 700 + placed.height))
 
     def app(self, **options: object) -> ASGIApp:
         """The application."""
