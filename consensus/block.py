@@ -7,7 +7,7 @@ from typing import Annotated
 
 from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.codec import encode
-from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Signature
+from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Signature, Uint
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part, record
 from consensus.transaction import Transaction
@@ -16,7 +16,9 @@ MAX_BLOCK_TRANSACTIONS = 16_384
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 MAX_CERTIFICATE_BYTES = (MAX_PRODUCERS + 7) // 8 + 64 * MAX_PRODUCERS
 
-BlockId = Cid
+# With slots of at most a minute, the milliseconds from genesis stay below 2^52.
+MAX_SLOT = 2**36
+Slot = Annotated[int, Uint(MAX_SLOT)]
 
 
 @part
@@ -24,7 +26,7 @@ class BlockRef(Record):
     """A block named by its id and slot."""
 
     id: Cid
-    slot: Counter
+    slot: Slot
 
 
 @part
@@ -32,7 +34,7 @@ class Target(Record):
     """A certified block: id, slot and dynasty."""
 
     id: Cid
-    slot: Counter
+    slot: Slot
     dynasty: Counter
 
     @property
@@ -52,7 +54,7 @@ class Header(Record):
     chain: Digest | None
     parent: Cid | None
     height: Counter
-    slot: Counter
+    slot: Slot
     producer: AccountId | None
     reveal: Digest | None
     dynasty: Counter

@@ -53,3 +53,19 @@ def check_signature(public: bytes, message: bytes, signature: bytes, *, field: s
     """Raise InvalidSignature, naming `field`, unless the signature verifies."""
     if not verifies(public, message, signature):
         raise InvalidSignature(f"not a signature by {public.hex()}", field=field)
+
+
+# A signature that satisfies the equation only after multiplication by the cofactor 8. Builds of
+# libsodium differ on it, and a chain whose nodes disagree on one signature splits.
+_COFACTOR_KEY = bytes.fromhex("24cda282d1081d1963438c0d8ba1642e153064c95b74a7c57d60d6eba2737d15")
+_COFACTOR_MESSAGE = b"reelect"
+_COFACTOR_SIGNATURE = bytes.fromhex(
+    "eae79e4c90acd9b5aa1ea83de6928cab179ec1b6613dca955d9b4c2679688743"
+    "06a5878579408e0ccd7e16e24943ddf32d6842698ddf9e89da6a09daa8879a01"
+)
+
+if verifies(_COFACTOR_KEY, _COFACTOR_MESSAGE, _COFACTOR_SIGNATURE):
+    raise RuntimeError(
+        "this build of libsodium accepts signatures that other nodes refuse; install PyNaCl's "
+        "own wheel: pip install --force-reinstall --only-binary pynacl pynacl"
+    )

@@ -15,10 +15,10 @@ from consensus.kinds import Bytes
 from consensus.merkle import merkle_root
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
 from consensus.record import AtMost, Record, part, record
-from consensus.schedule import min_epoch_slots
 from consensus.tree import key_path, update
 from vm.modules.chain import chain_constants
-from vm.modules.producer import elect
+from vm.modules.producer import BEACONS, elect
+from vm.modules.token import ASSETS
 from vm.overlay import EmptyView, Overlay
 from vm.parameter import VALUES
 from vm.registry import REGISTRY
@@ -133,13 +133,11 @@ def _check_order(rows: tuple[Row, ...]) -> None:
 def _check_state(genesis: Genesis, state: View) -> None:
     for i, row in enumerate(genesis.rows):
         _check_row(row, f"rows[{i}]")
-    constants = chain_constants(state)
-    fewest = min_epoch_slots(len(genesis.members))
-    if constants.epoch_slots < fewest:
-        raise InvalidGenesis(
-            f"{constants.epoch_slots} slots; {len(genesis.members)} producers need {fewest}",
-            field="chain.epoch_slots",
-        )
+    if ASSETS.get(state, chain_constants(state).native_asset) is None:
+        raise InvalidGenesis("has no token.asset row", field="chain.native_asset")
+    for i, member in enumerate(genesis.members):
+        if BEACONS.get(state, member.producer) is None:
+            raise InvalidGenesis("has no producer.beacon row", field=f"members[{i}]")
     if elect(state).members != genesis.members:
         raise InvalidGenesis("not the set that the state elects", field="members")
     for (name,), parameter in VALUES.every(state):

@@ -76,6 +76,7 @@ class Screening(Enum):
     KNOWN = "known"
     ORPHAN = "its parent is not known"
     STALE = "it does not descend from the final block"
+    EARLY = "its slot is more than one slot away"
 
 
 class _Verified:

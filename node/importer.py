@@ -64,11 +64,16 @@ class Importer:
             with trio.CancelScope(shield=True):
                 yield
 
-    async def add_block(self, candidate: Candidate, arrived_ms: int) -> Screening:
+    async def add_block(self, candidate: Candidate) -> Screening:
         """Take a block in, if it is new; raises Invalid… for a bad one.
 
-        Can be cancelled only while it waits for its turn: a block is in or it is not.
+        A block that is early by up to a slot is held until its slot begins, less the allowed
+        skew; a still earlier one is ignored (FINALITY: valid block), wherever it came from.
+        Can be cancelled only while it waits: a block is in or it is not.
         """
+        if not await self._in_time(candidate.header.slot):
+            return Screening.EARLY
+        arrived_ms = self._now_ms()
         async with self._exclusive():
             screening = self._chain.screen(candidate)
             if screening is not Screening.NEW:
@@ -79,6 +84,14 @@ class Importer:
             )
             await self._insert(valid, arrived_ms)
         return screening
+
+    async def _in_time(self, slot: int) -> bool:
+        clock = self._chain.clock
+        early_ms = clock.start_ms(slot) - self._now_ms()
+        if early_ms > clock.slot_ms:
+            return False
+        await trio.sleep(max(early_ms - clock.skew_ms, 0) / 1000)
+        return True
 
     async def add_votes(self, votes: Iterable[Vote]) -> None:
         """Count votes; raises InvalidVote for the first bad one, after the others."""

@@ -17,8 +17,8 @@ from consensus.fork_choice import ConflictingFinality
 from consensus.keys import KeyPair
 from consensus.unixfs import check_content_block
 from genesis.file import Genesis, parse_genesis
-from node.candidate import Candidate, FinalProof
-from node.chain import Chain, Screening
+from node.candidate import FinalProof
+from node.chain import Chain
 from node.config import Config
 from node.events import Announcer
 from node.failure import Refused
@@ -166,7 +166,7 @@ class Node:
             accepted=announcer.pending,
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
-        self._sync = Sync(chain, self.network, self._add_block)
+        self._sync = Sync(chain, self.network, self.importer.add_block)
         self._handler.network, self._handler.sync = self.network, self._sync
 
     @property
@@ -261,9 +261,6 @@ class Node:
             if peer.clock_offset_ms is not None
         ]
         return int(statistics.median(offsets)) if offsets else 0
-
-    async def _add_block(self, candidate: Candidate) -> Screening:
-        return await self.importer.add_block(candidate, self._now_ms())
 
     def _send_votes(self, votes: list[Vote]) -> None:
         self.network.broadcast(Votes(tuple(votes)))

@@ -7,6 +7,7 @@ import trio
 
 from consensus.block import MAX_BLOCK_BYTES, Vote
 from consensus.errors import Invalid, InvalidTransaction
+from consensus.headers import check_body_bound
 from consensus.record import Record
 from consensus.transaction import decode_transaction, transaction_id
 from node.candidate import Candidate, read_block
@@ -110,18 +111,21 @@ class PeerHandler:
         return Verdict.IGNORE
 
     def _judge_block(self, peer: PeerId, raw: bytes) -> Verdict:
-        arrived_ms = self._now_ms()
+        """Relay what its producer signed with the body that belongs to it; the rest of the
+        checks follow, and a block that fails them is no fault of the peer that relayed it."""
         candidate = read_block(raw)
-        early_ms = self._chain.clock.start_ms(candidate.header.slot) - arrived_ms
-        if early_ms > self._chain.clock.slot_ms:
+        clock = self._chain.clock
+        if clock.start_ms(candidate.header.slot) - self._now_ms() > clock.slot_ms:
             return Verdict.IGNORE
         screening = self._chain.screen(candidate)
-        if screening is Screening.ORPHAN and self._imports < MAX_IMPORTS:
-            self.nursery.start_soon(self._adopt, peer, candidate)
-        if screening is not Screening.NEW or self._imports >= MAX_IMPORTS:
+        if self._imports >= MAX_IMPORTS:
             return Verdict.IGNORE
-        wait_ms = max(early_ms - self._chain.clock.skew_ms, 0)
-        self.nursery.start_soon(self._import, peer, candidate, wait_ms)
+        if screening is Screening.ORPHAN:
+            self.nursery.start_soon(self._adopt, peer, candidate)
+        if screening is not Screening.NEW:
+            return Verdict.IGNORE
+        check_body_bound(candidate.header, candidate.block.body, candidate.transactions)
+        self.nursery.start_soon(self._import, peer, candidate)
         return Verdict.ACCEPT if self._may_relay(candidate) else Verdict.IGNORE
 
     def _may_relay(self, candidate: Candidate) -> bool:
@@ -132,13 +136,12 @@ class PeerHandler:
             del self._relayed[next(iter(self._relayed))]
         return self._relayed[place] <= MAX_RELAYED_PER_SLOT
 
-    async def _import(self, peer: PeerId, candidate: Candidate, wait_ms: int) -> None:
+    async def _import(self, peer: PeerId, candidate: Candidate) -> None:
         self._imports += 1
         try:
-            await trio.sleep(wait_ms / 1000)
-            await self._importer.add_block(candidate, self._now_ms())
+            await self._importer.add_block(candidate)
         except Invalid as error:
-            self._blame(peer, candidate, error)
+            logger.warning("block %s by way of %s: %s", candidate.id, short_id(peer), error)
         finally:
             self._imports -= 1
 
@@ -149,13 +152,10 @@ class PeerHandler:
         except RequestFailed as error:
             logger.info("parent of %s from %s: %s", orphan.id, short_id(peer), error)
         except Invalid as error:
-            self._blame(peer, orphan, error)
+            logger.warning("ancestors of %s from %s: %s", orphan.id, short_id(peer), error)
+            self.network.misbehaved(peer, REJECTED_POINTS, str(error))
         finally:
             self._imports -= 1
-
-    def _blame(self, peer: PeerId, candidate: Candidate, error: Invalid) -> None:
-        logger.warning("block %s from %s: %s", candidate.id, short_id(peer), error)
-        self.network.misbehaved(peer, REJECTED_POINTS, str(error))
 
     def _follow(self, peer: PeerId, status: Status) -> None:
         ahead = status.head_height > self._chain.fork.head.height + 1

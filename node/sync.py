@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from consensus.errors import Invalid
+from consensus.errors import Invalid, InvalidBlock
 from node.candidate import Candidate, read_block
 from node.chain import Chain, Screening
 from p2p.identity import PeerId, short_id
@@ -71,10 +71,12 @@ class Sync:
             new = 0
             for raw in blocks:
                 candidate = read_block(raw)
+                if candidate.header.height != height + 1:
+                    raise InvalidBlock("does not follow", field="header.height")
+                height = candidate.header.height
                 screening = await self._add_block(candidate)
                 new += screening is Screening.NEW
-                height = max(height, candidate.header.height)
-                if screening is Screening.ORPHAN:
+                if screening in (Screening.ORPHAN, Screening.STALE, Screening.EARLY):
                     return
             self.behind = self._chain.durable_final.height > final_before and len(blocks) > 2
             if new:
@@ -102,7 +104,7 @@ class Sync:
                 return
             candidate = read_block(answer.blocks[0])
             if candidate.id != parent:
-                raise Invalid("answered with another block than was asked for", field="id")
+                raise InvalidBlock("answered with another block than was asked for", field="id")
             missing.append(candidate)
         else:
             self.want(peer)

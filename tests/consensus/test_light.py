@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from consensus.block import BlockRef, Header, Target, vote_message
+from consensus.block import MAX_SLOT, BlockRef, Header, Target, vote_message
 from consensus.certificate import certificate_bytes
 from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.codec import encode
@@ -411,10 +411,10 @@ def test_the_bounds_leave_room_for_the_largest_answer(chain: Chain) -> None:
     largest = replace(
         chain.headers[4],
         height=most,
-        slot=most,
+        slot=MAX_SLOT,
         dynasty=most,
-        base=BlockRef(identity, most),
-        qc_target=Target(identity, most, most),
+        base=BlockRef(identity, MAX_SLOT),
+        qc_target=Target(identity, MAX_SLOT, most),
     )
     members = tuple(Member(bytes([i]) * 32, bytes([i]) * 32) for i in range(MAX_PRODUCERS))
     step = DynastyStep(largest, bytes(3 + 64 * MAX_PRODUCERS), members)

@@ -19,8 +19,8 @@ from genesis.preset import load_preset
 from tests.vm.world import ANNA, BEN, FUNDS, GENESIS_TIME_MS, producer_records, small_genesis
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
 from vm.modules.fee import BURN_PPM, PRICES
-from vm.modules.producer import PRODUCERS, Producer, elect
-from vm.modules.token import BALANCES, Balance, balance_of
+from vm.modules.producer import BEACONS, PRODUCERS, Producer, elect
+from vm.modules.token import ASSETS, BALANCES, Balance, balance_of
 from vm.parameter import VALUES, ParameterValue
 from vm.registry import REGISTRY
 from vm.view import State
@@ -55,10 +55,10 @@ def test_the_state_is_what_was_asked_for() -> None:
 
 def test_what_a_preset_says_can_be_overridden() -> None:
     made = build_genesis(
-        load_preset("devnet"), producer_records(), [], GENESIS_TIME_MS, slot_ms=500, epoch_slots=12
+        load_preset("devnet"), producer_records(), [], GENESIS_TIME_MS, slot_ms=500, epoch_slots=63
     )
     constants = chain_constants(made.state())
-    assert (constants.slot_ms, constants.epoch_slots) == (500, 12)
+    assert (constants.slot_ms, constants.epoch_slots) == (500, 63)
 
 
 def test_the_header_follows_the_rules_of_genesis() -> None:
@@ -193,6 +193,8 @@ def share_key(state: State) -> None:
         (CONSTANTS.delete, "chain.constants"),
         (drop_producer, "4 to 21 producers"),
         (share_key, "share a consensus key"),
+        (lambda s: BEACONS.delete(s, MEMBERS[0].producer), "producer.beacon"),
+        (lambda s: ASSETS.delete(s, "REEL"), "native_asset"),
         (lambda s: VALUES.put(s, ParameterValue(500_001), BURN_PPM.name), "fee.burn_ppm"),
         (lambda s: VALUES.put(s, ParameterValue(1), "fee.unheard"), "parameters.fee.unheard"),
         (lambda s: BALANCES.put(s, Balance(1), BEN.public, "REEL"), "minted"),
@@ -213,12 +215,12 @@ def test_a_state_that_cannot_start_a_chain_is_refused(
     assert message in str(caught.value)
 
 
-def test_an_epoch_has_room_for_three_turns_of_everyone() -> None:
+def test_an_epoch_has_room_for_three_turns_of_the_largest_set() -> None:
     records = producer_records(5)
     with pytest.raises(InvalidGenesis) as caught:
-        build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=14)
-    assert caught.value.field == "chain.epoch_slots"
-    build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=15)
+        build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=62)
+    assert caught.value.field == "epoch_slots"
+    build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=63)
 
 
 @pytest.mark.parametrize(

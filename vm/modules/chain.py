@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
+from consensus.block import MAX_SLOT
 from consensus.errors import InvalidBlock
-from consensus.kinds import Asset, Counter, Text, Uint
-from consensus.producers import MIN_PRODUCERS
+from consensus.kinds import JSON_INTEGER_MAX, Asset, Text, Uint
+from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, record
 from consensus.schedule import min_epoch_slots
 from consensus.transaction import Transaction
@@ -16,8 +17,13 @@ from vm.view import View
 chain = Module("chain", "What is fixed at genesis.")
 
 NetworkName = Annotated[str, Text(32, 1, "[a-z][a-z0-9-]{0,31}")]
-SlotMs = Annotated[int, Uint(60_000, 100)]
-EpochSlots = Annotated[int, Uint(1_000_000, min_epoch_slots(MIN_PRODUCERS))]
+MAX_GENESIS_TIME_MS = 2**52
+MAX_SLOT_MS = 60_000
+if MAX_GENESIS_TIME_MS + MAX_SLOT * MAX_SLOT_MS > JSON_INTEGER_MAX:
+    raise ValueError("the time of every slot must fit the integers that blocks may hold")
+
+SlotMs = Annotated[int, Uint(MAX_SLOT_MS, 100)]
+EpochSlots = Annotated[int, Uint(1_000_000, min_epoch_slots(MAX_PRODUCERS))]
 MaxUnfinalBlocks = Annotated[int, Uint(10_000, 8)]
 
 
@@ -27,7 +33,7 @@ class ChainConstants(Record):
     may pile up before blocks stay empty, and the native asset; never changed."""
 
     network: NetworkName
-    genesis_time_ms: Counter
+    genesis_time_ms: Annotated[int, Uint(MAX_GENESIS_TIME_MS)]
     slot_ms: SlotMs
     epoch_slots: EpochSlots
     max_unfinal_blocks: MaxUnfinalBlocks
