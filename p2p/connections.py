@@ -36,6 +36,16 @@ class Host(Protocol):
         """It does not any more."""
 
 
+def newer_stays(dialler: PeerId, old_dialler: PeerId, *, restarted: bool) -> bool:
+    """Which of two connections between the same two nodes stays, by who dialled each.
+
+    The newer one, if the peer has restarted since or the same node dials once more; else, both
+    having dialled, the one that the lower id dialled: so both sides come to the same answer, in
+    whatever order the connections come to them.
+    """
+    return restarted or dialler <= old_dialler
+
+
 class Connections:
     """The connected peers by id, `peers`, at most one connection each."""
 
@@ -211,19 +221,12 @@ class Connections:
             return "you are banned for a while"
         old = self.peers.get(hello.id)
         if old is not None:
-            replaced = self._replaces(old, hello, dialled=dialled)
-            return None if replaced else "already connected"
+            restarted = old.ending or old.instance != hello.instance
+            dialler = self._transport.id if dialled else hello.id
+            old_dialler = self._transport.id if old.dialled else hello.id
+            stays = newer_stays(dialler, old_dialler, restarted=restarted)
+            return None if stays else "already connected"
         return None if dialled else self._no_place(host)
-
-    def _replaces(self, old: Peer, hello: Hello, *, dialled: bool) -> bool:
-        """Which of two connections stays; both sides come to the same answer.
-
-        The newer one if the peer has restarted since, or its dialler dials once more; else,
-        both having dialled, the one that the lower id dialled.
-        """
-        if old.ending or old.instance != hello.instance or old.dialled == dialled:
-            return True
-        return dialled == (self._transport.id < hello.id)
 
     def _no_place(self, host: str) -> str | None:
         inbound = [address_group(peer.host) for peer in self.peers.values() if not peer.dialled]

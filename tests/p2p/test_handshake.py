@@ -219,6 +219,25 @@ async def test_garbage_instead_of_tls(data: bytes) -> None:
     assert "TLS" in await accept_from(script)
 
 
+async def test_an_allowance_counts_every_byte_until_it_is_lifted() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    context, _ = server_context(key(2))
+    server = TlsStream(far, context, server_side=True, allowance=4000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.do_handshake)
+        client, _ = await tls_dialler(near)
+    await client.send_all(bytes(10_000))
+    with pytest.raises(trio.BrokenResourceError, match="more bytes than a handshake has"):
+        await receive_exactly(server, 4000)
+    server.lift_allowance()
+    await receive_exactly(server, 10_000)
+
+
+async def receive_exactly(stream: TlsStream, size: int) -> None:
+    while size:
+        size -= len(await stream.receive_some(size))
+
+
 async def test_closing_in_the_middle() -> None:
     async def at_once(stream: Stream) -> None:
         await trio.testing.wait_all_tasks_blocked()
@@ -360,6 +379,16 @@ def test_a_proof_covers_role_and_every_word_of_both_hellos() -> None:
                 other.check(DIALLER, proof, secret)
     with pytest.raises(HandshakeFailed):
         Transcript(hello(1), hello(1), bytes(32)).check(LISTENER, proof, None)
+
+
+def test_a_proof_cannot_be_sent_back() -> None:
+    alone = Transcript(hello(1), hello(1), bytes(32))
+    proof = alone.prove(DIALLER, key(1), SECRET)
+    alone.check(DIALLER, proof, SECRET)
+    with pytest.raises(HandshakeFailed, match="join secret"):
+        alone.check(LISTENER, proof, SECRET)
+    with pytest.raises(HandshakeFailed, match="does not fit"):
+        alone.check(LISTENER, proof, None)
 
 
 # Certificates

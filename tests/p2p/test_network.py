@@ -103,7 +103,8 @@ async def test_what_is_known_is_neither_sent_nor_judged_again() -> None:
         await second.handler.until_votes(3)
         second.network.broadcast(votes(1, 2, 3, 4))
         await first.handler.until(lambda: bool(first.handler.vote_keys()))
-        assert first.handler.vote_keys() == [votes(4).votes[0].key]
+        assert first.handler.vote_keys() == [vote(4).key]
+        assert first.network.counters.duplicates == 0
         first.network.send(second.id, votes(2, 5))
         await second.handler.until_votes(4)
         assert second.network.counters.duplicates == 1
