@@ -6,7 +6,7 @@ from collections.abc import Callable
 import trio
 
 from consensus.block import MAX_BLOCK_BYTES, Vote
-from consensus.errors import Invalid, InvalidTransaction
+from consensus.errors import Invalid, InvalidSignature, InvalidTransaction
 from consensus.headers import check_body_bound
 from consensus.record import Record
 from consensus.transaction import decode_transaction, transaction_id
@@ -193,9 +193,11 @@ class PeerHandler:
     async def _take_transaction(self, peer: PeerId, data: bytes) -> None:
         try:
             await self.submit(data, exclude=peer)
-        except InvalidTransaction as error:
-            logger.debug("transaction from %s: %s", short_id(peer), error)
         except Invalid as error:
+            honest = isinstance(error, InvalidTransaction) and error.code != InvalidSignature.code
+            if honest:  # what does not fit here may well fit the peer's head
+                logger.debug("transaction from %s: %s", short_id(peer), error)
+                return
             logger.warning("transaction from %s: %s", short_id(peer), error)
             self.network.misbehaved(peer, REJECTED_POINTS, str(error))
 

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidBlock
 from node.candidate import Candidate, read_block
 from node.chain import Chain, Screening
 from p2p.identity import PeerId, short_id
 from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks
 from p2p.network import Network
-from p2p.peer import RequestFailed
+from p2p.peer import RemoteError, RequestFailed
 from p2p.scoring import REJECTED_POINTS
 
 MAX_ANCESTORS = 64
@@ -94,20 +95,24 @@ class Sync:
         Invalid… for bad blocks.
         """
         missing = [orphan]
-        final_height = self._chain.durable_final.height
-        while len(missing) <= MAX_ANCESTORS and missing[-1].header.height > final_height + 1:
-            parent = missing[-1].header.parent
-            if parent is None or self._chain.fork.get(parent) is not None:
+        while (parent := missing[-1].header.parent) is not None:
+            if self._chain.fork.get(parent) is not None:
                 break
-            answer = await self._network.request(peer, GetBlock(parent), REQUEST_TIMEOUT_S)
-            if not isinstance(answer, Blocks) or len(answer.blocks) != 1:
+            if missing[-1].header.height <= self._chain.durable_final.height + 1:
+                return  # it forks off below the final block
+            if len(missing) > MAX_ANCESTORS:
+                self.want(peer)
                 return
-            candidate = read_block(answer.blocks[0])
-            if candidate.id != parent:
-                raise InvalidBlock("answered with another block than was asked for", field="id")
-            missing.append(candidate)
-        else:
-            self.want(peer)
-            return
+            missing.append(await self._block(peer, parent))
         for candidate in reversed(missing):
             await self._add_block(candidate)
+
+    async def _block(self, peer: PeerId, block_id: Cid) -> Candidate:
+        answer = await self._network.request(peer, GetBlock(block_id), REQUEST_TIMEOUT_S)
+        blocks = answer.blocks if isinstance(answer, Blocks) else ()
+        if len(blocks) != 1:
+            raise RemoteError("has not the parent of a block that it sent")
+        candidate = read_block(blocks[0])
+        if candidate.id != block_id:
+            raise InvalidBlock("answered with another block than was asked for", field="id")
+        return candidate

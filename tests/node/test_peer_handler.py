@@ -1,0 +1,359 @@
+"""What peers can and cannot do to a node: judged gossip, catching up, answers."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from consensus.block import Block, Body
+from consensus.errors import InvalidBlock
+from consensus.record import Record
+from node.candidate import Recorded, read_block
+from node.chain import Chain, Screening
+from node.finality_log import FinalityLog
+from node.importer import Importer
+from node.mempool import Mempool
+from node.peer_handler import MAX_RELAYED_PER_SLOT, PeerHandler
+from node.sync import Sync
+from node.validator import Validator
+from p2p.handler import Verdict
+from p2p.messages import (
+    BlockMessage,
+    Blocks,
+    GetBlock,
+    GetBlocks,
+    GetTransactions,
+    Status,
+    TransactionIds,
+    Transactions,
+    Votes,
+)
+from storage.content import ContentStore
+from storage.database import Database
+from storage.journal import Journal
+from tests.node.network import (
+    GENESIS_TIME_MS,
+    key,
+    make_block,
+    make_genesis_of,
+    make_seats,
+    open_chain,
+    run_slots,
+    transfer,
+    votes_for,
+)
+
+SEATS = make_seats(4)
+ALICE, BOB = key("alice"), key("bob")
+GENESIS = make_genesis_of(SEATS.values(), [ALICE])
+PEER = b"p" * 32
+
+
+@dataclass
+class Wire:
+    """Stands in for the network: records what is sent, answers what is asked."""
+
+    answer: Callable[[Record], Record] = lambda _: Blocks(())
+    sent: list[Record] = field(default_factory=list)
+    blamed: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    def broadcast(self, message: Record, exclude: bytes | None = None) -> None:
+        self.sent.append(message)
+
+    def send(self, peer: bytes, message: Record) -> bool:
+        self.sent.append(message)
+        return True
+
+    async def request(self, peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
+        self.asked += 1
+        await trio.lowlevel.checkpoint()
+        return self.answer(message)
+
+    def misbehaved(self, peer: bytes, points: float, why: str) -> None:
+        self.blamed.append(why)
+
+
+@dataclass
+class Side:
+    """A node without seats whose clock the test sets."""
+
+    chain: Chain
+    wire: Wire
+    handler: PeerHandler
+    sync: Sync
+    importer: Importer
+    mempool: Mempool
+    now_ms: int = GENESIS_TIME_MS
+
+    def run(self, main: Callable[[], Awaitable[None]]) -> None:
+        """Run a test in a nursery for the handler's work; time passes by itself."""
+
+        async def wrapped() -> None:
+            async with trio.open_nursery() as nursery:
+                self.handler.nursery = nursery
+                await main()
+
+        trio.run(wrapped, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Chain]:
+    """A chain elsewhere that makes the blocks."""
+    chain, database = open_chain(GENESIS, tmp_path / "other")
+    yield chain
+    database.close()
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Iterator[Side]:
+    """The node under test."""
+    database = Database.open(tmp_path / "chain")
+    chain, wire, mempool = Chain(GENESIS, database), Wire(), Mempool()
+    with Journal.open(tmp_path / "journal") as journal:
+        importer = Importer(
+            chain,
+            Validator(chain.id, [], journal),
+            mempool,
+            FinalityLog(),
+            now_ms=lambda: made.now_ms,
+            send_votes=lambda _: None,
+            send_block=lambda _: None,
+            changed=lambda _new, _final: None,
+        )
+        handler = PeerHandler(
+            chain,
+            mempool,
+            importer,
+            ContentStore(tmp_path / "content"),
+            now_ms=lambda: made.now_ms,
+            accepted=lambda _: None,
+        )
+        handler.network = wire  # type: ignore[assignment]
+        handler.sync = Sync(chain, wire, importer.add_block)  # type: ignore[arg-type]
+        made = Side(chain, wire, handler, handler.sync, importer, mempool)
+        yield made
+    database.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for threads to finish too: virtual time passes meanwhile."""
+    with trio.fail_after(10_000_000):
+        while not condition():  # noqa: ASYNC110 - virtual time
+            await trio.sleep(1)
+
+
+def at_slot(side: Side, slot: int) -> None:
+    side.now_ms = side.chain.clock.start_ms(slot)
+
+
+def message_of(block: Recorded) -> BlockMessage:
+    return BlockMessage(block.raw)
+
+
+def test_a_block_is_relayed_once_screened_and_then_taken_in(side: Side, other: Chain) -> None:
+    block = make_block(other, SEATS, 1)
+    at_slot(side, 1)
+
+    async def main() -> None:
+        verdict = await side.handler.gossip(PEER, message_of(block), b"")
+        assert verdict is Verdict.ACCEPT
+
+    side.run(main)
+    assert side.chain.fork.head.id == block.placed.id
+    assert not side.wire.blamed
+
+
+def test_a_swapped_body_is_not_relayed_and_is_the_senders_fault(side: Side, other: Chain) -> None:
+    block = make_block(other, SEATS, 1, [transfer(other, ALICE, BOB.public, 1, 0)])
+    candidate = read_block(block.raw)
+    swapped = Block(candidate.header, candidate.block.signature, Body(b"", ()))
+    at_slot(side, 1)
+
+    async def main() -> None:
+        with pytest.raises(InvalidBlock, match="transactions"):
+            await side.handler.gossip(PEER, BlockMessage(swapped.encode()), b"")
+        for _ in range(MAX_RELAYED_PER_SLOT):
+            with pytest.raises(InvalidBlock, match="transactions"):
+                await side.handler.gossip(PEER, BlockMessage(swapped.encode()), b"")
+        assert await side.handler.gossip(PEER, message_of(block), b"") is Verdict.ACCEPT
+
+    side.run(main)
+    assert side.chain.fork.head.id == block.placed.id
+
+
+def test_who_relays_what_its_producer_spoilt_is_not_blamed(side: Side, other: Chain) -> None:
+    block = make_block(other, SEATS, 1)
+    header = replace(block.placed.header, state_root=b"x" * 32)
+    producer = header.producer or b""
+    signature = SEATS[producer].consensus.sign(header.id().binary)
+    spoilt = Block(header, signature, block.body).encode()
+    at_slot(side, 1)
+
+    async def main() -> None:
+        assert await side.handler.gossip(PEER, BlockMessage(spoilt), b"") is Verdict.ACCEPT
+
+    side.run(main)
+    assert side.chain.fork.head.height == 0
+    assert not side.wire.blamed
+
+
+@pytest.mark.parametrize("slots_early", [2, 3, 1_000_000])
+def test_a_block_of_a_far_slot_never_comes_in(side: Side, other: Chain, slots_early: int) -> None:
+    block = make_block(other, SEATS, 1 + slots_early)
+    at_slot(side, 1)
+    side.now_ms -= 1
+    side.wire.answer = lambda request: Blocks((block.raw,))
+
+    async def main() -> None:
+        assert await side.handler.gossip(PEER, message_of(block), b"") is Verdict.IGNORE
+        assert await side.importer.add_block(read_block(block.raw)) is Screening.EARLY
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(side.sync.run)
+            side.sync.want(PEER)
+            await trio.sleep(60)
+            nursery.cancel_scope.cancel()
+
+    side.run(main)
+    assert side.chain.fork.head.height == 0
+
+
+def test_an_early_block_is_held_until_its_slot(side: Side, other: Chain) -> None:
+    block = make_block(other, SEATS, 2)
+    at_slot(side, 1)
+    heights: list[int] = []
+
+    async def main() -> None:
+        await side.handler.gossip(PEER, message_of(block), b"")
+        await trio.sleep(side.chain.clock.slot_ms / 1000 / 2)
+        heights.append(side.chain.fork.head.height)
+
+    side.run(main)
+    assert heights == [0]
+    assert side.chain.fork.head.height == 1
+
+
+def test_ancestors_of_an_orphan_are_asked_for_by_id(side: Side, other: Chain) -> None:
+    blocks = []
+    for slot in (1, 2, 3):
+        blocks.append(make_block(other, SEATS, slot))
+        other.insert(blocks[-1])
+    at_slot(side, 3)
+
+    def answer(request: Record) -> Record:
+        assert isinstance(request, GetBlock)
+        return Blocks((other.block_bytes(request.id) or b"",))
+
+    side.wire.answer = answer
+
+    async def main() -> None:
+        assert await side.handler.gossip(PEER, message_of(blocks[2]), b"") is Verdict.IGNORE
+
+    side.run(main)
+    assert side.chain.fork.head.id == blocks[2].placed.id
+
+
+def test_catching_up_takes_all_and_stops(side: Side, other: Chain) -> None:
+    run_slots([other], SEATS, range(1, 200))
+    at_slot(side, 200)
+    helper = PeerHandler(
+        other,
+        Mempool(),
+        side.importer,
+        side.handler._content,
+        now_ms=lambda: side.now_ms,
+        accepted=lambda _: None,
+    )
+
+    def answer(request: Record) -> Record:
+        assert isinstance(request, GetBlocks)
+        return Blocks(tuple(helper._blocks_after(request.after_height)))
+
+    side.wire.answer = answer
+
+    async def main() -> None:
+        status = Status(other.fork.head.id, 199, other.fork.final.id, 198, 200, side.now_ms)
+        await side.handler.gossip(PEER, status, b"")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(side.sync.run)
+            await until(lambda: side.chain.fork.head.height == 199 and not side.sync.behind)
+            nursery.cancel_scope.cancel()
+
+    side.run(main)
+    assert side.chain.durable_final.height >= 197
+    assert side.wire.asked <= 4
+    assert not side.sync.behind
+
+
+def test_a_peer_that_repeats_itself_cannot_keep_the_node_catching_up(
+    side: Side, other: Chain
+) -> None:
+    block = make_block(other, SEATS, 1)
+    at_slot(side, 1)
+    side.wire.answer = lambda request: Blocks((block.raw,))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(side.sync.run)
+            side.sync.want(PEER)
+            await until(lambda: bool(side.wire.blamed))
+            nursery.cancel_scope.cancel()
+
+    side.run(main)
+    assert side.wire.asked == 2
+    assert side.wire.blamed
+
+
+def test_votes_are_counted_and_bad_ones_raise(side: Side, other: Chain) -> None:
+    block = make_block(other, SEATS, 1)
+    at_slot(side, 1)
+    votes = votes_for(other, SEATS.values(), block)
+    bad = replace(votes[3], signature=bytes(64))
+
+    async def main() -> None:
+        await side.handler.gossip(PEER, message_of(block), b"")
+        await trio.sleep(1)
+        with pytest.raises(Exception, match="signature"):
+            await side.handler.gossip(PEER, Votes((votes[0], bad, votes[1])), b"")
+        assert await side.handler.gossip(PEER, Votes((votes[2],)), b"") is Verdict.ACCEPT
+
+    side.run(main)
+    placed = side.chain.fork.get(block.placed.id)
+    assert placed is not None
+    assert len(side.chain.fork.votes(placed)) == 3
+
+
+def test_announced_transactions_are_fetched_checked_and_announced(side: Side, other: Chain) -> None:
+    good = transfer(other, ALICE, BOB.public, 1, 0)
+    poor = transfer(other, BOB, ALICE.public, 1, 0)
+
+    def answer(request: Record) -> Record:
+        assert isinstance(request, GetTransactions)
+        return Transactions((poor.transaction.encode(), good.transaction.encode()))
+
+    side.wire.answer = answer
+
+    async def main() -> None:
+        await side.handler.gossip(PEER, TransactionIds((good.id, poor.id)), b"")
+
+    side.run(main)
+    assert good.id in side.mempool
+    assert poor.id not in side.mempool
+    assert side.wire.sent == [TransactionIds((good.id,))]
+    assert not side.wire.blamed
+
+
+def test_a_forged_transaction_costs_its_sender(side: Side, other: Chain) -> None:
+    good = transfer(other, ALICE, BOB.public, 1, 0)
+    forged = replace(good.transaction, max_fee=good.transaction.max_fee + 1)
+    side.wire.answer = lambda _: Transactions((forged.encode(), b"garbage"))
+
+    async def main() -> None:
+        await side.handler.gossip(PEER, TransactionIds((good.id,)), b"")
+
+    side.run(main)
+    assert len(side.mempool) == 0
+    assert len(side.wire.blamed) == 2
