@@ -31,6 +31,7 @@ MAX_PAGE = 500
 MAX_BATCH = 1000
 MAX_SCHEDULE = 2 * MAX_PRODUCERS
 
+PROBLEM_PREFIX = "urn:reelect:problem:"  # of a problem's type; its code follows
 PENDING, INCLUDED, FINAL = "pending", "included", "final"
 
 Cursor = Annotated[str, Text(2048, 1)]

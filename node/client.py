@@ -35,7 +35,7 @@ head. Lists take ?limit= and ?cursor=.
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
@@ -82,7 +82,8 @@ from node.answers import (
     TransactionAnswer,
 )
 from node.chain_view import Finality
-from node.failure import Failure, Refused, TimedOut, Unreachable, Usage
+from node.client_failures import Missing, checked_url, clear_failures, refusal_of
+from node.failure import Failure, Refused, TimedOut
 from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
@@ -90,7 +91,7 @@ FETCH_TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
 EVENTS_AHEAD = 16
-PROBLEM_PREFIX = "urn:reelect:problem:"
+ROWS_PER_PAGE = 500
 CBOR = "application/cbor"
 
 A = TypeVar("A", bound=Record)
@@ -144,9 +145,11 @@ class Client:
         timeout_s: float = TIMEOUT_S,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.base_url = _checked_url(base_url)
+        self.base_url = checked_url(base_url)
         self._timeout_s = timeout_s
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        headers = {"accept-encoding": "identity"}
+        if token:
+            headers["authorization"] = f"Bearer {token}"
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
             headers=headers,
@@ -231,12 +234,9 @@ class Client:
 
     async def transaction(self, transaction_id: bytes) -> TransactionAnswer | None:
         """Where a transaction is; None if the node does not know it."""
-        try:
+        with suppress(Missing):
             return await self._get(TransactionAnswer, f"/v1/transactions/{transaction_id.hex()}")
-        except Refused as refusal:
-            if refusal.code == "not-found":
-                return None
-            raise
+        return None
 
     async def wait(
         self, transaction_id: bytes, until: Until, timeout_s: float
@@ -268,12 +268,9 @@ class Client:
         """The row under these key parts, each in its JSON spelling, or None."""
         spelled = "/".join(quote(part, safe="") for part in key)
         path = f"/v1/tables/{quote(table, safe='')}/rows/{spelled}"
-        try:
+        with suppress(Missing):
             return await self._get(RowAnswer, path, {"finality": finality.value})
-        except Refused as refusal:
-            if refusal.code == "not-found":
-                return None
-            raise
+        return None
 
     async def rows(
         self, table: str, *first_parts: str, finality: Finality = Finality.FINAL
@@ -282,7 +279,7 @@ class Client:
         path = f"/v1/tables/{quote(table, safe='')}/rows"
         cursor: str | None = None
         while True:
-            query = {**_page(500, cursor, finality), "key": first_parts}
+            query = {**_page(ROWS_PER_PAGE, cursor, finality), "key": first_parts}
             page = await self._get(RowsAnswer, path, query)
             for item in page.items:
                 yield item
@@ -328,13 +325,10 @@ class Client:
         self, cid: Cid, *, finality: Finality = Finality.FINAL
     ) -> ContentAnswer | None:
         """A published video, or None."""
-        try:
-            query = {"finality": finality.value}
+        query = {"finality": finality.value}
+        with suppress(Missing):
             return await self._get(ContentAnswer, f"/v1/content/{cid}", query)
-        except Refused as refusal:
-            if refusal.code == "not-found":
-                return None
-            raise
+        return None
 
     async def upload_block(self, cid: Cid, data: bytes) -> None:
         """Put a content block into the node's store."""
@@ -347,10 +341,10 @@ class Client:
         """Whether the node itself stores a content block."""
         path, headers = f"/v1/content/blocks/{cid}", {"cache-control": "only-if-cached"}
         request = self._http.build_request("HEAD", path, headers=headers)
-        with self._failures():
+        with clear_failures(self.base_url):
             response = await self._http.send(request)
         if response.status_code not in (200, 412):
-            raise _refusal(response, response.content)
+            raise refusal_of(response, response.content)
         return response.status_code == 200
 
     async def fetch_block(self, cid: Cid) -> bytes:
@@ -398,7 +392,7 @@ class Client:
         )
         async with send:
             try:
-                with self._failures():
+                with clear_failures(self.base_url):
                     response = await self._http.send(request, stream=True)
                     try:
                         await self._pass_on(response, send)
@@ -412,15 +406,14 @@ class Client:
         self, response: httpx.Response, send: trio.MemorySendChannel[ServerEvent | Failure]
     ) -> None:
         if response.status_code != 200:
-            raise _refusal(response, await self._content(response, MAX_ANSWER_BYTES))
+            raise refusal_of(response, await self._content(response, MAX_ANSWER_BYTES))
         fields: dict[str, str] = {}
         async for line in response.aiter_lines():
             name, _, value = line.partition(": ")
             if name:
                 fields[name] = value
             elif "data" in fields:
-                data = json.loads(fields["data"])
-                await send.send(ServerEvent(fields.get("id", ""), fields.get("event", ""), data))
+                await send.send(_event(fields))
             if not line:
                 fields = {}
 
@@ -472,7 +465,7 @@ class Client:
             headers=headers,
             timeout=httpx.Timeout(timeout_s or self._timeout_s),
         )
-        with self._failures():
+        with clear_failures(self.base_url):
             response = await self._http.send(request, stream=True)
             try:
                 content = await self._content(response, max_bytes)
@@ -480,10 +473,15 @@ class Client:
                 with trio.CancelScope(shield=True):
                     await response.aclose()
         if response.status_code not in good:
-            raise _refusal(response, content)
+            raise refusal_of(response, content)
         return content
 
     async def _content(self, response: httpx.Response, max_bytes: int) -> bytes:
+        if "content-encoding" in response.headers:  # a few bytes could become very many
+            raise Refused(
+                f"the node at {self.base_url} sends what was not asked for: a compressed answer",
+                code="answer-not-understood",
+            )
         received = bytearray()
         generator = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
         async with aclosing(generator) as pieces:
@@ -495,46 +493,6 @@ class Client:
                         code="answer-too-large",
                     )
         return bytes(received)
-
-    def _failures(self) -> "_Failures":
-        return _Failures(self.base_url)
-
-
-class _Failures:
-    """A context that turns what httpx raises into failures of a command."""
-
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            raise Unreachable(
-                f"no node answers at {self._base_url}: start one, or name another with --node"
-            ) from error
-        if isinstance(error, httpx.TimeoutException):
-            raise TimedOut(f"the node at {self._base_url} does not answer in time") from error
-        if isinstance(error, httpx.TransportError):
-            raise Unreachable(
-                f"the connection to the node at {self._base_url} broke: {error}"
-            ) from error
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise Usage(f"{url!r} is not an address: {error}", field="client.node") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise Usage(f"http://host:port is expected, got {url!r}", field="client.node")
-    return url.rstrip("/")
 
 
 def _page(limit: int, cursor: str | None, finality: Finality) -> dict[str, str | int]:
@@ -556,20 +514,11 @@ def _read(answer: type[A], content: bytes) -> A:
         ) from error
 
 
-def _refusal(response: httpx.Response, content: bytes) -> Failure:
-    """The failure that a node's problem (RFC 9457) stands for."""
+def _event(fields: Mapping[str, str]) -> ServerEvent:
     try:
-        problem: Json = json.loads(content)
+        data: Json = json.loads(fields["data"])
     except (ValueError, RecursionError):
-        problem = None
-    if not isinstance(problem, dict) or not str(problem.get("type")).startswith(PROBLEM_PREFIX):
-        return Refused(
-            f"{response.url} answers {response.status_code}: it is no reelect node",
-            code="not-a-node",
-        )
-    code = str(problem["type"]).removeprefix(PROBLEM_PREFIX)
-    message = str(problem.get("detail", problem.get("title", code)))
-    field = str(problem.get("field", ""))
-    if response.status_code == 504:
-        return TimedOut(message, field=field, code=code)
-    return Refused(message, field=field, code=code)
+        data = None
+    if not isinstance(data, dict):
+        raise Refused("the node sends events that are not understood", code="answer-not-understood")
+    return ServerEvent(fields.get("id", ""), fields.get("event", ""), data)

@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JsonObject
+from node.answers import PROBLEM_PREFIX
 from node.chain_view import NotFound
 from storage.content import ContentError, ContentStoreFull
 from vm.registry import REGISTRY
 
 MEDIA_TYPE = "application/problem+json"
-TYPE_PREFIX = "urn:reelect:problem:"
 RETRY_AFTER_S = 1
 MEMPOOL_FULL = "mempool-full"
 
@@ -26,7 +26,7 @@ SCHEMA: JsonObject = {
     "title": "Problem",
     "description": "Why a call was refused (RFC 9457).",
     "properties": {
-        "type": {"type": "string", "pattern": f"^{TYPE_PREFIX}[a-z0-9._-]+$"},
+        "type": {"type": "string", "pattern": f"^{PROBLEM_PREFIX}[a-z0-9._-]+$"},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What is wrong here, and what to do."},
@@ -60,7 +60,7 @@ class Problem(Exception):
         """The problem's JSON form."""
         declared = REGISTRY.errors.get(self.code)
         return {
-            "type": f"{TYPE_PREFIX}{self.code}",
+            "type": f"{PROBLEM_PREFIX}{self.code}",
             "title": HTTPStatus(self.status).phrase if declared is None else declared.sentence,
             "status": self.status,
             "detail": self.detail,
