@@ -6,7 +6,7 @@ network.json    what the network is; while it is being made or deleted it has th
 genesis.cbor    the genesis file
 accounts.json   the funded accounts
 client.toml     configuration of the commands that ask this network
-node-0/ …       a node's own folder (node/new_node.py), with node.log
+node-0/ …       a node's own folder (node/new_node.py), with node.log and node.err
 """
 
 import fcntl

@@ -21,6 +21,7 @@ from node.local_accounts import (
 )
 from node.local_folder import FORMAT, LocalFolder, LocalNetworkForm
 from node.new_node import create_node, seat_keys
+from node.node_process import LOG_FILE
 from node.ports import LOOPBACK
 from node.setting import Raw
 from node.wallet import master_seed, new_mnemonic
@@ -32,6 +33,7 @@ _NODE_SETTINGS: dict[str, Raw] = {
     "node.genesis": "../genesis.cbor",
     "client.genesis": "../genesis.cbor",
     "p2p.host": LOOPBACK,
+    "log.file": LOG_FILE,
 }
 # The accounts of the seats follow those that people use.
 FIRST_SEAT_INDEX = MAX_ACCOUNTS

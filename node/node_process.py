@@ -15,8 +15,8 @@ from node.new_node import CONFIG_FILE
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
-LOG_TAIL_LINES = 12
-MAX_LOG_BYTES = 16 * 1024 * 1024
+TAIL_LINES = 12
+LOG_FILE = "node.log"
 _MAX_TAIL_BYTES = 16_384
 _MAX_ANSWER_BYTES = 4096
 _PROGRAM = Path(node.__file__).parent.parent / "cli.py"
@@ -32,28 +32,29 @@ class Usage:
 
 
 class NodeEnded(Refused):
-    """A node's process ended by itself; `log_tail` are the last lines that it logged."""
+    """A node's process ended by itself; `last_errors` are its last lines on stderr."""
 
     code = "node-ended"
 
-    def __init__(self, message: str, *, field: str, log_tail: list[str]) -> None:
+    def __init__(self, message: str, *, field: str, last_errors: list[str]) -> None:
         super().__init__(message, field=field)
-        self.log_tail = log_tail
+        self.last_errors = last_errors
 
 
 class NodeProcess:
     """The process of the node in `folder`; `api` is its address once it runs.
 
-    What it logs goes to node.log in the folder. It stops when this process ends, however that
-    happens, as its standard input then closes.
+    What it logs goes to node.log in the folder, what it says on stderr to node.err. It stops
+    when this process ends, however that happens, as its standard input then closes.
     """
 
     def __init__(self, folder: Path) -> None:
         """A node that is not running yet."""
         self.name = folder.name
         self.config_file = folder / CONFIG_FILE
-        self.log_file = folder / "node.log"
+        self.log_file = folder / LOG_FILE
         self.api = ""
+        self._error_file = folder / "node.err"
         self._process: trio.Process | None = None
 
     @property
@@ -77,9 +78,7 @@ class NodeProcess:
 
         Raises NodeEnded if it ends before, TimedOut if it takes longer than START_TIMEOUT_S.
         """
-        if self.log_file.exists() and self.log_file.stat().st_size > MAX_LOG_BYTES:
-            self.log_file.replace(self.log_file.with_suffix(".log.old"))
-        with self.log_file.open("ab") as log:
+        with self._error_file.open("wb") as errors:
             self._process = await trio.lowlevel.open_process(
                 [
                     *(sys.executable, str(_PROGRAM), "node"),
@@ -87,7 +86,7 @@ class NodeProcess:
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=errors,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C on the terminal is for this process alone
             )
@@ -108,7 +107,7 @@ class NodeProcess:
                 await self._started.wait()
                 raise self.ended()
             line += part
-        return str(json.loads(line).get("api"))
+        return str(json.loads(line)["api"])
 
     async def wait(self) -> None:
         """Return when the process has ended, or at once if there is none."""
@@ -119,12 +118,14 @@ class NodeProcess:
         """What to say of a process that ended by itself."""
         code = self._started.returncode
         how = f"was killed by signal {-code}" if code and code < 0 else f"ended with code {code}"
-        return NodeEnded(f"{how}; see {self.log_file}", field=self.name, log_tail=self._log_tail())
+        return NodeEnded(
+            f"{how}; see {self.log_file}", field=self.name, last_errors=self._last_errors()
+        )
 
-    def _log_tail(self) -> list[str]:
-        with self.log_file.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _MAX_TAIL_BYTES))
-            return log.read().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+    def _last_errors(self) -> list[str]:
+        with self._error_file.open("rb") as errors:
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - _MAX_TAIL_BYTES))
+            return errors.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
 
     def ask_to_stop(self) -> None:
         """Let it stop cleanly; see wait."""

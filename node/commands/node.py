@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from functools import partial
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from p2p.peeraddress import host_and_port
 
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 STOP_S = 3.0
+MAX_LOG_BYTES = 16 * 1024 * 1024  # then the file is renamed to NAME.1, which is replaced
 
 
 async def node(
@@ -106,7 +108,7 @@ def _log_to(log: LogSection) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if log.file is not None:
         log.file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(log.file)
+        handler = RotatingFileHandler(log.file, maxBytes=MAX_LOG_BYTES, backupCount=1)
     handler.setFormatter(logging.Formatter(LOG_FORMAT, "%Y-%m-%dT%H:%M:%S"))
     logging.getLogger("reelect").addHandler(handler)
     logging.getLogger("reelect").setLevel(log.level.upper())

@@ -76,7 +76,7 @@ async def up(
             nursery.cancel_scope.cancel()
     except* NodeEnded as group:
         ended = failure_of(group)
-        for line in ended.log_tail if isinstance(ended, NodeEnded) else ():
+        for line in ended.last_errors if isinstance(ended, NodeEnded) else ():
             warn(line)
         raise
     if for_slots is not None:
