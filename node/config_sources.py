@@ -122,7 +122,7 @@ def gather(file: Path | None, overrides: Sequence[str], environment: Mapping[str
     Without `file` the one that REELECT_CONFIG names is read, else the first of DEFAULT_FILES
     that exists. Raises Usage for what is unknown or unreadable; values are checked by `config()`.
     """
-    file = _find_file(file, environment)
+    file = find_file(file, environment)
     document = {} if file is None else _read_toml(file)
     seats = document.pop(SEATS, [])
     if not isinstance(seats, list):
@@ -135,7 +135,8 @@ def gather(file: Path | None, overrides: Sequence[str], environment: Mapping[str
     return Choices(settings, seats, file)
 
 
-def _find_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+def find_file(file: Path | None, environment: Mapping[str, str]) -> Path | None:
+    """The configuration file that `gather` reads, if any."""
     if file is not None:
         return file
     if FILE_VARIABLE in environment:

@@ -14,6 +14,7 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
+from node.config_sources import find_file
 from node.failure import Refused, TimedOut, Unreachable, Usage, failure_of
 from node.live_status import RATE_WINDOW_SLOTS, LiveStatus
 from node.local_folder import LocalFolder
@@ -201,7 +202,7 @@ def _show_banner(
     print_line("")
     command = "reelect" if shutil.which("reelect") else sys.argv[0]
     print_line(f"In another terminal: {command} status, {command} tx transfer dev1 5")
-    if folder != LocalFolder.at(DEFAULT_FOLDER):
+    if find_file(None, os.environ) != folder.client_file:
         print_line(f"there first: export REELECT_CONFIG={folder.client_file}")
     print_line("Ctrl-C stops the nodes; the next `reelect up` goes on with this chain.")
     sys.stdout.flush()
