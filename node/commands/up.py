@@ -119,7 +119,11 @@ async def _run(
             if for_slots is not None:
                 return await run_slots(network, for_slots)
         _show_banner(folder, chain, network, as_json=as_json)
-        await _attend(network)
+        try:
+            await _attend(network)
+        finally:
+            progress("")  # the live line is over
+            progress("stopping the nodes")
     return None
 
 
