@@ -20,15 +20,15 @@ from consensus.address import format_address
 from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
 from genesis.producer_record import ProducerRecord, make_producer_record
-from node.config import Config
-from node.config_file import config_toml
-from node.config_sources import load_config
+from node.config.file import config_toml
+from node.config.sections import Config
+from node.config.setting import Raw
+from node.config.sources import load_config
 from node.failure import Refused
 from node.files import write_new
-from node.seed_file import create_seed_file
-from node.setting import Raw
 from node.validator import JOURNAL_FILE, create_journal
-from node.wallet import KeyKind, derive_seed
+from node.wallet.derivation import KeyKind, derive_seed
+from node.wallet.seed_file import create_seed_file
 from vm.modules.producer import Commitment
 
 CONFIG_FILE = "config.toml"

@@ -19,7 +19,7 @@ from consensus.unixfs import check_content_block
 from genesis.file import Genesis, parse_genesis
 from node.candidate import FinalProof
 from node.chain import Chain
-from node.config import Config
+from node.config.sections import Config
 from node.events import Announcer
 from node.failure import Refused
 from node.files import read_bounded, write_new
@@ -29,11 +29,11 @@ from node.importer import Importer
 from node.mempool import Mempool
 from node.peer_handler import PeerHandler
 from node.production import produce_blocks
-from node.seed_file import read_seed_file
 from node.services import Health, Services
 from node.sync import Sync
 from node.validator import JOURNAL_FILE, Seat, Validator
-from node.wallet import KeyKind
+from node.wallet.derivation import KeyKind
+from node.wallet.seed_file import read_seed_file
 from p2p.config import NetworkConfig
 from p2p.handshake import Admission
 from p2p.messages import BlockMessage, Content, GetContent, Votes

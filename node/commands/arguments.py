@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 
 from consensus.errors import Invalid
-from node.config import ClientSection
-from node.config_sources import load_config
+from node.config.sections import ClientSection
+from node.config.sources import load_config
 from node.failure import Refused, Usage
 
 T = TypeVar("T")

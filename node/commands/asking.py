@@ -10,11 +10,11 @@ from consensus.errors import Invalid
 from node.amounts import format_amount, parse_amount
 from node.client import Client
 from node.commands.arguments import argument, client_section
-from node.config import ClientSection
+from node.config.sections import ClientSection
 from node.failure import Refused, Usage
-from node.keystore import Keystore
-from node.local_accounts import LocalAccounts, read_local_accounts
-from node.wallet import KeyKind
+from node.local.accounts import LocalAccounts, read_local_accounts
+from node.wallet.derivation import KeyKind
+from node.wallet.keystore import Keystore
 from vm.modules.chain import CONSTANTS
 from vm.modules.token import ASSETS, AssetRow
 

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from consensus.address import format_address
 from consensus.kinds import Json
 from node.commands.arguments import JsonFlag
-from node.config_sources import gather
+from node.config.sources import gather
 from node.output import print_json, print_table
 
 app = App(name="config", help="Show the configuration.")

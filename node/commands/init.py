@@ -11,13 +11,13 @@ from consensus.kinds import Json, JsonObject, Text
 from consensus.producers import MAX_PRODUCERS
 from node.commands.arguments import JsonFlag
 from node.commands.keystore_options import ask_password
-from node.config import SETTINGS
+from node.config.sections import SETTINGS
+from node.config.setting import Raw
 from node.failure import Usage
-from node.keystore import Keystore
 from node.new_node import NewNode, SeatKeys, create_node, new_folder, seat_keys
 from node.output import print_fields, print_json, warn
-from node.setting import Raw
-from node.wallet import KeyKind, derivation_path, master_seed, new_mnemonic
+from node.wallet.derivation import KeyKind, derivation_path, master_seed, new_mnemonic
+from node.wallet.keystore import Keystore
 
 DEFAULT_FOLDER = Path("~/.reelect")
 

@@ -10,9 +10,8 @@ from cyclopts import App, Parameter
 from consensus.kinds import JsonObject
 from node.commands.arguments import JsonFlag
 from node.commands.keystore_options import NO_OPTIONS, KeystoreOptions, read_first_line
-from node.keystore import StoredKey
 from node.output import print_fields, print_json, print_table, warn
-from node.wallet import (
+from node.wallet.derivation import (
     KeyKind,
     check_mnemonic,
     derivation_path,
@@ -20,6 +19,7 @@ from node.wallet import (
     master_seed,
     new_mnemonic,
 )
+from node.wallet.keystore import StoredKey
 
 app = App(name="keys", help="Make, list, show and import keys.")
 

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from node.commands.arguments import client_section
 from node.failure import Usage
 from node.files import read_bounded
-from node.keystore import Keystore
+from node.wallet.keystore import Keystore
 
 ENVIRONMENT = "REELECT_PASSWORD"
 MAX_PASSWORD_BYTES = 1024

@@ -16,8 +16,8 @@ from consensus.fork_choice import ConflictingFinality
 from node.api.app import make_app
 from node.api.server import Listener, listen, serve
 from node.commands.keystore_options import read_first_line
-from node.config import Config, LogSection
-from node.config_sources import load_config
+from node.config.sections import Config, LogSection
+from node.config.sources import load_config
 from node.failure import Refused
 from node.loop_monitor import LoopMonitor
 from node.node import Node, open_storage

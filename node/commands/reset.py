@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from node.commands.up import DEFAULT_FOLDER
 from node.failure import Refused, Usage
-from node.local_folder import LocalFolder
+from node.local.folder import LocalFolder
 from node.output import print_line
 
 

@@ -20,11 +20,11 @@ from node.client import Client, Until
 from node.commands.arguments import client_section, naming
 from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset, local_accounts
 from node.commands.keystore_options import ask_password
-from node.config import ClientSection
+from node.config.sections import ClientSection
 from node.failure import Refused, Usage
 from node.files import read_bounded
-from node.keystore import Keystore
 from node.output import print_fields, print_json
+from node.wallet.keystore import Keystore
 from vm.declare import Action
 from vm.receipt import Receipt
 from vm.registry import REGISTRY

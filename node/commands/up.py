@@ -14,16 +14,16 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.config_sources import find_file
+from node.config.sources import find_file
 from node.failure import Refused, TimedOut, Unreachable, Usage, failure_of
-from node.live_status import RATE_WINDOW_SLOTS, LiveStatus
-from node.local_folder import LocalFolder
-from node.local_network import LocalNetwork, running
-from node.local_run import MAX_RUN_SLOTS, now_ms, run_slots, wait_until_ready
-from node.local_setup import LocalChain, LocalWishes, choose_form, open_or_create
-from node.node_process import NodeEnded, NodeProcess
+from node.local.folder import LocalFolder
+from node.local.live_status import RATE_WINDOW_SLOTS, LiveStatus
+from node.local.network import LocalNetwork, running
+from node.local.ports import node_ports
+from node.local.process import NodeEnded, NodeProcess
+from node.local.run import MAX_RUN_SLOTS, now_ms, run_slots, wait_until_ready
+from node.local.setup import LocalChain, LocalWishes, choose_form, open_or_create
 from node.output import live_line, print_fields, print_json, print_line, print_table, progress, warn
-from node.ports import node_ports
 
 DEFAULT_FOLDER = Path("~/.reelect/local")
 DEFAULT_BASE_PORT = 7400

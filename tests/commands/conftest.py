@@ -13,8 +13,8 @@ import pytest
 import cli
 from node.api.app import make_app
 from node.client import Client
-from node.keystore import Keystore, Strength
-from node.wallet import KeyKind
+from node.wallet.derivation import KeyKind
+from node.wallet.keystore import Keystore, Strength
 from tests.api.world import ALICE, BASE_URL, BOB, World, open_world
 
 PASSWORD = "correct horse"

@@ -8,12 +8,12 @@ import trio
 from consensus.address import format_address
 from node.client import Client
 from node.failure import Refused, Unreachable
-from node.local_folder import LocalFolder
-from node.local_network import LocalNetwork, running
-from node.local_run import wait_until_ready
-from node.local_setup import LocalChain, LocalWishes, choose_form, open_or_create
-from node.node_process import NodeProcess
-from node.ports import node_ports
+from node.local.folder import LocalFolder
+from node.local.network import LocalNetwork, running
+from node.local.ports import node_ports
+from node.local.process import NodeProcess
+from node.local.run import wait_until_ready
+from node.local.setup import LocalChain, LocalWishes, choose_form, open_or_create
 from tests.end_to_end.commands import Ended, run, until
 
 SMALL = Path(__file__).parent.parent / "data" / "small.mp4"

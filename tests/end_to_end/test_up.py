@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from node.client import Client
-from node.ports import LOOPBACK, node_ports
+from node.local.ports import LOOPBACK, node_ports
 from tests.end_to_end.commands import command_line, environment, run, until
 
 DEADLINE_S = 240

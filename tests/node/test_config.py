@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from consensus.address import format_address
-from node.config import SETTINGS, Seat
-from node.config_file import config_toml
-from node.config_sources import Choices, gather, load_config, variable_of
+from node.config.file import config_toml
+from node.config.sections import SETTINGS, Seat
+from node.config.setting import HostPort
+from node.config.sources import Choices, gather, load_config, variable_of
 from node.failure import Usage
-from node.setting import HostPort
 from p2p.peeraddress import PeerAddress
 
 PEER = "ab" * 32 + "@example.org:7400"

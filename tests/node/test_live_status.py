@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from consensus.cid import DAG_CBOR, cid_of
 from node.answers import FinalityItem, Place, StatusAnswer
-from node.live_status import LiveStatus, transactions_per_second
+from node.local.live_status import LiveStatus, transactions_per_second
 
 
 def place(height: int, slot: int) -> Place:

@@ -11,15 +11,15 @@ import pytest
 from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
 from consensus.voting import FRESH_STATE
-from node.config_file import change_config_file
-from node.config_sources import load_config
+from node.config.file import change_config_file
+from node.config.sources import load_config
 from node.failure import Refused, Usage
-from node.local_accounts import read_local_accounts
-from node.local_folder import LocalFolder, LocalNetworkForm
-from node.local_setup import LocalChain, LocalWishes, choose_form, open_or_create
-from node.seed_file import read_seed_file
+from node.local.accounts import read_local_accounts
+from node.local.folder import LocalFolder, LocalNetworkForm
+from node.local.setup import LocalChain, LocalWishes, choose_form, open_or_create
 from node.validator import JOURNAL_FILE
-from node.wallet import KeyKind, account_key
+from node.wallet.derivation import KeyKind, account_key
+from node.wallet.seed_file import read_seed_file
 from storage.journal import Journal
 from vm.modules.chain import chain_constants
 from vm.modules.token import balance_of
@@ -128,7 +128,7 @@ def test_a_beginning_that_was_cut_short_is_begun_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("node.local_setup.build_genesis", fail)
+        patch.setattr("node.local.setup.build_genesis", fail)
         with pytest.raises(KeyboardInterrupt):
             make(folder, nodes=4)
     assert folder.exists

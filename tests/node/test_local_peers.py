@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.local_peers import MAX_DEGREE, nodes_to_dial
+from node.local.peers import MAX_DEGREE, nodes_to_dial
 
 SIZES = range(1, 22)
 

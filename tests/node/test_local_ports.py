@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from node.failure import Refused, Usage
-from node.ports import LOOPBACK, MAX_PORT, node_ports
+from node.local.ports import LOOPBACK, MAX_PORT, node_ports
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
 from genesis.file import parse_genesis
 from genesis.producer_record import read_producer_record
-from node.config_sources import load_config
+from node.config.sources import load_config
 from node.failure import Usage
-from node.keystore import Keystore
 from node.new_node import create_node, new_folder, seat_keys
-from node.seed_file import read_seed_file
-from node.wallet import KeyKind, account_key, master_seed, new_mnemonic
+from node.wallet.derivation import KeyKind, account_key, master_seed, new_mnemonic
+from node.wallet.keystore import Keystore
+from node.wallet.seed_file import read_seed_file
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "unixfs-cids.json"
 

@@ -8,11 +8,11 @@ import trio
 
 from genesis.build import build_genesis
 from genesis.preset import load_preset
-from node.config import Config
-from node.config_sources import load_config
+from node.config.sections import Config
+from node.config.setting import Raw
+from node.config.sources import load_config
 from node.new_node import create_node, seat_keys
 from node.node import Node, Storage, open_storage, wall_clock_ms
-from node.setting import Raw
 from p2p.peeraddress import PeerAddress
 from tests.node.network import FUNDS, key, transfer
 from vm.modules.token import balance_of

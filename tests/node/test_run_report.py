@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from node.node_process import Usage
-from node.run_report import UNMEASURED_SLOTS, NodeRun, RunBlock, percentile, run_report
+from node.local.process import Usage
+from node.local.report import UNMEASURED_SLOTS, NodeRun, RunBlock, percentile, run_report
 
 SLOTS = range(100, 110)
 USED = Usage(1000, 1.5)

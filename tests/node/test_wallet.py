@@ -13,9 +13,7 @@ from consensus.address import parse_address
 from consensus.keys import KeyPair, verifies
 from node.failure import Refused
 from node.files import write_new
-from node.keystore import Keystore, Strength
-from node.seed_file import create_seed_file, read_seed_file
-from node.wallet import (
+from node.wallet.derivation import (
     InvalidMnemonic,
     KeyKind,
     account_key,
@@ -26,6 +24,8 @@ from node.wallet import (
     new_mnemonic,
     slip10_seed,
 )
+from node.wallet.keystore import Keystore, Strength
+from node.wallet.seed_file import create_seed_file, read_seed_file
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "wallet.json").read_text("utf-8"))
 WEAK = Strength(pwhash.argon2id.OPSLIMIT_MIN, pwhash.argon2id.MEMLIMIT_MIN)

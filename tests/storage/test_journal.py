@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from consensus.block import BlockRef
+from consensus.block import MAX_SLOT, BlockRef
 from consensus.cid import DAG_CBOR, cid_of
 from consensus.hashing import sha256
 from consensus.kinds import JSON_INTEGER_MAX
@@ -278,7 +278,7 @@ def test_the_number_of_keys_is_bounded(file: Path) -> None:
 
 def test_the_largest_entry_fits_its_bound() -> None:
     highest = SafetyState(*[JSON_INTEGER_MAX] * 5)
-    final = replace(FINAL, slot=JSON_INTEGER_MAX)
+    final = replace(FINAL, slot=MAX_SLOT)
     assert len(JournalEntry(KEYS[0], highest, final).encode()) <= MAX_ENTRY_BYTES
 
 

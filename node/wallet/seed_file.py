@@ -1,7 +1,7 @@
 """Seed files: the keys that a node signs with unattended, readable by their owner only.
 
-An account key belongs in the keystore (node/keystore.py), encrypted; these cannot be, because a
-producer must come back after a power cut without anybody typing a password.
+An account key belongs in the keystore (node/wallet/keystore.py), encrypted; these cannot be,
+because a producer must come back after a power cut without anybody typing a password.
 """
 
 import json
@@ -14,7 +14,7 @@ from consensus.kinds import Bytes, Text
 from consensus.record import Record, part
 from node.failure import Refused
 from node.files import PRIVATE, check_private, read_bounded, write_new
-from node.wallet import KeyKind
+from node.wallet.derivation import KeyKind
 
 FORMAT = "reelect-seed/1"
 MAX_SEED_FILE_BYTES = 4096

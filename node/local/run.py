@@ -12,9 +12,9 @@ from node.chain_view import Finality
 from node.client import Client
 from node.failure import TimedOut
 from node.finality_log import MAX_ENTRIES
-from node.local_network import LocalNetwork
-from node.node_process import NodeProcess
-from node.run_report import UNMEASURED_SLOTS, NodeRun, RunBlock, run_report
+from node.local.network import LocalNetwork
+from node.local.process import NodeProcess
+from node.local.report import UNMEASURED_SLOTS, NodeRun, RunBlock, run_report
 
 READY_TIMEOUT_S = 120.0
 POLL_S = 0.25

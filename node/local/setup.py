@@ -10,21 +10,21 @@ from genesis.build import build_genesis
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from genesis.preset import load_preset
 from genesis.producer_record import ProducerRecord
+from node.config.setting import Raw
 from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
-from node.local_accounts import (
+from node.local.accounts import (
     MAX_ACCOUNTS,
     LocalAccounts,
     make_local_accounts,
     read_local_accounts,
     write_local_accounts,
 )
-from node.local_folder import FORMAT, LocalFolder, LocalNetworkForm
+from node.local.folder import FORMAT, LocalFolder, LocalNetworkForm
+from node.local.ports import LOOPBACK
+from node.local.process import LOG_FILE
 from node.new_node import create_node, seat_keys
-from node.node_process import LOG_FILE
-from node.ports import LOOPBACK
-from node.setting import Raw
-from node.wallet import master_seed, new_mnemonic
+from node.wallet.derivation import master_seed, new_mnemonic
 from vm.modules.chain import SlotMs
 
 DEFAULT_NODES = 4

@@ -1,14 +1,14 @@
 """The configuration of a node and of the commands that ask one.
 
-Every setting is declared once, below, in its section. node/config_sources.py finds what flags,
-environment and file say and checks it; node/config_file.py writes such files.
+Every setting is declared once, below, in its section. node/config/sources.py finds what flags,
+environment and file say and checks it; node/config/file.py writes such files.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, get_args
 
-from node.setting import (
+from node.config.setting import (
     HostPort,
     Setting,
     account,

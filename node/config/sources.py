@@ -14,7 +14,7 @@ from typing import cast
 
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.producers import MAX_PRODUCERS
-from node.config import (
+from node.config.sections import (
     SEATS,
     SECTIONS,
     SETTINGS,

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from node.config import SEATS, SECTIONS, Seat, settings_of
-from node.config_sources import gather, variable_of
+from node.config.sections import SEATS, SECTIONS, Seat, settings_of
+from node.config.setting import Raw
+from node.config.sources import gather, variable_of
 from node.files import replace
-from node.setting import Raw
 
 
 def config_toml(values: Mapping[str, Raw], seats: Sequence[Mapping[str, str]]) -> str:

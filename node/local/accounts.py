@@ -13,7 +13,7 @@ from consensus.kinds import AccountId, Text
 from consensus.record import AtMost, Record, part
 from node.failure import Refused
 from node.files import PRIVATE, check_private, read_bounded, write_new
-from node.wallet import KeyKind, account_key, derive_seed, master_seed
+from node.wallet.derivation import KeyKind, account_key, derive_seed, master_seed
 
 FORMAT = "reelect-local-accounts/1"
 NAME_PREFIX = "dev"

@@ -8,17 +8,17 @@ import trio
 
 from consensus.keys import KeyPair
 from node.clock import SlotClock
-from node.config_file import change_config_file, config_toml
+from node.config.file import change_config_file, config_toml
+from node.config.setting import Raw
 from node.files import replace
-from node.local_accounts import NAME_PREFIX
-from node.local_folder import LocalFolder
-from node.local_peers import nodes_to_dial
-from node.local_setup import LocalChain
-from node.node_process import STOP_TIMEOUT_S, NodeProcess
-from node.ports import LOOPBACK, NodePorts
-from node.seed_file import read_seed_file
-from node.setting import Raw
-from node.wallet import KeyKind
+from node.local.accounts import NAME_PREFIX
+from node.local.folder import LocalFolder
+from node.local.peers import nodes_to_dial
+from node.local.ports import LOOPBACK, NodePorts
+from node.local.process import STOP_TIMEOUT_S, NodeProcess
+from node.local.setup import LocalChain
+from node.wallet.derivation import KeyKind
+from node.wallet.seed_file import read_seed_file
 from p2p.peeraddress import PeerAddress
 from vm.modules.chain import chain_constants
 

@@ -22,7 +22,7 @@ from consensus.kinds import Bytes, Text, Uint
 from consensus.record import Record, part
 from node.failure import Refused
 from node.files import PRIVATE, read_bounded, write_new
-from node.wallet import KeyKind
+from node.wallet.derivation import KeyKind
 
 FORMAT = "reelect-key/1"
 MAX_FILE_BYTES = 16_384

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from consensus.kinds import JsonObject
-from node.node_process import Usage
+from node.local.process import Usage
 
 # A block is final one or two slots after its own; the last ones cannot all be yet.
 UNMEASURED_SLOTS = 3
