@@ -29,7 +29,7 @@ class NodeOptions:
     node
         API of the node to ask; else `client.node` of the configuration.
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml, else that of the
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
         local network.
     """
 

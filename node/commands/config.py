@@ -27,7 +27,7 @@ def show(
     Parameters
     ----------
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
     set_
         section.key=value, overriding file and environment; can be repeated.
     """

@@ -79,7 +79,7 @@ def show(file: Path | None = None, *, config: Path | None = None, json: JsonFlag
     file
         The genesis file; else `client.genesis` of the configuration.
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
     """
     place = client_section(config).genesis if file is None else file
     with naming(place):

@@ -19,7 +19,7 @@ from node.output import print_fields, print_json, warn
 from node.wallet.derivation import KeyKind, derivation_path, master_seed, new_mnemonic
 from node.wallet.keystore import Keystore
 
-DEFAULT_FOLDER = Path("~/.reelect")
+DEFAULT_FOLDER = Path("~/.reelect/node")
 
 
 def init(

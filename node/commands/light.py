@@ -9,13 +9,14 @@ from pathlib import Path
 import trio
 from cyclopts import App, Parameter
 
-from consensus.address import format_address, parse_address
+from consensus.address import format_address
 from consensus.cid import parse_cid
 from consensus.kinds import JsonObject
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from node.client import Client
 from node.clock import SlotClock
 from node.commands.arguments import JsonFlag, argument, client_section, naming
+from node.commands.asking import find_account
 from node.failure import Refused, TimedOut
 from node.files import read_bounded
 from node.light_answers import NOT_YET_FINAL
@@ -49,7 +50,7 @@ class LightOptions:
     timeout_s
         Seconds to wait until a block is final.
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
     """
 
     node: str | None = None
@@ -70,9 +71,9 @@ async def account(
     Parameters
     ----------
     address
-        The account's address.
+        The account's address, or its name in the local network or the keystore.
     """
-    owner = argument("ADDRESS", parse_address, address)
+    owner = find_account(client_section(options.config), address, "ADDRESS")
     genesis = _read_genesis(options)
     asset = chain_constants(genesis.state()).native_asset
     keys = (BALANCES.state_key(owner, asset), SENDERS.state_key(owner))

@@ -43,7 +43,7 @@ async def node(
     Parameters
     ----------
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
     set_
         section.key=value, overriding file and environment; can be repeated.
     stop_on_stdin_close

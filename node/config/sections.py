@@ -41,12 +41,13 @@ class Section:
 class NodeSection(Section):
     """Where the node keeps what it knows."""
 
-    data_dir: Annotated[Path, Setting("~/.reelect/data", path, "Folder of the chain's data.")]
+    data_dir: Annotated[Path, Setting("~/.reelect/node/data", path, "Folder of the chain's data.")]
     genesis: Annotated[
-        Path, Setting("~/.reelect/genesis.cbor", path, "The genesis file, the same for all nodes.")
+        Path,
+        Setting("~/.reelect/node/genesis.cbor", path, "The genesis file, the same for all nodes."),
     ]
     key_file: Annotated[
-        Path, Setting("~/.reelect/node.seed.json", path, "Seed of the node's identity key.")
+        Path, Setting("~/.reelect/node/node.seed.json", path, "Seed of the node's identity key.")
     ]
 
 
@@ -117,14 +118,16 @@ class ClientSection(Section):
     """What commands that ask a node or sign begin with."""
 
     node: Annotated[str, Setting("http://127.0.0.1:7480", url, "The API of the node to ask.")]
-    keystore: Annotated[Path, Setting("~/.reelect/keystore", path, "Folder of the encrypted keys.")]
+    keystore: Annotated[
+        Path, Setting("~/.reelect/node/keystore", path, "Folder of the encrypted keys.")
+    ]
     account: Annotated[str, Setting("", text, "Name or address of the key that signs.")]
     accounts: Annotated[
         Path | None,
         Setting("", optional(path), "File of a local network's accounts, which need no password."),
     ]
     genesis: Annotated[
-        Path, Setting("~/.reelect/genesis.cbor", path, "Genesis file that proofs begin from.")
+        Path, Setting("~/.reelect/node/genesis.cbor", path, "Genesis file that proofs begin from.")
     ]
 
 

@@ -33,7 +33,7 @@ from node.failure import Usage
 from node.files import read_bounded
 
 # The first of these that exists is read; the second is what `reelect up` writes.
-DEFAULT_FILES = ("~/.reelect/config.toml", "~/.reelect/local/client.toml")
+DEFAULT_FILES = ("~/.reelect/node/config.toml", "~/.reelect/local/client.toml")
 FILE_VARIABLE = "REELECT_CONFIG"
 MAX_CONFIG_BYTES = 262_144
 

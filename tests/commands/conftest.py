@@ -99,7 +99,7 @@ def node(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> LivingTra
     monkeypatch.setenv("REELECT_CLIENT_NODE", BASE_URL)
     monkeypatch.setenv("REELECT_CLIENT_ACCOUNT", "alice")
     monkeypatch.setenv("REELECT_PASSWORD", PASSWORD)
-    store = Keystore(home / ".reelect" / "keystore")
+    store = Keystore(home / ".reelect" / "node" / "keystore")
     for name, key in (("alice", ALICE), ("bob", BOB)):
         store.add(name, KeyKind.ACCOUNT, key.seed, PASSWORD, strength=WEAK)
     return transport

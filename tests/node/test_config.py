@@ -35,7 +35,7 @@ def source_of(choices: Choices, key: str) -> tuple[object, str]:
 
 def test_defaults_are_valid_and_private(tmp_path: Path) -> None:
     config = load_config(None, (), {})
-    assert config.node.data_dir == tmp_path / "home" / ".reelect" / "data"
+    assert config.node.data_dir == tmp_path / "home" / ".reelect" / "node" / "data"
     assert (config.api.host, config.api.admin_token_file) == ("127.0.0.1", None)
     assert (config.p2p.advertise, config.p2p.peers, config.seats) == (None, (), ())
 
@@ -54,7 +54,7 @@ def test_flag_beats_environment_beats_file_beats_default(file: Path) -> None:
 def test_the_file_is_named_or_found(file: Path, tmp_path: Path) -> None:
     file.write_text("[p2p]\nport = 1")
     assert load_config(None, (), {"REELECT_CONFIG": str(file)}).p2p.port == 1
-    default = tmp_path / "home" / ".reelect" / "config.toml"
+    default = tmp_path / "home" / ".reelect" / "node" / "config.toml"
     default.parent.mkdir(parents=True)
     default.write_text("[p2p]\nport = 2")
     assert load_config(None, (), {}).p2p.port == 2
