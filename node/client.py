@@ -26,7 +26,7 @@ Refused with the code and field of the node's problem.
     GET  /v1/peers                           PeersAnswer
     GET  /v1/modules                         ModulesAnswer
     GET  /v1/genesis                         bytes of the genesis file
-    GET  /v1/events                          server-sent events
+    GET  /v1/events                          server-sent events (node/events.py)
     GET  /v1/openapi.json, /metrics, /livez, /readyz
 
 `{block}` is a height or an id. State is read at the final block, or with ?finality=head at the
@@ -35,8 +35,7 @@ head. Lists take ?limit= and ?cursor=.
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
 from enum import Enum
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -48,7 +47,6 @@ import trio
 from consensus.address import format_address
 from consensus.cid import Cid
 from consensus.errors import Invalid
-from consensus.kinds import Json, JsonObject
 from consensus.light import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
 from consensus.transaction import Transaction
@@ -66,11 +64,6 @@ from node.answers import (
     ContentsAnswer,
     FinalityAnswer,
     FinalityItem,
-    ModulesAnswer,
-    ParametersAnswer,
-    PeerItem,
-    PeersAnswer,
-    ProducersAnswer,
     ReadyAnswer,
     RowAnswer,
     RowItem,
@@ -83,14 +76,13 @@ from node.answers import (
 )
 from node.chain_view import Finality
 from node.client_failures import Missing, checked_url, clear_failures, refusal_of
-from node.failure import Failure, Refused, TimedOut
+from node.failure import Refused, TimedOut
 from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
 FETCH_TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
-EVENTS_AHEAD = 16
 ROWS_PER_PAGE = 500
 CBOR = "application/cbor"
 
@@ -103,31 +95,6 @@ class Until(Enum):
 
     INCLUDED = "included"
     FINAL = "final"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
-    """An event of a node's stream; give `id` to `events` to go on after it."""
-
-    id: str
-    kind: str
-    data: JsonObject
-
-
-class EventStream:
-    """The events of `Client.events`; raises the Failure that ends the stream early."""
-
-    def __init__(self, receive: trio.MemoryReceiveChannel[ServerEvent | Failure]) -> None:
-        self._receive = receive
-
-    def __aiter__(self) -> "EventStream":
-        return self
-
-    async def __anext__(self) -> ServerEvent:
-        event = await self._receive.__anext__()
-        if isinstance(event, Failure):
-            raise event
-        return event
 
 
 class Client:
@@ -183,18 +150,10 @@ class Client:
         """Whether the node can serve, and why not."""
         return await self._get(ReadyAnswer, "/readyz", good=(200, 503))
 
-    async def peers(self) -> tuple[PeerItem, ...]:
-        """The nodes that it is connected to."""
-        return (await self._get(PeersAnswer, "/v1/peers")).items
-
     async def finality(self, after_height: int, limit: int = 500) -> tuple[FinalityItem, ...]:
         """The blocks above a height that became final on the node since it started."""
         query = {"after_height": after_height, "limit": limit}
         return (await self._get(FinalityAnswer, "/v1/finality", query)).items
-
-    async def genesis(self) -> bytes:
-        """The bytes of the genesis file; believe them only if you know their digest."""
-        return await self._bytes("/v1/genesis")
 
     # Blocks and transactions
 
@@ -209,11 +168,6 @@ class Client:
         """The block of this height or id; raises Refused (not-found)."""
         path = f"/v1/blocks/{quote(block, safe='')}"
         return await self._get(BlockAnswer, path, {"finality": finality.value})
-
-    async def block_bytes(self, block: str, *, finality: Finality = Finality.HEAD) -> bytes:
-        """The encoding of the block of this height or id; raises Refused (not-found)."""
-        path = f"/v1/blocks/{quote(block, safe='')}"
-        return await self._bytes(path, {"finality": finality.value, "format": "cbor"})
 
     async def submit(self, transaction: bytes) -> bytes:
         """Send a transaction's encoding; returns its id."""
@@ -286,18 +240,6 @@ class Client:
             if (cursor := page.next) is None:
                 return
 
-    async def producers(self, *, finality: Finality = Finality.HEAD) -> ProducersAnswer:
-        """The producer set, its schedule and who made the latest blocks."""
-        return await self._get(ProducersAnswer, "/v1/producers", {"finality": finality.value})
-
-    async def parameters(self, *, finality: Finality = Finality.FINAL) -> ParametersAnswer:
-        """All parameters."""
-        return await self._get(ParametersAnswer, "/v1/parameters", {"finality": finality.value})
-
-    async def modules(self) -> tuple[JsonObject, ...]:
-        """The declarations of all modules."""
-        return (await self._get(ModulesAnswer, "/v1/modules")).items
-
     async def light_answer(self, key: bytes) -> bytes:
         """The encoding of the answer that proves the row under a state key; believe nothing in
         it but by `consensus.light.verify_answer`. Raises Refused (not-yet-final)."""
@@ -355,67 +297,6 @@ class Client:
             max_bytes=MAX_CONTENT_BLOCK_BYTES,
             timeout_s=FETCH_TIMEOUT_S,
         )
-
-    # Events
-
-    @asynccontextmanager
-    async def events(
-        self, kinds: Sequence[str] = (), after_id: str | None = None
-    ) -> AsyncIterator[AsyncIterator[ServerEvent]]:
-        """`async with client.events() as events: async for event in events`: what happens on
-        the node (head, block, final, transaction, and gap where some are lost), from now on or
-        after the event of this id, until the node closes the stream."""
-        failure: Exception | None = None
-        async with trio.open_nursery() as nursery:
-            send, receive = trio.open_memory_channel[ServerEvent | Failure](EVENTS_AHEAD)
-            nursery.start_soon(self._read_events, kinds, after_id, send)
-            try:
-                yield EventStream(receive)
-            except Exception as error:  # raised again, without the nursery's group
-                failure = error
-            nursery.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-
-    async def _read_events(
-        self,
-        kinds: Sequence[str],
-        after_id: str | None,
-        send: trio.MemorySendChannel[ServerEvent | Failure],
-    ) -> None:
-        request = self._http.build_request(
-            "GET",
-            "/v1/events",
-            params={"kinds": ",".join(kinds)} if kinds else {},
-            headers={} if after_id is None else {"last-event-id": after_id},
-            timeout=httpx.Timeout(self._timeout_s, read=None),
-        )
-        async with send:
-            try:
-                with clear_failures(self.base_url):
-                    response = await self._http.send(request, stream=True)
-                    try:
-                        await self._pass_on(response, send)
-                    finally:
-                        with trio.CancelScope(shield=True):
-                            await response.aclose()
-            except Failure as failure:
-                await send.send(failure)
-
-    async def _pass_on(
-        self, response: httpx.Response, send: trio.MemorySendChannel[ServerEvent | Failure]
-    ) -> None:
-        if response.status_code != 200:
-            raise refusal_of(response, await self._content(response, MAX_ANSWER_BYTES))
-        fields: dict[str, str] = {}
-        async for line in response.aiter_lines():
-            name, _, value = line.partition(": ")
-            if name:
-                fields[name] = value
-            elif "data" in fields:
-                await send.send(_event(fields))
-            if not line:
-                fields = {}
 
     # Requests
 
@@ -512,13 +393,3 @@ def _read(answer: type[A], content: bytes) -> A:
             f"the node's answer is not understood ({error}); is it of another release?",
             code="answer-not-understood",
         ) from error
-
-
-def _event(fields: Mapping[str, str]) -> ServerEvent:
-    try:
-        data: Json = json.loads(fields["data"])
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise Refused("the node sends events that are not understood", code="answer-not-understood")
-    return ServerEvent(fields.get("id", ""), fields.get("event", ""), data)

@@ -50,7 +50,7 @@ def make_app(
     *,
     monitor: LoopMonitor | None = None,
     admin_token: str | None = None,
-    loopback: bool = True,
+    loopback: bool = False,
 ) -> Starlette:
     """The API of a running node, for one trio thread.
 
@@ -105,9 +105,9 @@ async def _no_route(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == 405:
-        detail = f"{request.method} is not a method of {request.url.path}"
+        detail = f"{request.method} is not a method of {request.scope['path']}"
         return Problem(405, "method-not-allowed", detail, headers=error.headers).response()
-    detail = f"nothing is at {request.url.path}; see {OPENAPI_PATH}"
+    detail = f"nothing is at {request.scope['path']}; see {OPENAPI_PATH}"
     return Problem(error.status_code, "no-such-path", detail, headers=error.headers).response()
 
 

@@ -1,6 +1,7 @@
 """Endpoints about content: published videos, and the blocks that they are made of."""
 
 import hmac
+import re
 
 import trio
 from starlette.responses import Response
@@ -19,7 +20,7 @@ from storage.content import ContentStore
 
 FETCH_TIMEOUT_S = 30.0
 CONTENTS_LIMIT = limit(50)
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
+LOOPBACK_NAME = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 
 RAW = "application/octet-stream"
 # Cache-Control of requests that no peer shall be asked for (IPFS's trustless gateways take it).
@@ -93,7 +94,7 @@ def check_may_store(call: Call) -> None:
         if hmac.compare_digest(given.strip().encode(), token.encode()):
             return
         raise _unauthorized("the admin token is wrong")
-    if call.node.loopback and (call.request.url.hostname or "") in LOOPBACK_NAMES:
+    if call.node.loopback and LOOPBACK_NAME.fullmatch(call.request.headers.get("host", "")):
         return
     if token is None:
         raise Problem(

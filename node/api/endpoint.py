@@ -20,6 +20,7 @@ from storage.content import ContentError
 JSON = "application/json"
 CBOR = "application/cbor"
 BODY_TIMEOUT_S = 30.0
+MAX_DROPPED_BYTES = 8 * 1024 * 1024
 
 T = TypeVar("T")
 
@@ -119,34 +120,46 @@ class Endpoint:
         return media_type
 
     async def _read_body(self, request: Request) -> bytes:
-        """The whole body; refused as soon as it is larger than the endpoint takes."""
-        declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared[:19]) > self.max_body_bytes:
-            raise self._too_large()
-        with trio.move_on_after(BODY_TIMEOUT_S):
-            return await self._receive_body(request.receive)
-        raise Problem(408, "body-timeout", f"the body did not come within {BODY_TIMEOUT_S:g} s")
+        """The whole body. What is more than the endpoint takes is dropped as it comes, up to
+        MAX_DROPPED_BYTES, as a client that is still sending would not hear the answer."""
+        received, total = bytearray(), 0
+        with trio.move_on_after(BODY_TIMEOUT_S) as scope:
+            async for piece in _Pieces(request.receive):
+                total += len(piece)
+                if total <= self.max_body_bytes:
+                    received += piece
+                elif total > self.max_body_bytes + MAX_DROPPED_BYTES:
+                    break
+        if total > self.max_body_bytes:
+            raise Problem(
+                413,
+                "body-too-large",
+                f"the body has more than {self.max_body_bytes} bytes",
+                field="body",
+            )
+        if scope.cancelled_caught:
+            raise Problem(408, "body-timeout", f"the body did not come within {BODY_TIMEOUT_S:g} s")
+        return bytes(received)
 
-    async def _receive_body(self, receive: Receive) -> bytes:
-        received = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise malformed("the connection ended inside the body", field="body")
-            received += message.get("body", b"")
-            if len(received) > self.max_body_bytes:
-                raise self._too_large()
-            if not message.get("more_body", False):
-                return bytes(received)
 
-    def _too_large(self) -> Problem:
-        return Problem(
-            413,
-            "body-too-large",
-            f"the body has more than {self.max_body_bytes} bytes",
-            field="body",
-            headers={"connection": "close"},
-        )
+class _Pieces:
+    """The pieces of a request's body. No generator: it may be left in the middle."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._more = True
+
+    def __aiter__(self) -> "_Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._more:
+            raise StopAsyncIteration
+        message = await self._receive()
+        if message["type"] != "http.request":
+            raise malformed("the connection ended inside the body", field="body")
+        self._more = message.get("more_body", False)
+        return bytes(message.get("body", b""))
 
 
 def _read(param: Param[object], request: Request) -> object:

@@ -22,7 +22,8 @@ def served_world(folder: Path) -> Iterator[tuple[World, str]]:
         listener = await listen("127.0.0.1", 0)
         stopping = trio.Event()
         started.put((trio.lowlevel.current_trio_token(), stopping, listener.port))
-        await serve(make_app(world.services), listener, stopping=stopping)
+        app = make_app(world.services, loopback=listener.loopback)
+        await serve(app, listener, stopping=stopping)
 
     with open_world(folder) as world:
         thread = threading.Thread(target=trio.run, args=(main,))

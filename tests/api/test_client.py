@@ -13,9 +13,8 @@ from consensus.cid import RAW, cid_of
 from consensus.keys import KeyPair
 from node.answers import PROBLEM_PREFIX
 from node.chain_view import Finality
-from node.client import Client, ServerEvent, Until
+from node.client import Client, Until
 from node.failure import Refused, TimedOut, Unreachable, Usage
-from tests.api.test_server import served
 from tests.api.world import ALICE, BASE_URL, BOB, World
 from tests.node.network import key, transfer
 
@@ -37,22 +36,15 @@ async def test_what_commands_ask(world: World) -> None:
         assert (await client.ready()).ready
         world.reasons = ("no peers",)
         assert (await client.ready()).reasons == ("no peers",)
-        assert await client.peers() == ()
         assert [item.height for item in await client.finality(0)] == [1]
-        assert await client.genesis() == world.chain.genesis.encode()
         assert [b.height for b in (await client.blocks()).items] == [1, 0]
         assert (await client.block("2")).summary.state == "included"
-        raw = await client.block_bytes(str(world.chain.fork.head.id))
-        assert raw == world.chain.head_chain()[-1].raw
         account = await client.account(BOB.public)
         assert account.balances[0].amount == 5
         row = await client.row("token.asset", "REEL")
         assert row is not None
         assert row.item.row["decimals"] == 8
         assert await client.row("token.asset", "NONE") is None
-        assert (await client.producers()).quorum == 3
-        assert {p.name for p in (await client.parameters()).items} >= {"fee.base_gas"}
-        assert {m["name"] for m in await client.modules()} >= {"token"}
         assert await client.content(cid_of(RAW, b"x")) is None
         assert [item async for item in client.contents()] == []
         with pytest.raises(Refused) as caught:
@@ -141,30 +133,6 @@ async def test_a_refusal_keeps_code_and_field(world: World) -> None:
     assert caught.value.exit_code == 1
 
 
-async def test_events_and_their_resumption(world: World) -> None:
-    async with served(world) as (port, _):
-        base_url = f"http://127.0.0.1:{port}"
-        async with Client(base_url) as client:
-            seen: list[ServerEvent] = []
-            async with client.events(["final", "block"], after_id="run-0") as events:
-                world.slots([1, 2, 3])
-                async for event in events:
-                    seen.append(event)
-                    if len(seen) == 5:
-                        break
-            assert [event.kind for event in seen] == ["block", "block", "final", "block", "final"]
-            async with client.events(["final"], after_id=seen[2].id) as events:
-                assert await anext(events) == seen[4]
-            async with client.events(after_id="gone-1") as events:
-                assert (await anext(events)).kind == "gap"
-            with pytest.raises(Refused, match="id of an event"):
-                async with client.events(after_id="x") as events:
-                    await anext(events)
-            with pytest.raises(ZeroDivisionError):
-                async with client.events():
-                    raise ZeroDivisionError
-
-
 async def test_nobody_answers() -> None:
     with trio.socket.socket() as unused:
         await unused.bind(("127.0.0.1", 0))
@@ -172,9 +140,6 @@ async def test_nobody_answers() -> None:
         async with Client(f"http://127.0.0.1:{port}") as client:
             with pytest.raises(Unreachable, match=f"127.0.0.1:{port}") as caught:
                 await client.status()
-            with pytest.raises(Unreachable):
-                async with client.events() as events:
-                    await anext(events)
     assert caught.value.exit_code == 3
 
 

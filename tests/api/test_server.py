@@ -47,7 +47,7 @@ async def test_requests_over_a_real_socket(world: World) -> None:
             head = await client.head("/v1/status")
             assert (head.status_code, head.content) == (200, b"")
             assert int(head.headers["content-length"]) > 0
-            body = b"\x00" * 600_000
+            body = b"\x00" * 6_000_000
             refused = await client.post(
                 "/v1/transactions", content=body, headers={"content-type": "application/cbor"}
             )
@@ -139,6 +139,8 @@ async def _serve(
     [
         b"\x00\xff" * 100,
         b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET /%ff%00?%ff=%zz HTTP/1.1\r\nhost: [\r\nconnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 10_000,
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 99,
     ],

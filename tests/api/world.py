@@ -129,7 +129,7 @@ class World:
 
     def app(self, **options: object) -> ASGIApp:
         """The application."""
-        return make_app(self.services, **options)  # type: ignore[arg-type]
+        return make_app(self.services, **{"loopback": True, **options})  # type: ignore[arg-type]
 
     def client(self, **options: object) -> httpx.AsyncClient:
         """An HTTP client whose requests go straight into the application."""
