@@ -51,7 +51,9 @@ from consensus.light import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
 from consensus.transaction import Transaction
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
-from node.answers import (
+from node.client_failures import Missing, checked_url, clear_failures, refusal_of
+from node.failure import Refused, TimedOut
+from node.query.answers import (
     FINAL,
     PENDING,
     AccountAnswer,
@@ -74,9 +76,7 @@ from node.answers import (
     SubmittedAnswer,
     TransactionAnswer,
 )
-from node.chain_view import Finality
-from node.client_failures import Missing, checked_url, clear_failures, refusal_of
-from node.failure import Refused, TimedOut
+from node.query.chain_view import Finality
 from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import httpx
 
 from consensus.kinds import Json
-from node.answers import PROBLEM_PREFIX
 from node.failure import Failure, Refused, TimedOut, Unreachable, Usage
+from node.query.answers import PROBLEM_PREFIX
 
 
 class Missing(Refused):

@@ -11,11 +11,11 @@ from consensus.cid import Cid
 from consensus.finality import ChainBlock
 from consensus.kinds import AccountId, Counter, Digest
 from consensus.record import Record, part
-from node.answers import Place
 from node.candidate import Recorded
 from node.chain import Chain
 from node.hub import GAP, Hub
 from node.mempool import Pending
+from node.query.answers import Place
 
 BLOCK, HEAD, FINAL_BLOCK, TRANSACTION = "block", "head", "final", "transaction"
 KINDS = (BLOCK, HEAD, FINAL_BLOCK, TRANSACTION, GAP)

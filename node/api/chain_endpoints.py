@@ -2,7 +2,10 @@
 
 from starlette.responses import Response
 
-from node.answers import (
+from node.api.endpoint import CBOR, Call, Content, Endpoint, json_answer
+from node.api.node_access import json_response
+from node.api.parameters import AFTER_HEIGHT, BLOCK, CURSOR, FINALITY, FORMAT, limit
+from node.query.answers import (
     BlockAnswer,
     BlocksAnswer,
     FinalityAnswer,
@@ -13,13 +16,10 @@ from node.answers import (
     StatusAnswer,
     TransactionsAnswer,
 )
-from node.api.endpoint import CBOR, Call, Content, Endpoint, json_answer
-from node.api.node_access import json_response
-from node.api.parameters import AFTER_HEIGHT, BLOCK, CURSOR, FINALITY, FORMAT, limit
-from node.module_forms import module_forms
-from node.producer_queries import producers
-from node.state_queries import parameters
-from node.status_query import status
+from node.query.module_forms import module_forms
+from node.query.producer_queries import producers
+from node.query.state_queries import parameters
+from node.query.status_query import status
 
 BLOCKS_LIMIT = limit(20, maximum=100)
 TRANSACTIONS_LIMIT = limit(50)

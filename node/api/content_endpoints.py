@@ -9,13 +9,13 @@ from starlette.responses import Response
 from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
-from node import state_queries
-from node.answers import ContentAnswer, ContentsAnswer, StoredBlockAnswer
 from node.api.endpoint import Call, Content, Endpoint, json_answer
 from node.api.node_access import json_response
 from node.api.parameters import CID, CURSOR, FINALITY, OWNER, limit
 from node.api.problems import Problem, problem_of
-from node.chain_view import NotFound
+from node.query import state_queries
+from node.query.answers import ContentAnswer, ContentsAnswer, StoredBlockAnswer
+from node.query.chain_view import NotFound
 from storage.content import ContentStore
 
 FETCH_TIMEOUT_S = 30.0

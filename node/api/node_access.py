@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from consensus.kinds import JsonObject
 from consensus.record import Record
-from node.block_queries import BlockQueries
-from node.chain_view import ChainView, Finality, view_at
 from node.loop_monitor import LoopMonitor
 from node.metrics import Metrics
+from node.query.block_queries import BlockQueries
+from node.query.chain_view import ChainView, Finality, view_at
 from node.services import Services
 
 MAX_READING_THREADS = 2

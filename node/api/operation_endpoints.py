@@ -3,9 +3,9 @@
 from starlette.responses import Response
 
 from node import metrics
-from node.answers import PeerItem, PeersAnswer, ReadyAnswer
 from node.api.endpoint import Call, Content, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.query.answers import PeerItem, PeersAnswer, ReadyAnswer
 from p2p.network import PeerInfo
 
 

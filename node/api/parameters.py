@@ -9,10 +9,10 @@ from consensus.address import parse_address
 from consensus.cid import Cid, parse_cid
 from consensus.errors import InvalidEncoding
 from consensus.kinds import JSON_INTEGER_MAX, Account, JsonObject, Link
-from node.answers import MAX_PAGE
-from node.block_queries import parse_block_name
-from node.chain_view import Finality
 from node.events import KINDS
+from node.query.answers import MAX_PAGE
+from node.query.block_queries import parse_block_name
+from node.query.chain_view import Finality
 
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JsonObject
-from node.answers import PROBLEM_PREFIX
-from node.chain_view import NotFound
+from node.query.answers import PROBLEM_PREFIX
+from node.query.chain_view import NotFound
 from storage.content import ContentError, ContentStoreFull
 from vm.registry import REGISTRY
 

@@ -2,11 +2,11 @@
 
 from starlette.responses import Response
 
-from node import state_queries
-from node.answers import AccountAnswer, RowAnswer, RowsAnswer, TablesAnswer
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
 from node.api.parameters import ADDRESS, CURSOR, FINALITY, KEY_PARTS, ROW_KEY, TABLE, limit
+from node.query import state_queries
+from node.query.answers import AccountAnswer, RowAnswer, RowsAnswer, TablesAnswer
 
 ROWS_LIMIT = limit(100)
 

@@ -9,7 +9,12 @@ from consensus.codec import decode
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import Json, JsonObject
 from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction, decode_transaction
-from node.answers import (
+from node.api.endpoint import CBOR, Call, Content, Endpoint, json_answer
+from node.api.node_access import json_response
+from node.api.parameters import FINALITY_OF_PLACE, TRANSACTION
+from node.api.problems import malformed, problem_of
+from node.events import place_of
+from node.query.answers import (
     MAX_BATCH,
     BatchAnswer,
     BatchResult,
@@ -17,12 +22,7 @@ from node.answers import (
     SubmittedAnswer,
     TransactionAnswer,
 )
-from node.api.endpoint import CBOR, Call, Content, Endpoint, json_answer
-from node.api.node_access import json_response
-from node.api.parameters import FINALITY_OF_PLACE, TRANSACTION
-from node.api.problems import malformed, problem_of
-from node.chain_view import Finality
-from node.events import place_of
+from node.query.chain_view import Finality
 from vm.forms import event_to_json, transaction_from_json, transaction_schema
 from vm.simulation import quote
 

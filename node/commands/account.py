@@ -3,10 +3,10 @@
 from cyclopts import App
 
 from consensus.address import format_address
-from node.chain_view import Finality
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
 from node.output import print_fields, print_json
+from node.query.chain_view import Finality
 
 app = App(name="account", help="Look at accounts.")
 

@@ -3,10 +3,10 @@
 from cyclopts import App
 
 from consensus.address import format_address
-from node.answers import BlockAnswer
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
 from node.output import print_fields, print_json
+from node.query.answers import BlockAnswer
 
 app = App(name="block", help="Look at blocks.")
 

@@ -15,7 +15,6 @@ from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
 from consensus.transaction import Transaction
 from genesis.file import MAX_GENESIS_BYTES, Genesis
-from node.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
 from node.client import Client, Until
 from node.commands.arguments import client_section, naming
 from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset, local_accounts
@@ -24,6 +23,7 @@ from node.config.sections import ClientSection
 from node.failure import Refused, Usage
 from node.files import read_bounded
 from node.output import print_fields, print_json
+from node.query.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
 from node.wallet.keystore import Keystore
 from vm.declare import Action
 from vm.receipt import Receipt

@@ -11,7 +11,6 @@ from consensus.address import format_address
 from consensus.cid import parse_cid
 from consensus.kinds import Json, JsonObject
 from consensus.unixfs import KUBO, Profile, Subtree, profile_named
-from node.chain_view import Finality
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
@@ -20,6 +19,7 @@ from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, dr
 from node.content_transfer import Report, download_file, measure, upload_file
 from node.failure import Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
+from node.query.chain_view import Finality
 from vm.modules.content import Publish
 
 app = App(name="video", help="Publish videos, fetch them from any node, list them.")

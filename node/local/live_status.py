@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from node.answers import FinalityItem, StatusAnswer
+from node.query.answers import FinalityItem, StatusAnswer
 
 RATE_WINDOW_SLOTS = 10
 

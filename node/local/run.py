@@ -7,14 +7,14 @@ import trio
 
 from consensus.kinds import JsonObject
 from consensus.producers import MAX_PRODUCERS
-from node.answers import StatusAnswer
-from node.chain_view import Finality
 from node.client import Client
 from node.failure import TimedOut
 from node.finality_log import MAX_ENTRIES
 from node.local.network import LocalNetwork
 from node.local.process import NodeProcess
 from node.local.report import UNMEASURED_SLOTS, NodeRun, RunBlock, run_report
+from node.query.answers import StatusAnswer
+from node.query.chain_view import Finality
 
 READY_TIMEOUT_S = 120.0
 POLL_S = 0.25

@@ -11,10 +11,10 @@ import trio.testing
 
 from consensus.cid import RAW, cid_of
 from consensus.keys import KeyPair
-from node.answers import PROBLEM_PREFIX
-from node.chain_view import Finality
 from node.client import Client, Until
 from node.failure import Refused, TimedOut, Unreachable, Usage
+from node.query.answers import PROBLEM_PREFIX
+from node.query.chain_view import Finality
 from tests.api.world import ALICE, BASE_URL, BOB, World
 from tests.node.network import key, transfer
 

@@ -13,7 +13,8 @@ from consensus.codec import encode
 from consensus.kinds import JsonObject
 from consensus.merkle import merkle_root
 from genesis.file import parse_genesis
-from node.answers import (
+from node.mempool import Pending
+from node.query.answers import (
     AccountAnswer,
     BlockAnswer,
     BlocksAnswer,
@@ -23,7 +24,6 @@ from node.answers import (
     TransactionAnswer,
     TransactionsAnswer,
 )
-from node.mempool import Pending
 from tests.api.world import ALICE, BOB, GENESIS, SEATS, World, code_of
 from tests.node.network import FUNDS, key, transfer
 from vm.forms import transaction_to_json

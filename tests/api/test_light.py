@@ -10,13 +10,13 @@ import trio
 import cli
 from consensus.address import format_address
 from consensus.light import LightAnswer, decode_answer, genesis_state, verify_answer
-from node.answers import PROBLEM_PREFIX
 from node.api import light_endpoint
 from node.api.app import make_app
 from node.chain import Chain
 from node.client import Client
 from node.commands import light
 from node.light_answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, Unprovable, light_answer
+from node.query.answers import PROBLEM_PREFIX
 from tests.api.world import ALICE, BASE_URL, BOB, GENESIS, World
 from tests.node.network import transfer
 from vm.modules.token import BALANCES, Balance

@@ -12,11 +12,11 @@ import cli
 from consensus.address import format_address
 from consensus.cid import RAW, cid_of
 from consensus.light import LightAnswer
-from node.answers import PROBLEM_PREFIX
 from node.chain import Chain
 from node.client import Client
 from node.commands import light
 from node.light_answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, light_answer
+from node.query.answers import PROBLEM_PREFIX
 from tests.node.network import (
     FUNDS,
     key,

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from consensus import tree
-from node.chain_view import ChainView, Finality, view_at
+from node.query.chain_view import ChainView, Finality, view_at
 from tests.node.network import (
     key,
     make_block,

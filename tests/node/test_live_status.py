@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from consensus.cid import DAG_CBOR, cid_of
-from node.answers import FinalityItem, Place, StatusAnswer
 from node.local.live_status import LiveStatus, transactions_per_second
+from node.query.answers import FinalityItem, Place, StatusAnswer
 
 
 def place(height: int, slot: int) -> Place:

@@ -4,7 +4,10 @@ import re
 
 from consensus.cid import Cid, parse_cid
 from consensus.errors import Invalid, InvalidEncoding
-from node.answers import (
+from node.clock import SlotClock
+from node.events import place_of
+from node.mempool import Pending
+from node.query.answers import (
     FINAL,
     INCLUDED,
     PENDING,
@@ -14,12 +17,9 @@ from node.answers import (
     TransactionAnswer,
     TransactionsAnswer,
 )
-from node.block_reader import BlockReader, ReadBlock
-from node.chain_view import ChainView, NotFound
-from node.clock import SlotClock
-from node.cursor import make_cursor, read_number_cursor
-from node.events import place_of
-from node.mempool import Pending
+from node.query.block_reader import BlockReader, ReadBlock
+from node.query.chain_view import ChainView, NotFound
+from node.query.cursor import make_cursor, read_number_cursor
 from vm.forms import event_to_json, transaction_to_json
 
 # A page ends early rather than decode more than this, beside its first item.

@@ -3,7 +3,7 @@
 from functools import cache
 
 from consensus.kinds import JsonObject
-from node.state_queries import table_info
+from node.query.state_queries import table_info
 from vm.declare import ActionDeclaration, Module, sentence_of
 from vm.forms import typed_schema
 from vm.parameter import Parameter

@@ -9,7 +9,7 @@ from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.transaction import transaction_id
 from node.block_results import BlockResults
 from node.candidate import header_of
-from node.chain_view import ChainView, NotFound
+from node.query.chain_view import ChainView, NotFound
 
 MAX_BLOCKS = 1024
 MAX_BYTES = 8 * 1024 * 1024

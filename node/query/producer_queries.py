@@ -8,11 +8,11 @@ from consensus.finality import ChainBlock
 from consensus.headers import Rules
 from consensus.producers import Member
 from consensus.schedule import producer_at, schedule
-from node.answers import MAX_SCHEDULE, ProducerInfo, ProducersAnswer, ScheduledSlot
-from node.block_queries import BlockQueries
-from node.chain_view import ChainView
 from node.clock import SlotClock
 from node.events import place_of
+from node.query.answers import MAX_SCHEDULE, ProducerInfo, ProducersAnswer, ScheduledSlot
+from node.query.block_queries import BlockQueries
+from node.query.chain_view import ChainView
 from vm.modules.producer import PRODUCERS
 
 MAX_WINDOW_SLOTS = 512

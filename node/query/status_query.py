@@ -1,8 +1,8 @@
 """The answer about the node itself."""
 
-from node.answers import StatusAnswer
-from node.chain_view import Finality, view_at
 from node.events import place_of
+from node.query.answers import StatusAnswer
+from node.query.chain_view import Finality, view_at
 from node.services import Services
 from node.version import VERSION
 

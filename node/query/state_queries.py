@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.kinds import JsonObject
-from node.answers import (
+from node.events import place_of
+from node.query.answers import (
     MAX_PAGE,
     AccountAnswer,
     ContentAnswer,
@@ -20,9 +21,8 @@ from node.answers import (
     TableInfo,
     TablesAnswer,
 )
-from node.chain_view import ChainView, NotFound
-from node.cursor import make_cursor, read_key_cursor
-from node.events import place_of
+from node.query.chain_view import ChainView, NotFound
+from node.query.cursor import make_cursor, read_key_cursor
 from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import next_nonce

@@ -22,7 +22,7 @@ from consensus.kinds import (
 )
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part
-from node.free_form import AnyObject, FreeForm, Integer
+from node.query.free_form import AnyObject, FreeForm, Integer
 from vm.forms import event_schema, transaction_schema
 from vm.modules.content import Video
 from vm.receipt import Receipt
