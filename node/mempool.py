@@ -117,9 +117,10 @@ class Mempool:
     def ready(self, next_nonce_of: Callable[[bytes], int]) -> Iterator[Pending]:
         """Transactions in an order that blocks may include: senders in turn, nonces in order.
 
-        Every sender gets one place a round, so that nobody crowds the others out.
+        Every sender gets one place a round, so that nobody crowds the others out. May run in a
+        thread while transactions come and go: what comes after the call may be passed over.
         """
-        turns = [(sender, next_nonce_of(sender)) for sender in self._by_sender]
+        turns = [(sender, next_nonce_of(sender)) for sender in list(self._by_sender)]
         while turns:
             following: list[tuple[bytes, int]] = []
             for sender, nonce in turns:
