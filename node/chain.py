@@ -331,6 +331,21 @@ class Chain:
             raise InvalidVote("not a signature over the block", field="signature")
         return self.fork.on_vote(block, place, vote.signature)
 
+    def may_count(self, vote: Vote) -> bool:
+        """Whether a vote may be new: not one more by the same member for the same block, and, as
+        long as its block is not known, by a producer that is."""
+        block = self.fork.get(vote.block_id)
+        if block is None:
+            waiting = self._early_votes.get(vote.block_id, ())
+            return vote.key in self._known_keys() and all(v.key != vote.key for v in waiting)
+        counted = self.fork.votes(block)
+        return all(block.members.members[place].key != vote.key for place in counted)
+
+    def _known_keys(self) -> set[bytes]:
+        final, head = self.fork.final, self.fork.head
+        sets = (final.members, final.next_members, head.members, head.next_members)
+        return {member.key for known in sets if known is not None for member in known.members}
+
     def votes_of(self, block: ChainBlock) -> list[Vote]:
         """The counted votes for a block, as they travel."""
         return [
@@ -339,9 +354,7 @@ class Chain:
         ]
 
     def _keep_early(self, vote: Vote) -> None:
-        final = self.fork.final
-        known = (*final.members.members, *(final.next_members or final.members).members)
-        if vote.key not in {member.key for member in known}:
+        if vote.key not in self._known_keys():
             raise InvalidVote("not by a producer, for a block that is not known", field="key")
         if not self._verify_vote(vote.key, vote_message(self.id, vote.block_id), vote.signature):
             raise InvalidVote("not a signature over the block", field="signature")

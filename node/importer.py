@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 import trio
 
 from consensus.block import Vote
-from consensus.errors import InvalidVote
+from consensus.errors import Invalid, InvalidVote
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
 from node.candidate import Candidate, Recorded
 from node.chain import Chain, Screening
 from node.finality_log import FinalityEntry, FinalityLog
 from node.mempool import Mempool, Pending
-from node.validator import Validator
+from node.validator import Validator, WrongSeed
 
 logger = logging.getLogger("reelect.chain")
 
@@ -55,14 +55,27 @@ class Importer:
         self._send_block = send_block
         self._changed = changed
         self._gate = trio.Lock()
+        self._failure: Exception | None = None
         self.may_sign = False
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
-        """Hold the gate; what is begun inside is finished, whoever loses interest."""
+        """Hold the gate; what is begun inside is finished, whoever loses interest.
+
+        After a failure that is no rejection (a conflict, the disk, a bug) the gate lets nobody
+        in again, so that nothing is built on half a change: the failure is raised instead.
+        """
         async with self._gate:
+            if self._failure is not None:
+                raise self._failure
             with trio.CancelScope(shield=True):
-                yield
+                try:
+                    yield
+                except Invalid:
+                    raise
+                except Exception as error:
+                    self._failure = error
+                    raise
 
     async def add_block(self, candidate: Candidate) -> Screening:
         """Take a block in, if it is new; raises Invalid… for a bad one.
@@ -93,20 +106,24 @@ class Importer:
         await trio.sleep(max(early_ms - clock.skew_ms, 0) / 1000)
         return True
 
-    async def add_votes(self, votes: Iterable[Vote]) -> None:
-        """Count votes; raises InvalidVote for the first bad one, after the others."""
+    async def add_votes(self, votes: Iterable[Vote]) -> tuple[list[Vote], InvalidVote | None]:
+        """Count votes; returns those that were valid and new, and why a bad one is bad."""
+        fresh: list[Vote] = []
         bad: InvalidVote | None = None
         async with self._exclusive():
             for vote in votes:
+                if not self._chain.may_count(vote):
+                    continue
                 try:
                     await self._count(vote)
                 except InvalidVote as error:
                     bad = error
-        if bad is not None:
-            raise bad
+                else:
+                    fresh.append(vote)
+        return fresh, bad
 
     async def produce(self, slot: int) -> Recorded | None:
-        """Make the slot's block if its producer has a seat here and may sign."""
+        """Make the slot's block if its producer has a seat here, may sign and has a reveal."""
         async with self._exclusive():
             head = self._chain.fork.head
             if head.slot >= slot or not self.may_sign:
@@ -116,7 +133,11 @@ class Importer:
                 return None
             if not self._validator.may_produce(producer, slot):
                 return None
-            valid = await trio.to_thread.run_sync(self._make, slot, producer)
+            try:
+                valid = await trio.to_thread.run_sync(self._make, slot, producer)
+            except (Invalid, WrongSeed) as error:
+                logger.warning("no block for slot %d: %s", slot, error)
+                return None
             self._send_block(valid.raw)
             await self._insert(valid, self._now_ms())
         return valid

@@ -43,6 +43,7 @@ from p2p.scoring import REJECTED_POINTS
 from storage.content import ContentStore
 
 MAX_IMPORTS = 64
+MAX_ADOPTIONS = 8
 MAX_FETCHES = 16
 MAX_RELAYED_PER_SLOT = 2
 RELAYED_SLOTS = 256
@@ -79,6 +80,7 @@ class PeerHandler:
         self._now_ms = now_ms
         self._accepted = accepted
         self._imports = 0
+        self._adopting: set[PeerId] = set()
         self._fetches = trio.CapacityLimiter(MAX_FETCHES)
         self._relayed: dict[tuple[int, bytes], int] = {}
         self.nursery: trio.Nursery
@@ -99,8 +101,7 @@ class PeerHandler:
         if isinstance(message, BlockMessage):
             return self._judge_block(peer, message.block)
         if isinstance(message, Votes):
-            await self._importer.add_votes(message.votes)
-            return Verdict.ACCEPT
+            return await self._judge_votes(peer, message)
         if isinstance(message, TransactionIds):
             unknown = tuple(i for i in message.ids if i not in self._mempool)
             if unknown and self._fetches.available_tokens:
@@ -108,6 +109,22 @@ class PeerHandler:
             return Verdict.IGNORE
         if isinstance(message, Status):
             self._follow(peer, message)
+        return Verdict.IGNORE
+
+    async def _judge_votes(self, peer: PeerId, message: Votes) -> Verdict:
+        """Relay the votes that are valid and new: a member's second signature of the same vote,
+        or a vote by a producer that is not known here, is no fault, but goes no further."""
+        try:
+            fresh, bad = await self._importer.add_votes(message.votes)
+        except Exception as error:  # a conflict or the own disk: it stops the node, not the peer
+            self.nursery.start_soon(_stop, error)
+            return Verdict.IGNORE
+        if len(fresh) == len(message.votes):
+            return Verdict.ACCEPT
+        if fresh:
+            self.network.broadcast(Votes(tuple(fresh)), peer)
+        if bad is not None:
+            raise bad
         return Verdict.IGNORE
 
     def _judge_block(self, peer: PeerId, raw: bytes) -> Verdict:
@@ -118,18 +135,26 @@ class PeerHandler:
         if clock.start_ms(candidate.header.slot) - self._now_ms() > clock.slot_ms:
             return Verdict.IGNORE
         screening = self._chain.screen(candidate)
-        if self._imports >= MAX_IMPORTS:
-            return Verdict.IGNORE
         if screening is Screening.ORPHAN:
-            self.nursery.start_soon(self._adopt, peer, candidate)
-        if screening is not Screening.NEW:
+            self._consider_orphan(peer, candidate)
+        if screening is not Screening.NEW or self._imports >= MAX_IMPORTS:
             return Verdict.IGNORE
         check_body_bound(candidate.header, candidate.block.body, candidate.transactions)
+        if not self._may_come_unasked(candidate):
+            return Verdict.IGNORE
+        self._imports += 1
         self.nursery.start_soon(self._import, peer, candidate)
-        return Verdict.ACCEPT if self._may_relay(candidate) else Verdict.IGNORE
+        return Verdict.ACCEPT
 
-    def _may_relay(self, candidate: Candidate) -> bool:
-        """Two blocks a producer and slot at most go round unasked."""
+    def _consider_orphan(self, peer: PeerId, orphan: Candidate) -> None:
+        """Nothing of an orphan is checked yet: one at a time of each peer, few in all."""
+        if peer not in self._adopting and len(self._adopting) < MAX_ADOPTIONS:
+            self._adopting.add(peer)
+            self.nursery.start_soon(self._adopt, peer, orphan)
+
+    def _may_come_unasked(self, candidate: Candidate) -> bool:
+        """Two blocks a producer and slot at most are taken and go round unasked; a further one
+        that counts is asked for when a child names it."""
         place = (candidate.header.slot, candidate.header.producer or b"")
         self._relayed[place] = self._relayed.get(place, 0) + 1
         while len(self._relayed) > RELAYED_SLOTS:
@@ -137,7 +162,6 @@ class PeerHandler:
         return self._relayed[place] <= MAX_RELAYED_PER_SLOT
 
     async def _import(self, peer: PeerId, candidate: Candidate) -> None:
-        self._imports += 1
         try:
             await self._importer.add_block(candidate)
         except Invalid as error:
@@ -146,7 +170,6 @@ class PeerHandler:
             self._imports -= 1
 
     async def _adopt(self, peer: PeerId, orphan: Candidate) -> None:
-        self._imports += 1
         try:
             await self.sync.fetch_ancestors(peer, orphan)
         except RequestFailed as error:
@@ -155,7 +178,7 @@ class PeerHandler:
             logger.warning("ancestors of %s from %s: %s", orphan.id, short_id(peer), error)
             self.network.misbehaved(peer, REJECTED_POINTS, str(error))
         finally:
-            self._imports -= 1
+            self._adopting.discard(peer)
 
     def _follow(self, peer: PeerId, status: Status) -> None:
         ahead = status.head_height > self._chain.fork.head.height + 1
@@ -220,10 +243,11 @@ class PeerHandler:
         return None
 
     def _blocks_after(self, height: int) -> list[bytes]:
-        blocks = self._chain.blocks.final_blocks(max(height, 0) + 1, MAX_BLOCKS)
-        if len(blocks) < MAX_BLOCKS:
-            chain = self._chain.head_chain()
-            blocks += [item.raw for item in chain if item.placed.height > height + len(blocks)]
+        chain = self._chain.head_chain()  # first: a block that becomes final meanwhile is in both
+        blocks = self._chain.blocks.final_blocks(height + 1, MAX_BLOCKS)
+        for item in chain:
+            if item.placed.height == height + len(blocks) + 1:
+                blocks.append(item.raw)
         return blocks
 
     def _content_blocks(self, request: GetContent) -> Content:
@@ -253,3 +277,7 @@ class PeerHandler:
 
     def disconnected(self, peer: PeerId) -> None:
         """Nothing is kept for a peer here."""
+
+
+async def _stop(error: Exception) -> None:
+    raise error

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from consensus.block import MAX_BLOCK_BYTES
 from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidBlock
 from node.candidate import Candidate, read_block
@@ -20,6 +21,7 @@ from p2p.peer import RemoteError, RequestFailed
 from p2p.scoring import REJECTED_POINTS
 
 MAX_ANCESTORS = 64
+MAX_ANCESTOR_BYTES = 8 * MAX_BLOCK_BYTES  # held until the oldest can be checked
 REQUEST_TIMEOUT_S = 10.0
 
 logger = logging.getLogger("reelect.sync")
@@ -38,23 +40,23 @@ class Sync:
         self._chain = chain
         self._network = network
         self._add_block = add_block
-        self._wanted: PeerId | None = None
+        self._wanted: dict[PeerId, None] = {}  # in turn, so that none can crowd the others out
         self._wake = trio.Event()
         self.behind = False
 
     def want(self, peer: PeerId) -> None:
         """Ask `peer` for what is missing, soon."""
-        self._wanted = peer
+        self._wanted[peer] = None
         self._wake.set()
 
     async def run(self) -> None:
         """Catch up whenever asked to; until cancelled."""
         while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            peer, self._wanted = self._wanted, None
-            if peer is None:
-                continue
+            if not self._wanted:
+                self._wake = trio.Event()
+                await self._wake.wait()
+            peer = next(iter(self._wanted))
+            del self._wanted[peer]
             try:
                 await self._catch_up(peer)
             except RequestFailed as error:
@@ -91,8 +93,8 @@ class Sync:
     async def fetch_ancestors(self, peer: PeerId, orphan: Candidate) -> None:
         """Bring the unknown ancestors of a block by id, then the block itself.
 
-        A gap of more than MAX_ANCESTORS is left to catching up. Raises RequestFailed, and
-        Invalid… for bad blocks.
+        A gap of more than MAX_ANCESTORS or MAX_ANCESTOR_BYTES is left to catching up. Raises
+        RequestFailed, and Invalid… for bad blocks.
         """
         missing = [orphan]
         while (parent := missing[-1].header.parent) is not None:
@@ -100,7 +102,8 @@ class Sync:
                 break
             if missing[-1].header.height <= self._chain.durable_final.height + 1:
                 return  # it forks off below the final block
-            if len(missing) > MAX_ANCESTORS:
+            held = sum(len(candidate.raw) for candidate in missing)
+            if len(missing) > MAX_ANCESTORS or held > MAX_ANCESTOR_BYTES:
                 self.want(peer)
                 return
             missing.append(await self._block(peer, parent))

@@ -37,6 +37,10 @@ AMNESIA_MARGIN_SLOTS = 1
 logger = logging.getLogger("reelect.validator")
 
 
+class WrongSeed(ValueError):
+    """The beacon seed is not the one that the producer committed to on the chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seat:
     """A producer whose keys this node holds; the beacon seed is secret."""
@@ -90,7 +94,7 @@ class Validator:
     def prepare(self, state: View) -> None:
         """Build the seats' chains of reveals before their first slot needs them.
 
-        Raises ValueError if a seed is not the one that was committed to.
+        Raises WrongSeed if a seed is not the one that was committed to.
         """
         for producer in self._seats:
             with suppress(InvalidBlock):  # not registered, or none left: it cannot produce
@@ -180,8 +184,8 @@ class Validator:
     def reveal(self, producer: bytes, state: View) -> bytes:
         """The reveal that the producer's next block on `state` must carry.
 
-        Raises InvalidBlock if the producer has none left, ValueError if the seed is not the
-        one that was committed to.
+        Raises InvalidBlock if the producer has none left, WrongSeed if the seed is not the one
+        that was committed to.
         """
         beacon = current_beacon(state, producer)
         known = self._reveals.get(producer)
@@ -190,7 +194,7 @@ class Validator:
                 self._seats[producer].beacon_seed, beacon.chain.salt, beacon.chain.length
             )
             if chain.commitment != beacon.chain.end:
-                raise ValueError("the beacon seed is not the one that this producer committed to")
+                raise WrongSeed("the beacon seed is not the one that this producer committed to")
             known = self._reveals[producer] = (beacon.chain.salt, chain)
         return known[1].reveal(beacon.used)
 

@@ -1,6 +1,7 @@
 """What peers can and cannot do to a node: judged gossip, catching up, answers."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from trio.testing import MockClock
 
 from consensus.block import Block, Body
 from consensus.errors import InvalidBlock
+from consensus.fork_choice import Finalized
 from consensus.record import Record
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.finality_log import FinalityLog
 from node.importer import Importer
 from node.mempool import Mempool
-from node.peer_handler import MAX_RELAYED_PER_SLOT, PeerHandler
+from node.peer_handler import MAX_IMPORTS, MAX_RELAYED_PER_SLOT, PeerHandler
 from node.sync import Sync
 from node.validator import Validator
 from p2p.handler import Verdict
@@ -32,7 +34,7 @@ from p2p.messages import (
     Votes,
 )
 from storage.content import ContentStore
-from storage.database import Database
+from storage.database import Database, DatabaseError
 from storage.journal import Journal
 from tests.node.network import (
     GENESIS_TIME_MS,
@@ -42,6 +44,8 @@ from tests.node.network import (
     make_seats,
     open_chain,
     run_slots,
+    take_block,
+    take_votes,
     transfer,
     votes_for,
 )
@@ -49,7 +53,7 @@ from tests.node.network import (
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")
 GENESIS = make_genesis_of(SEATS.values(), [ALICE])
-PEER = b"p" * 32
+PEER, OTHER_PEER = b"p" * 32, b"o" * 32
 
 
 @dataclass
@@ -357,3 +361,128 @@ def test_a_forged_transaction_costs_its_sender(side: Side, other: Chain) -> None
     side.run(main)
     assert len(side.mempool) == 0
     assert len(side.wire.blamed) == 2
+
+
+def test_a_third_block_of_a_slot_comes_in_only_when_asked_for(side: Side, other: Chain) -> None:
+    blocks = [
+        make_block(other, SEATS, 1, [transfer(other, ALICE, BOB.public, amount, 0)])
+        for amount in range(1, MAX_RELAYED_PER_SLOT + 2)
+    ]
+    at_slot(side, 1)
+
+    async def main() -> None:
+        verdicts = [await side.handler.gossip(PEER, message_of(block), b"") for block in blocks]
+        assert verdicts == [Verdict.ACCEPT] * MAX_RELAYED_PER_SLOT + [Verdict.IGNORE]
+
+    side.run(main)
+    known = [side.chain.fork.get(block.placed.id) is not None for block in blocks]
+    assert known == [True] * MAX_RELAYED_PER_SLOT + [False]
+
+
+def test_one_peers_orphans_do_not_keep_other_blocks_out(side: Side, other: Chain) -> None:
+    first = make_block(other, SEATS, 1)
+    other.insert(first)
+    block = read_block(make_block(other, SEATS, 2).raw).block
+    at_slot(side, 2)
+
+    async def never(peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
+        side.wire.asked += 1
+        await trio.sleep_forever()
+        raise AssertionError
+
+    side.wire.request = never  # type: ignore[method-assign]
+
+    async def main() -> None:
+        for i in range(MAX_IMPORTS + 1):
+            orphan = Block(block.header, bytes([i]) * 64, block.body)
+            await side.handler.gossip(PEER, BlockMessage(orphan.encode()), b"")
+        assert await side.handler.gossip(OTHER_PEER, message_of(first), b"") is Verdict.ACCEPT
+        await until(lambda: side.chain.fork.head.id == first.placed.id)
+        assert side.wire.asked == 1
+        side.handler.nursery.cancel_scope.cancel()
+
+    side.run(main)
+
+
+def test_only_new_valid_votes_go_further(side: Side, other: Chain) -> None:
+    block = make_block(other, SEATS, 1)
+    at_slot(side, 1)
+    votes = votes_for(other, SEATS.values(), block)
+    again = replace(votes[0], signature=bytes(64))  # never verified: that member's is counted
+
+    async def main() -> None:
+        await side.handler.gossip(PEER, Votes((votes[0],)), b"")
+        assert await side.handler.gossip(PEER, Votes((again,)), b"") is Verdict.IGNORE
+        await side.handler.gossip(PEER, message_of(block), b"")
+        await until(lambda: side.chain.fork.head.id == block.placed.id)
+        assert await side.handler.gossip(PEER, Votes((again,)), b"") is Verdict.IGNORE
+        assert not side.wire.sent
+        assert await side.handler.gossip(PEER, Votes((again, votes[1])), b"") is Verdict.IGNORE
+        assert side.wire.sent == [Votes((votes[1],))]
+
+    side.run(main)
+
+
+def test_votes_of_producers_that_are_not_known_yet_cost_nothing(side: Side, other: Chain) -> None:
+    later = make_seats(8)
+    block = make_block(other, SEATS, 1)
+    votes = votes_for(other, later.values(), block)[4:]
+
+    async def main() -> None:
+        assert await side.handler.gossip(PEER, Votes(tuple(votes)), b"") is Verdict.IGNORE
+
+    side.run(main)
+
+
+def test_a_failing_disk_stops_the_node_and_nothing_is_built_on_half_a_change(
+    side: Side, other: Chain
+) -> None:
+    blocks = [make_block(other, SEATS, 1)]
+    take_block(other, blocks[0].raw)
+    take_votes(other, votes_for(other, SEATS.values(), blocks[0]))
+    blocks.append(make_block(other, SEATS, 2))
+    at_slot(side, 2)
+
+    def broken(finalized: Finalized) -> None:
+        raise DatabaseError("no space left on the disk")
+
+    side.chain.persist = broken  # type: ignore[method-assign]
+
+    async def main() -> None:
+        for block in blocks:
+            await side.importer.add_block(read_block(block.raw))
+        for block in blocks:
+            votes = tuple(votes_for(other, SEATS.values(), block))
+            with suppress(Exception):  # the connection's own guard
+                await side.handler.gossip(PEER, Votes(votes), b"")
+        with pytest.raises(DatabaseError):
+            await side.importer.add_votes(votes_for(other, SEATS.values(), blocks[1])[:1])
+        await trio.sleep_forever()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        side.run(main)
+    assert caught.group_contains(DatabaseError, match="no space")
+
+
+def test_every_peer_that_is_ahead_gets_its_turn(side: Side) -> None:
+    asked: list[bytes] = []
+
+    async def request(peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
+        asked.append(peer)
+        if len(asked) < 20:
+            side.sync.want(PEER)  # claims again and again while it is being asked
+        await trio.lowlevel.checkpoint()
+        return Blocks(())
+
+    side.wire.request = request  # type: ignore[method-assign]
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            side.sync.want(OTHER_PEER)
+            side.sync.want(PEER)
+            nursery.start_soon(side.sync.run)
+            await until(lambda: len(asked) >= 20)
+            nursery.cancel_scope.cancel()
+
+    side.run(main)
+    assert OTHER_PEER in asked
