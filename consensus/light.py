@@ -73,7 +73,11 @@ class LightAnswer(Record):
 
 @record("inclusion-proof")
 class InclusionProof(Record):
-    """The audit path of an item in a block's list of `size` transactions, receipts or events."""
+    """The audit path of an item in a block's list of transactions, receipts or events.
+
+    It proves that the item is in the list. `index` and `size` only say how to walk the path:
+    headers commit to no length, and other pairs may fit the same path.
+    """
 
     index: Counter
     size: Counter

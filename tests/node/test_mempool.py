@@ -1,0 +1,123 @@
+"""The mempool: order, replacement, expiry and room."""
+
+from dataclasses import replace
+
+import pytest
+
+from consensus.errors import InvalidTransaction
+from consensus.transaction import Transaction
+from node.mempool import MAX_PER_SENDER, Mempool, Pending
+from tests.node.network import key
+
+ALICE, BOB, CAROL = (key(name).public for name in ("alice", "bob", "carol"))
+SIZE = 200
+
+
+def pending(sender: bytes, nonce: int, *, max_fee: int = 100, valid_until: int = 50) -> Pending:
+    transaction = Transaction(
+        bytes(32), sender, None, nonce, valid_until, "REEL", max_fee, (["a.b", 1],), ()
+    )
+    identity = b"%32d" % hash((sender, nonce, max_fee, valid_until))
+    return Pending(identity, transaction, SIZE)
+
+
+def add(pool: Mempool, item: Pending, next_nonce: int = 0, next_height: int = 10) -> None:
+    pool.add(item, next_nonce=next_nonce, next_height=next_height)
+
+
+def order(pool: Mempool) -> list[tuple[bytes, int]]:
+    ready = pool.ready(lambda _: 0)
+    return [(item.transaction.sender, item.transaction.nonce) for item in ready]
+
+
+def refusal(pool: Mempool, item: Pending, **at: int) -> str:
+    before = (len(pool), pool.size_bytes, order(pool))
+    with pytest.raises(InvalidTransaction) as caught:
+        add(pool, item, **at)
+    assert (len(pool), pool.size_bytes, order(pool)) == before
+    return caught.value.code
+
+
+def test_senders_take_turns_and_their_nonces_stay_in_order() -> None:
+    pool = Mempool()
+    for nonce in (2, 0, 1):
+        add(pool, pending(ALICE, nonce))
+    add(pool, pending(BOB, 0))
+    add(pool, pending(CAROL, 1))  # its first is missing: it waits
+    assert order(pool) == [(ALICE, 0), (BOB, 0), (ALICE, 1), (ALICE, 2)]
+    assert len(pool) == 5
+    assert pool.size_bytes == 5 * SIZE
+
+
+def test_a_known_transaction_changes_nothing() -> None:
+    pool = Mempool()
+    item = pending(ALICE, 0)
+    add(pool, item)
+    add(pool, item)
+    assert (len(pool), pool.size_bytes) == (1, SIZE)
+    assert item.id in pool
+    assert pool.get(item.id) is item
+
+
+def test_nonces_that_are_used_or_too_far_ahead_are_refused() -> None:
+    pool = Mempool()
+    assert refusal(pool, pending(ALICE, 4), next_nonce=5) == "nonce-used"
+    assert refusal(pool, pending(ALICE, 5 + MAX_PER_SENDER), next_nonce=5) == "nonce-too-high"
+    add(pool, pending(ALICE, 5 + MAX_PER_SENDER - 1), next_nonce=5)
+
+
+def test_what_no_later_block_may_hold_is_refused() -> None:
+    pool = Mempool()
+    assert refusal(pool, pending(ALICE, 0, valid_until=9), next_height=10) == "expired"
+    add(pool, pending(ALICE, 0, valid_until=10), next_height=10)
+
+
+@pytest.mark.parametrize(("old", "least"), [(100, 110), (101, 112), (0, 0)])
+def test_a_replacement_offers_a_tenth_more(old: int, least: int) -> None:
+    pool = Mempool()
+    add(pool, pending(ALICE, 0, max_fee=old, valid_until=20))
+    if least:
+        assert refusal(pool, pending(ALICE, 0, max_fee=least - 1)) == "replacement-underpriced"
+    newer = pending(ALICE, 0, max_fee=least, valid_until=21)
+    add(pool, newer)
+    assert list(pool.ready(lambda _: 0)) == [newer]
+    assert (len(pool), pool.size_bytes) == (1, SIZE)
+
+
+def test_a_full_mempool_refuses_but_replaces() -> None:
+    pool = Mempool(max_transactions=2)
+    add(pool, pending(ALICE, 0))
+    add(pool, pending(BOB, 0))
+    assert refusal(pool, pending(CAROL, 0)) == "mempool-full"
+    add(pool, pending(BOB, 0, max_fee=200))
+    small = Mempool(max_bytes=2 * SIZE - 1)
+    add(small, pending(ALICE, 0))
+    assert refusal(small, pending(BOB, 0)) == "mempool-full"
+    assert refusal(small, replace(pending(ALICE, 0, max_fee=200), size_bytes=2 * SIZE)) == (
+        "mempool-full"
+    )
+
+
+def test_a_new_head_drops_what_is_used_or_expired() -> None:
+    pool = Mempool()
+    for nonce in range(4):
+        add(pool, pending(ALICE, nonce))
+    add(pool, pending(BOB, 0, valid_until=10))
+    assert pool.prune({ALICE: 2, BOB: 0}.__getitem__, 11) == 3
+    assert [
+        (item.transaction.sender, item.transaction.nonce) for item in pool.ready(lambda _: 2)
+    ] == [
+        (ALICE, 2),
+        (ALICE, 3),
+    ]
+    assert pool.size_bytes == 2 * SIZE
+    pool.prune(lambda _: 9, 11)
+    assert (len(pool), pool.size_bytes, order(pool)) == (0, 0, [])
+
+
+def test_the_next_free_nonce_counts_what_waits() -> None:
+    pool = Mempool()
+    for nonce in (3, 4, 6):
+        add(pool, pending(ALICE, nonce), next_nonce=3)
+    assert pool.next_nonce(ALICE, 3) == 5
+    assert pool.next_nonce(BOB, 3) == 3
