@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.errors import InvalidTransaction
+from consensus.hashing import sha256
 from consensus.transaction import Transaction
 from node.mempool import MAX_PER_SENDER, Mempool, Pending
 from tests.node.network import key
@@ -17,7 +18,7 @@ def pending(sender: bytes, nonce: int, *, max_fee: int = 100, valid_until: int =
     transaction = Transaction(
         bytes(32), sender, None, nonce, valid_until, "REEL", max_fee, (["a.b", 1],), ()
     )
-    identity = b"%32d" % hash((sender, nonce, max_fee, valid_until))
+    identity = sha256(repr((sender, nonce, max_fee, valid_until)).encode())
     return Pending(identity, transaction, SIZE)
 
 
@@ -104,12 +105,7 @@ def test_a_new_head_drops_what_is_used_or_expired() -> None:
         add(pool, pending(ALICE, nonce))
     add(pool, pending(BOB, 0, valid_until=10))
     assert pool.prune({ALICE: 2, BOB: 0}.__getitem__, 11) == 3
-    assert [
-        (item.transaction.sender, item.transaction.nonce) for item in pool.ready(lambda _: 2)
-    ] == [
-        (ALICE, 2),
-        (ALICE, 3),
-    ]
+    assert [item.transaction.nonce for item in pool.ready(lambda _: 2)] == [2, 3]
     assert pool.size_bytes == 2 * SIZE
     pool.prune(lambda _: 9, 11)
     assert (len(pool), pool.size_bytes, order(pool)) == (0, 0, [])
