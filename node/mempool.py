@@ -141,12 +141,6 @@ class Mempool:
                     self._remove(pending)
         return before - len(self._by_id)
 
-    def discard(self, transaction_id: bytes) -> None:
-        """Drop a transaction that proved unusable."""
-        pending = self._by_id.get(transaction_id)
-        if pending is not None:
-            self._remove(pending)
-
     def _remove(self, pending: Pending) -> None:
         del self._by_id[pending.id]
         waiting = self._by_sender[pending.transaction.sender]
