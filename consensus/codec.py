@@ -73,7 +73,7 @@ def decode(data: bytes) -> Wire:  # noqa: C901, PLR0912 - the hot loop stays in 
             elif major == _TAG:
                 item, position = _read_link(data, position, end, argument)
             elif major == _NEGATIVE:
-                if argument > UINT64_MAX >> 1:
+                if -1 - argument < INT64_MIN:
                     raise InvalidEncoding("an integer below -2^63")
                 item = -1 - argument
             else:
