@@ -26,7 +26,7 @@ class LivingTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._application = httpx.ASGITransport(make_app(world.services))
+        self._application = httpx.ASGITransport(make_app(world.services, loopback=True))
         self._slots = count(1)
         self.stalled = False
         self.requests: list[tuple[str, str]] = []
