@@ -91,12 +91,14 @@ def application() -> "App":
     """The cyclopts application with every command registered by its import path."""
     from cyclopts import App
 
+    from node.help_pages import HelpPages
+
     app = App(
         name="reelect",
         help=SUMMARY,
         backend="trio",
         help_format="plaintext",
-        help_formatter="plain",
+        help_formatter=HelpPages(),
         version_flags=[],
         exit_on_error=False,
         print_error=False,
@@ -112,7 +114,9 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> None:
     """Print the completion script of a shell.
 
     bash: write it to ~/.local/share/bash-completion/completions/reelect.
+
     zsh: write it to _reelect in a folder of $fpath.
+
     fish: write it to ~/.config/fish/completions/reelect.fish.
 
     Parameters
@@ -128,11 +132,11 @@ def _report(error: Exception, *, as_json: bool) -> int:
     from cyclopts import CycloptsError
 
     from node.failure import Usage, failure_of
+    from node.help_pages import usage_sentence
     from node.output import print_failure
 
     if isinstance(error, CycloptsError):
-        error.verbose = False
-        error = Usage(str(error))
+        error = Usage(usage_sentence(error))
     failure = failure_of(error)
     if failure is None:
         raise error

@@ -229,6 +229,56 @@ def test_every_command_is_documented(target: str) -> None:
     assert getattr(found, "help", None) or found.__doc__
 
 
+@pytest.mark.parametrize("arguments", [["init"], ["tx", "call"]])
+def test_help_fills_the_terminal_and_never_exceeds_it(arguments: list[str]) -> None:
+    pages = []
+    for width in (60, 100):
+        page = reelect(*arguments, "--help", COLUMNS=str(width)).stdout
+        assert max(len(line) for line in page.splitlines()) in range(width - 20, width + 1)
+        assert not any(silent in page for silent in ("[default: False]", "[default: ()]"))
+        pages.append(page.split())
+    assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tx", "transfer", "dev1"], "AMOUNT is missing; see `reelect tx transfer --help`"),
+        (["genesis", "build", "--preset", "devnet"], "--producers is missing"),
+        (["status", "--node"], "--node needs a value; see `reelect status --help`"),
+        (["status", "extra"], "'extra' is too much; see `reelect status --help`"),
+        (["status", "--node", "bla"], "--node: http://host:port is expected, got 'bla'"),
+    ],
+)
+def test_a_wrong_command_line_is_explained_in_its_own_words(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == 2
+    assert capsys.readouterr().err.startswith(f"reelect: {said}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ((), "http://127.0.0.1:7480"),
+        (("api.port=7501",), "http://127.0.0.1:7501"),
+        (("api.port=7501", "api.host=0.0.0.0"), "http://127.0.0.1:7501"),
+        (("api.port=7501", "api.host=::1"), "http://[::1]:7501"),
+        (("api.port=7501", "client.node=http://other:1"), "http://other:1"),
+    ],
+)
+def test_commands_ask_the_node_that_init_made(
+    settings: tuple[str, ...], asked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [word for setting in settings for word in ("--set", setting)]
+    assert cli.run(["init", "--data-dir", str(tmp_path / "n"), *flags]) == 0
+    capsys.readouterr()
+    file = str(tmp_path / "n" / "config.toml")
+    assert cli.run(["config", "show", "--config", file]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[1] for row in rows if row[0] == "client.node"] == [asked]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["completion", shell]) == 0

@@ -29,10 +29,15 @@ def argument(name: str, parse: Callable[[str], T], text: str) -> T:
 def client_section(file: Path | None, **flags: str | Path | None) -> ClientSection:
     """The settings `client.…`, those given as flags first (None: not given).
 
-    Raises Usage for anything wrong in the configuration file `file`, see load_config.
+    Raises Usage for anything wrong in the configuration file `file`, see load_config, and for a
+    wrong flag, named as people gave it.
     """
     given = [f"client.{key}={value}" for key, value in flags.items() if value is not None]
-    return load_config(file, given, os.environ).client
+    try:
+        return load_config(file, given, os.environ).client
+    except Usage as error:
+        error.field = error.field.replace("--set: client.", "--")
+        raise
 
 
 @contextmanager

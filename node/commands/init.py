@@ -18,8 +18,10 @@ from node.new_node import NewNode, SeatKeys, create_node, new_folder, seat_keys
 from node.output import print_fields, print_json, warn
 from node.wallet.derivation import KeyKind, derivation_path, master_seed, new_mnemonic
 from node.wallet.keystore import Keystore
+from p2p.peeraddress import host_and_port
 
 DEFAULT_FOLDER = Path("~/.reelect/node")
+LOOPBACK = "127.0.0.1"
 
 
 def init(
@@ -59,7 +61,7 @@ def init(
         keys = _derive(mnemonic, names)
         for i, seat in enumerate(keys):
             _store_account(Keystore(folder / "keystore"), seat, i, password)
-        wallet: dict[str, Raw] = {"client.keystore": "keystore"}
+        wallet: dict[str, Raw] = {"client.keystore": "keystore"} | _own_api(values)
         if keys:
             wallet["client.account"] = keys[0].name
         made = create_node(folder, keys, wallet | values)
@@ -87,6 +89,15 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, Raw]:
         except Invalid as error:
             raise Usage(str(error.within(key)), field="--set") from None
     return values
+
+
+def _own_api(values: dict[str, Raw]) -> dict[str, Raw]:
+    """Commands with the new configuration ask its own node, wherever it listens."""
+    if not values.get("api.port"):
+        return {}
+    host = str(values.get("api.host", LOOPBACK))
+    reached = LOOPBACK if host in ("0.0.0.0", "::") else host  # noqa: S104
+    return {"client.node": f"http://{host_and_port(reached, int(str(values['api.port'])))}"}
 
 
 def _derive(mnemonic: str | None, names: list[str]) -> list[SeatKeys]:
