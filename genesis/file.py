@@ -81,6 +81,10 @@ def parse_genesis(data: bytes) -> Genesis:
         raise InvalidGenesis(f"{len(data)} bytes; a genesis file has at most {MAX_GENESIS_BYTES}")
     try:
         genesis = Genesis.decode(data)
+    except Invalid as error:
+        message = f"not a genesis file: {error.message}"
+        raise InvalidGenesis(message, field=error.field) from None
+    try:
         _check_order(genesis.rows)
         _check_state(genesis, genesis.state())
         _check_header(genesis)

@@ -17,7 +17,7 @@ from genesis.producer_record import ProducerRecord, read_producer_record
 from node.commands.arguments import JsonFlag, argument, client_section, naming
 from node.failure import Usage
 from node.files import read_bounded, write_new
-from node.output import print_fields, print_json
+from node.output import print_fields, print_json, print_line
 from vm.modules.chain import chain_constants
 
 MAX_RECORD_BYTES = 16_384
@@ -79,7 +79,8 @@ def show(file: Path | None = None, *, config: Path | None = None, json: JsonFlag
     file
         The genesis file; else `client.genesis` of the configuration.
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
+        local network.
     """
     place = client_section(config).genesis if file is None else file
     with naming(place):
@@ -131,4 +132,7 @@ def _show(genesis: Genesis, file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(fields)
     else:
-        print_fields(fields)
+        print_fields(fields | {"producers": len(genesis.members)})
+        print_line("")
+        for item in genesis.members:
+            print_line(format_address(item.producer))

@@ -179,7 +179,7 @@ def test_an_altered_genesis_is_refused(tmp_path: Path, shell: Shell, records: li
     shell.data("genesis", "build", "--preset", "devnet", "--producers", *records)
     file = tmp_path / "genesis.cbor"
     file.write_bytes(file.read_bytes()[:-1])
-    assert "genesis.cbor: truncated" in shell.error(1, "genesis", "show", "genesis.cbor")
+    assert "genesis.cbor: not a genesis file: truncated" in shell.error(1, "genesis", "show", "genesis.cbor")
 
 
 def test_a_key_is_imported_listed_and_shown(tmp_path: Path, shell: Shell) -> None:
