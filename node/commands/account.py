@@ -40,7 +40,7 @@ async def show(
         {
             "account": format_address(owner),
             "holds": held or "nothing",
-            "transactions": answer.nonce,
+            "transactions sent": answer.nonce,
             "at height": answer.at.height,
         }
     )

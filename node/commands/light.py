@@ -16,7 +16,7 @@ from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from node.client import Client
 from node.clock import SlotClock
 from node.commands.arguments import JsonFlag, argument, client_section, naming
-from node.commands.asking import find_account
+from node.commands.asking import KnownAsset, find_account
 from node.failure import Refused, TimedOut
 from node.files import read_bounded
 from node.light_answers import NOT_YET_FINAL
@@ -25,7 +25,7 @@ from node.output import print_fields, print_json, print_line, warn
 from vm.modules.account import SENDERS, Sender
 from vm.modules.chain import chain_constants
 from vm.modules.content import VIDEOS
-from vm.modules.token import BALANCES, Balance
+from vm.modules.token import BALANCES, Balance, asset_row
 from vm.registry import REGISTRY
 
 MAX_AGE_S = 120
@@ -50,7 +50,8 @@ class LightOptions:
     timeout_s
         Seconds to wait until a block is final.
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
+        local network.
     """
 
     node: str | None = None
@@ -79,18 +80,18 @@ async def account(
     keys = (BALANCES.state_key(owner, asset), SENDERS.state_key(owner))
     facts = await _prove(options, genesis, keys)
     holding, sent = (fact.row for fact in facts)
-    summary: JsonObject = {
-        "account": format_address(owner),
-        "asset": asset,
-        "balance": (holding or Balance(0).to_json())["amount"],
-        "nonce": (sent or Sender(0).to_json())["nonce"],
-    }
+    units = (holding or Balance(0).to_json())["amount"]
+    nonce = (sent or Sender(0).to_json())["nonce"]
     finals = [_final(fact, genesis) for fact in facts]
     if json:
         rows = [_json(fact, final) for fact, final in zip(facts, finals, strict=True)]
-        print_json(summary | {"proved": rows})
+        summary: JsonObject = {"asset": asset, "balance": units, "nonce": nonce, "proved": rows}
+        print_json({"account": format_address(owner)} | summary)
         return
-    print_fields(summary)
+    # Nothing changes an asset's decimals after genesis.
+    known = KnownAsset(asset, asset_row(genesis.state(), asset).decimals)
+    holds = known.format(int(str(units)))
+    print_fields({"account": format_address(owner), "holds": holds, "next nonce": nonce})
     for final in finals if finals[0] != finals[1] else finals[:1]:
         print_line("")
         print_fields(final)

@@ -14,7 +14,7 @@ from node.commands.sending import (
     send,
     show_transaction,
 )
-from node.failure import Refused
+from node.failure import Refused, Usage
 from vm.modules.token import Transfer
 from vm.registry import REGISTRY
 
@@ -53,7 +53,10 @@ async def transfer(
     to = find_account(options.section, recipient, "RECIPIENT")
     async with options.client() as client:
         chosen = await known_asset(client, asset)
-        action = Transfer(to, chosen.symbol, chosen.parse("AMOUNT", amount), memo)
+        units = chosen.parse("AMOUNT", amount)
+        if units == 0:
+            raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+        action = Transfer(to, chosen.symbol, units, memo)
         check_action(action)
         await send(client, options, [action], as_json=json)
 
@@ -69,6 +72,12 @@ async def show(
     transaction
         Its id, 64 hex digits.
     """
+    if len(transaction) != 2 * DIGEST_BYTES:
+        raise Usage(
+            f"{2 * DIGEST_BYTES} hex digits are expected, got {len(transaction)} characters",
+            field="TRANSACTION",
+            code="invalid-encoding",
+        )
     identity = argument("TRANSACTION", _TRANSACTION_ID.from_json, transaction)
     async with options.client() as client:
         answer = await client.transaction(identity)

@@ -157,14 +157,13 @@ def test_an_account_that_nobody_has_paid_holds_nothing(chain: Chain, reelect: Re
     code, out, _ = reelect("account", format_address(CAROL.public))
     lines = [line.split() for line in out.splitlines()]
     assert code == 0
-    assert lines[:5] == [
+    assert lines[:4] == [
         ["account", format_address(CAROL.public)],
-        ["asset", "REEL"],
-        ["balance", "0"],
-        ["nonce", "0"],
+        ["holds", "0", "REEL"],
+        ["next", "nonce", "0"],
         [],
     ]
-    assert lines[5:] == [[name, str(value)] for name, value in final_of(chain).items()]
+    assert lines[4:] == [[name, str(value)] for name, value in final_of(chain).items()]
 
 
 def test_an_account_while_the_chain_goes_on_shows_both_blocks(

@@ -82,6 +82,7 @@ def test_a_dry_run_sends_nothing(world: World, node: LivingTransport, run: Run) 
         (("tx", "transfer", "bob", "1", "--from", "bob"), 1, "fee.payer-balance"),
         (("tx", "show", "ab" * 32), 1, "not-found"),
         (("tx", "show", "AB" * 32), 2, "invalid-encoding"),
+        (("tx", "show", "ab"), 2, "invalid-encoding"),
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(
