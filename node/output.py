@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from consensus.kinds import Json
 from node.failure import Failure
 
+CLEAR_LINE = "\r\x1b[K"
+
 
 def print_json(value: Json) -> None:
     """One JSON document on one line of stdout."""
@@ -67,12 +69,13 @@ def progress(text: str) -> None:
 def live_line(text: str) -> None:
     """Replace the last line on stderr; nothing when stderr is not a terminal."""
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{printable(text)}", end="", file=sys.stderr, flush=True)
+        print(f"{CLEAR_LINE}{printable(text)}", end="", file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
-    """A line on stderr that must be seen, terminal or not."""
-    print(f"reelect: {printable(text)}", file=sys.stderr, flush=True)
+    """A line on stderr that must be seen, terminal or not; it takes the place of a live line."""
+    start = CLEAR_LINE if sys.stderr.isatty() else ""
+    print(f"{start}reelect: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def print_failure(failure: Failure, *, as_json: bool) -> None:

@@ -27,7 +27,8 @@ def show(
     Parameters
     ----------
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
+        local network.
     set_
         section.key=value, overriding file and environment; can be repeated.
     """

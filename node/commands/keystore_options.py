@@ -32,7 +32,8 @@ class KeystoreOptions:
     password_file
         File whose first line is the password; else $REELECT_PASSWORD, else a prompt.
     config
-        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
+        local network.
     """
 
     keystore: Path | None = None
