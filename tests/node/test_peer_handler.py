@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from consensus.block import Block, Body
 from consensus.errors import InvalidBlock
 from consensus.fork_choice import Finalized
+from consensus.headers import scheduled
 from consensus.record import Record
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
@@ -20,6 +21,7 @@ from node.importer import Importer
 from node.mempool import Mempool
 from node.peer_handler import MAX_IMPORTS, MAX_RELAYED_PER_SLOT, PeerHandler
 from node.sync import Sync
+from node.validator import Seat as ValidatorSeat
 from node.validator import Validator
 from p2p.handler import Verdict
 from p2p.messages import (
@@ -91,6 +93,7 @@ class Side:
     sync: Sync
     importer: Importer
     mempool: Mempool
+    journal: Journal
     now_ms: int = GENESIS_TIME_MS
 
     def run(self, main: Callable[[], Awaitable[None]]) -> None:
@@ -138,7 +141,7 @@ def side(tmp_path: Path) -> Iterator[Side]:
         )
         handler.network = wire  # type: ignore[assignment]
         handler.sync = Sync(chain, wire, importer.add_block)  # type: ignore[arg-type]
-        made = Side(chain, wire, handler, handler.sync, importer, mempool)
+        made = Side(chain, wire, handler, handler.sync, importer, mempool, journal)
         yield made
     database.close()
 
@@ -486,3 +489,35 @@ def test_every_peer_that_is_ahead_gets_its_turn(side: Side) -> None:
 
     side.run(main)
     assert OTHER_PEER in asked
+
+
+def test_a_producer_without_its_reveal_misses_its_slot_and_the_node_goes_on(side: Side) -> None:
+    producer = scheduled(side.chain.rules, side.chain.fork.head, 1).producer
+    consensus = SEATS[producer].consensus
+    seat = ValidatorSeat(producer, consensus, b"not the committed seed".ljust(32))
+    side.importer._validator = Validator(side.chain.id, [seat], side.journal)
+    side.importer._validator.remember(-5)
+    side.importer.may_sign = True
+    at_slot(side, 1)
+
+    async def main() -> None:
+        assert side.importer._validator.may_produce(producer, 5)
+        later = 1 + len(SEATS)  # the same producer's next slot, past what was bound
+        assert await side.importer.produce(later) is None
+        assert side.importer._validator.may_produce(producer, later)
+
+    side.run(main)
+    assert side.chain.fork.head.height == 0
+
+
+def test_transactions_may_come_while_others_are_listed(side: Side, other: Chain) -> None:
+    side.mempool.add(transfer(other, ALICE, BOB.public, 1, 0), next_nonce=0, next_height=1)
+
+    def next_nonce(sender: bytes) -> int:
+        late = transfer(other, BOB, ALICE.public, 1, 0)
+        side.mempool.add(late, next_nonce=0, next_height=1)
+        return 0
+
+    listed = [pending.transaction.sender for pending in side.mempool.ready(next_nonce)]
+    assert listed == [ALICE.public]
+    assert len(side.mempool) == 2
