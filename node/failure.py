@@ -5,6 +5,7 @@
 the storage is our own bug and shows a traceback.
 """
 
+import os
 from collections.abc import Iterator
 
 from consensus.errors import Invalid, InvalidProof
@@ -65,6 +66,13 @@ class ProofFailed(Failure):
 
     exit_code = 5
     code = "proof-failed"
+
+
+def cannot_listen(host: str, port: int, error: OSError, setting: str) -> OSError:
+    """The error of taking an address, said so that it names the address and its setting."""
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    message = f"cannot listen on {host} port {port}: {reason}; stop what uses it or choose another"
+    return OSError(error.errno or 0, message, setting)
 
 
 def failure_of(error: BaseException) -> Failure | None:

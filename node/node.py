@@ -21,7 +21,7 @@ from node.candidate import FinalProof
 from node.chain import Chain
 from node.config.sections import Config
 from node.events import Announcer
-from node.failure import Refused
+from node.failure import Refused, cannot_listen
 from node.files import read_bounded, write_new
 from node.finality_log import FinalityLog
 from node.hub import Hub
@@ -217,7 +217,13 @@ class Node:
     async def _run_network(
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        await self.network.run(task_status)
+        p2p = self._config.p2p
+        try:
+            await self.network.run(task_status)
+        except OSError as error:
+            if error.filename is not None:  # the address book's file
+                raise
+            raise cannot_listen(p2p.host, p2p.port, error, "p2p.port") from error
         self._left.set()
 
     async def leave(self) -> None:

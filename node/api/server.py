@@ -3,7 +3,6 @@
 import ipaddress
 import logging
 import math
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import cast
@@ -15,6 +14,8 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from node.failure import cannot_listen
 
 MAX_CONNECTIONS = 256
 IDLE_S = 5.0
@@ -47,12 +48,7 @@ async def listen(host: str, port: int) -> Listener:
     try:
         return Listener(await trio.open_tcp_listeners(port, host=host))
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise OSError(
-            error.errno or 0,
-            f"cannot listen on {host} port {port}: {reason}; stop what uses it or choose another",
-            "api.port",
-        ) from error
+        raise cannot_listen(host, port, error, "api.port") from error
 
 
 async def serve(

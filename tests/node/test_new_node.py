@@ -2,6 +2,9 @@
 
 import json
 import os
+import socket
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -179,7 +182,27 @@ def test_an_altered_genesis_is_refused(tmp_path: Path, shell: Shell, records: li
     shell.data("genesis", "build", "--preset", "devnet", "--producers", *records)
     file = tmp_path / "genesis.cbor"
     file.write_bytes(file.read_bytes()[:-1])
-    assert "genesis.cbor: not a genesis file: truncated" in shell.error(1, "genesis", "show", "genesis.cbor")
+    assert "genesis.cbor: not a genesis file: truncated" in shell.error(
+        1, "genesis", "show", "genesis.cbor"
+    )
+
+
+@pytest.mark.parametrize("setting", ["p2p.port", "api.port"])
+def test_a_node_names_the_port_that_it_cannot_have(
+    tmp_path: Path, shell: Shell, records: list[str], setting: str
+) -> None:
+    shell.data("genesis", "build", "--preset", "devnet", "--producers", *records)
+    shell.data("init", "--data-dir", "n", "--set", "p2p.host=127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"p2p.port": 0, "api.port": 0, setting: port}
+        flags = [f"--set={key}={value}" for key, value in ports.items()]
+        command = [sys.executable, cli.__file__, "node", "--config", "n/config.toml", *flags]
+        command.append("--set=node.genesis=genesis.cbor")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(f"reelect: {setting}: cannot listen on 127.0.0.1 port {port}: ")
 
 
 def test_a_key_is_imported_listed_and_shown(tmp_path: Path, shell: Shell) -> None:
