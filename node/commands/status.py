@@ -3,6 +3,7 @@
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
 from node.output import print_fields, print_json
+from node.query.answers import StatusAnswer
 
 
 async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
@@ -18,7 +19,7 @@ async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
             "ready": answer.ready or "; ".join(answer.reasons),
             "chain": answer.chain.hex(),
             "network": answer.network,
-            "slot": answer.slot,
+            "slot": _slot(answer),
             "head": f"height {answer.head.height}, slot {answer.head.slot}, {answer.head.id}",
             "justified": f"height {answer.justified.height}, slot {answer.justified.slot}",
             "final": f"height {answer.final.height}, slot {answer.final.slot}, {answer.final.id}",
@@ -31,3 +32,11 @@ async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
             "release": answer.release,
         }
     )
+
+
+def _slot(answer: StatusAnswer) -> str:
+    """The slot now; below 0 the chain has yet to begin."""
+    if answer.slot >= 0:
+        return str(answer.slot)
+    wait_s = (answer.genesis_time_ms - answer.time_ms) / 1000
+    return f"{answer.slot}, the chain begins in {wait_s:.0f} s"

@@ -24,6 +24,11 @@ def test_status(paid: World, node: LivingTransport, run: Run) -> None:
     assert paid.chain.id.hex() in people.out
 
 
+def test_status_before_the_chain_begins(world: World, node: LivingTransport, run: Run) -> None:
+    world.now_ms -= 20_000
+    assert "the chain begins in 20 s" in run("status").out
+
+
 def test_why_a_node_is_not_ready(paid: World, node: LivingTransport, run: Run) -> None:
     paid.reasons = ("no peer is connected",)
     answer = run("status")
