@@ -186,7 +186,17 @@ class Chain:
             if finalized is not None:
                 self.persist(finalized)
         self.blocks.discard(stale)
+        self._recall_certificate()
         return taken
+
+    def _recall_certificate(self) -> None:
+        """Give the fork choice the stored certificate that made the final block final, so that
+        the next block can embed it."""
+        data = self.blocks.proof()
+        proof = None if data is None else FinalProof.decode(data)
+        target = None if proof is None else self.fork.get(proof.target.id())
+        if proof is not None and target is not None:
+            self.fork.on_certificate(target, proof.certificate)
 
     # Reading
 

@@ -107,6 +107,20 @@ def test_payment_changes_final_state_and_survives_reopening(open_at: OpenChain) 
     assert chain.fork.final.height == 4
 
 
+def test_a_reopened_chain_remembers_its_last_certificate(open_at: OpenChain) -> None:
+    chain = open_at("a")
+    run_slots([chain], SEATS, [1, 2, 3])
+    head = chain.fork.head
+    assert chain.fork.justified is head
+
+    chain = open_at("a")
+    assert chain.fork.justified.id == head.id
+    block = make_block(chain, SEATS, 4)
+    take_block(chain, block.raw)
+    take_votes(chain, votes_for(chain, SEATS.values(), block))
+    assert chain.fork.final.id == head.id
+
+
 def test_every_node_gets_the_same_root_whatever_the_order_of_votes(open_at: OpenChain) -> None:
     one, two = open_at("a"), open_at("b")
     for slot in range(1, 9):
