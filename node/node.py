@@ -94,6 +94,12 @@ def read_genesis(file: Path) -> Genesis:
     """The genesis file; raises Refused or InvalidGenesis naming it."""
     try:
         return parse_genesis(read_bounded(file, MAX_GENESIS_FILE_BYTES))
+    except FileNotFoundError as error:
+        raise Refused(
+            "no genesis file is here: copy the network's, or make one with `reelect genesis build`",
+            field=str(file),
+            code="system",
+        ) from error
     except Invalid as error:
         raise Refused(str(error), field=str(file), code=error.code) from error
 

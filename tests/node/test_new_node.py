@@ -17,8 +17,9 @@ from consensus.keys import KeyPair
 from genesis.file import parse_genesis
 from genesis.producer_record import read_producer_record
 from node.config.sources import load_config
-from node.failure import Usage
+from node.failure import Refused, Usage
 from node.new_node import create_node, new_folder, seat_keys
+from node.node import open_storage
 from node.wallet.derivation import KeyKind, account_key, master_seed, new_mnemonic
 from node.wallet.keystore import Keystore
 from node.wallet.seed_file import read_seed_file
@@ -203,6 +204,16 @@ def test_a_node_names_the_port_that_it_cannot_have(
     assert (done.returncode, done.stdout) == (1, "")
     said = done.stderr.splitlines()[-1]
     assert said.startswith(f"reelect: {setting}: cannot listen on 127.0.0.1 port {port}: ")
+
+
+def test_a_node_without_its_genesis_file_says_where_it_belongs(
+    tmp_path: Path, shell: Shell
+) -> None:
+    shell.data("init", "--data-dir", "n")
+    config = load_config(tmp_path / "n" / "config.toml", (), {})
+    with pytest.raises(Refused, match="no genesis file is here") as caught, open_storage(config):
+        pass
+    assert caught.value.field == str(tmp_path / "n" / "genesis.cbor")
 
 
 def test_a_key_is_imported_listed_and_shown(tmp_path: Path, shell: Shell) -> None:
