@@ -52,6 +52,7 @@ from node.candidate import (
 )
 from node.chain_point import ChainPoint, point_of, restore
 from node.clock import SlotClock
+from node.early_votes import EarlyVotes
 from node.mempool import Pending
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import Database, DatabaseError
@@ -65,7 +66,6 @@ from vm.simulation import simulate
 from vm.transition import BlockExecution, Outcome, execute_block
 from vm.view import View
 
-MAX_EARLY_VOTES = 4096
 MAX_VERIFIED = 65_536
 
 
@@ -117,8 +117,7 @@ class Chain:
         self.fork = ForkChoice(self._load_final())
         self.durable_final = self.fork.final
         self._recorded: dict[Cid, Recorded] = {}
-        self._early_votes: OrderedDict[Cid, list[Vote]] = OrderedDict()
-        self._early_count = 0
+        self._early_votes = EarlyVotes()
         self._verified_transactions = _Verified(MAX_VERIFIED)
         self._verified_votes = _Verified(MAX_VERIFIED)
 
@@ -327,7 +326,7 @@ class Chain:
     def vote(self, vote: Vote) -> Finalized | None:
         """Count a vote; returns what it made final.
 
-        A vote for a block that is not known waits for it, within MAX_EARLY_VOTES. Raises
+        A vote for a block that is not known waits for it (see EarlyVotes). Raises
         InvalidVote for one that is not a member's, and ConflictingFinality.
         """
         block = self.fork.get(vote.block_id)
@@ -346,8 +345,7 @@ class Chain:
         long as its block is not known, by a producer that is."""
         block = self.fork.get(vote.block_id)
         if block is None:
-            waiting = self._early_votes.get(vote.block_id, ())
-            return vote.key in self._known_keys() and all(v.key != vote.key for v in waiting)
+            return vote.key in self._known_keys() and vote not in self._early_votes
         counted = self.fork.votes(block)
         return all(block.members.members[place].key != vote.key for place in counted)
 
@@ -368,18 +366,11 @@ class Chain:
             raise InvalidVote("not by a producer, for a block that is not known", field="key")
         if not self._verify_vote(vote.key, vote_message(self.id, vote.block_id), vote.signature):
             raise InvalidVote("not a signature over the block", field="signature")
-        waiting = self._early_votes.setdefault(vote.block_id, [])
-        if vote.key not in {kept.key for kept in waiting}:
-            waiting.append(vote)
-            self._early_count += 1
-        while self._early_count > MAX_EARLY_VOTES:
-            self._early_count -= len(self._early_votes.popitem(last=False)[1])
+        self._early_votes.keep(vote)
 
     def take_early_votes(self, block_id: Cid) -> list[Vote]:
         """The votes that came before the block of this id, no longer kept."""
-        votes = self._early_votes.pop(block_id, [])
-        self._early_count -= len(votes)
-        return votes
+        return self._early_votes.take(block_id)
 
     def _verify_vote(self, key: bytes, message: bytes, signature: bytes) -> bool:
         item = key + signature + message
