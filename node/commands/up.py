@@ -156,8 +156,13 @@ async def _tell_end(node: NodeProcess) -> None:
     await node.wait()
     warn(
         f"{node.ended()}. The others go on; to start it again by hand: "
-        f"reelect node --config {node.config_file}"
+        f"{_command()} node --config {node.config_file}"
     )
+
+
+def _command() -> str:
+    """How to call this program in another terminal."""
+    return "reelect" if shutil.which("reelect") else sys.argv[0]
 
 
 async def _live(network: LocalNetwork) -> None:
@@ -204,11 +209,11 @@ def _show_banner(
         ("NODE", "API", "LOG"), [(node.name, node.api, node.log_file) for node in network.nodes]
     )
     print_line("")
-    command = "reelect" if shutil.which("reelect") else sys.argv[0]
+    command = _command()
     print_line(f"In another terminal: {command} status, {command} tx transfer dev1 5")
     if find_file(None, os.environ) != folder.client_file:
         print_line(f"there first: export REELECT_CONFIG={folder.client_file}")
-    print_line("Ctrl-C stops the nodes; the next `reelect up` goes on with this chain.")
+    print_line(f"Ctrl-C stops the nodes; the next `{command} up` goes on with this chain.")
     sys.stdout.flush()
 
 
