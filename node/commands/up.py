@@ -155,7 +155,8 @@ async def _attend(network: LocalNetwork) -> None:
 async def _tell_end(node: NodeProcess) -> None:
     await node.wait()
     warn(
-        f"{node.ended()}. The others go on; to start it again by hand: "
+        f"{node.ended()}. Blocks become final as long as 15 of the 21 producers run; to start it "
+        "again by hand: "
         f"{_command()} node --config {node.config_file}"
     )
 

@@ -19,6 +19,7 @@ from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, dr
 from node.content_transfer import Report, download_file, measure, upload_file
 from node.failure import Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
+from node.query.answers import ContentItem
 from node.query.chain_view import Finality
 from vm.modules.content import Publish
 
@@ -38,7 +39,8 @@ async def publish(
 ) -> None:
     """Store a video on a node and register it; the sender becomes its owner.
 
-    If it is interrupted, run it again: blocks that the node has are not sent again.
+    If it is interrupted, run it again: blocks that the node has are not sent again, nor is what
+    the account has published already.
 
     Parameters
     ----------
@@ -58,11 +60,30 @@ async def publish(
     action = _action(file, made, chosen, title, media_type)
     token = None if admin_token_file is None else read_first_line(admin_token_file)
     async with Client(options.section.node, token=token) as client:
-        await draft(client, options, [action])  # refused before anything is stored
+        known = await client.content(made.cid, finality=Finality.HEAD)
+        owned = known is not None and known.item.video.owner == options.sender
+        if not owned:
+            await draft(client, options, [action])  # refused before anything is stored
         if not options.dry_run:
             await upload_file(client, file, chosen, made.cid, _reporter(made.size))
             progress("")
+        if known is not None and owned:
+            _show_owned(known.item, as_json=json)
+            return
         await send(client, options, [action], as_json=json, about={"cid": str(made.cid)})
+
+
+def _show_owned(item: ContentItem, *, as_json: bool) -> None:
+    """Nothing is left to publish: the account owns the video, and the node has its blocks."""
+    fields: JsonObject = {
+        "cid": str(item.cid),
+        "state": "published before",
+        "height": item.video.height,
+    }
+    if as_json:
+        print_json(fields)
+    else:
+        print_fields(fields)
 
 
 def _action(

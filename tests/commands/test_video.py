@@ -77,8 +77,11 @@ def test_a_refused_publication_stores_nothing(
 
 def test_nothing_is_claimed_twice(world: World, node: LivingTransport, run: Run) -> None:
     assert run("video", "publish", str(SMALL)).code == 0
-    answer = run("video", "publish", str(SMALL), "--json")
-    assert (answer.code, answer.error["code"]) == (1, "content.already-published")
+    again = run("video", "publish", str(SMALL), "--json")
+    assert (again.code, again.json["state"]) == (0, "published before")
+    assert run("tx", "transfer", "bob", "5").code == 0
+    other = run("video", "publish", str(SMALL), "--from", "bob", "--json")
+    assert (other.code, other.error["code"]) == (1, "content.already-published")
 
 
 def test_a_dry_run_stores_nothing(world: World, node: LivingTransport, run: Run) -> None:
