@@ -10,7 +10,7 @@ from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, ChainConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import PRODUCERS, Producer, register
-from vm.modules.token import ASSETS, AssetRow, mint
+from vm.modules.tokens import ASSETS, AssetRow, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
 from vm.view import State

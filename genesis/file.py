@@ -18,7 +18,7 @@ from consensus.record import AtMost, Record, part, record
 from consensus.tree import key_path, update
 from vm.modules.chain import chain_constants
 from vm.modules.producer import BEACONS, elect
-from vm.modules.token import ASSETS
+from vm.modules.tokens import ASSETS
 from vm.overlay import EmptyView, Overlay
 from vm.parameter import VALUES
 from vm.registry import REGISTRY

@@ -30,9 +30,6 @@ MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 70
 EMPTY_NAMES = {"util", "utils", "common", "helper", "helpers", "manager", "managers", "misc"}
 
-# Named as the chain names its modules ("token"); always imported as vm.modules.NAME.
-CHAIN_MODULES = Path("vm/modules")
-
 SOURCES = sorted(
     [ROOT / "cli.py", *(file for name in MAY_IMPORT for file in (ROOT / name).rglob("*.py"))]
 )
@@ -87,8 +84,6 @@ def name_faults(path: Path) -> list[str]:
         for part in path.with_suffix("").parts
         if EMPTY_NAMES & set(re.split(r"[_\W]", part))
     ]
-    if path.parent == CHAIN_MODULES:
-        return faults
     if path.stem in sys.stdlib_module_names and path.stem != "__init__":
         faults.append(f"{path.name} has the name of a module of the standard library")
     return faults

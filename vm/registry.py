@@ -17,7 +17,7 @@ from vm.modules.content import content
 from vm.modules.fee import fee
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
-from vm.modules.token import token
+from vm.modules.tokens import token
 from vm.table import TableDeclaration
 from vm.view import View
 

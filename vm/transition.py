@@ -16,7 +16,7 @@ from vm.declare import Action
 from vm.modules.account import bump_nonce, check_authorization, check_nonce
 from vm.modules.chain import check_place
 from vm.modules.fee import Room, check_fee, distribute, gas_rules
-from vm.modules.token import debit
+from vm.modules.tokens import debit
 from vm.overlay import Overlay
 from vm.receipt import OK, Event, Receipt
 from vm.registry import REGISTRY, Registry

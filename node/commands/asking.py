@@ -16,7 +16,7 @@ from node.local.accounts import LocalAccounts, read_local_accounts
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
 from vm.modules.chain import CONSTANTS
-from vm.modules.token import ASSETS, AssetRow
+from vm.modules.tokens import ASSETS, AssetRow
 
 
 @Parameter(name="*")

@@ -25,7 +25,7 @@ from node.output import print_fields, print_json, print_line, warn
 from vm.modules.account import SENDERS, Sender
 from vm.modules.chain import chain_constants
 from vm.modules.content import VIDEOS
-from vm.modules.token import BALANCES, Balance, asset_row
+from vm.modules.tokens import BALANCES, Balance, asset_row
 from vm.registry import REGISTRY
 
 MAX_AGE_S = 120

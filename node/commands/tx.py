@@ -15,7 +15,7 @@ from node.commands.sending import (
     show_transaction,
 )
 from node.failure import Refused, Usage
-from vm.modules.token import Transfer
+from vm.modules.tokens import Transfer
 from vm.registry import REGISTRY
 
 _TRANSACTION_ID = Bytes(DIGEST_BYTES, DIGEST_BYTES)

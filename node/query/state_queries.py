@@ -27,7 +27,7 @@ from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import next_nonce
 from vm.modules.content import OWNED, VIDEOS
-from vm.modules.token import BALANCES
+from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
 from vm.table import KeyPart, TableDeclaration
 

@@ -19,7 +19,7 @@ from node.light_answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, Unprovable, ligh
 from node.query.answers import PROBLEM_PREFIX
 from tests.api.world import ALICE, BASE_URL, BOB, GENESIS, World
 from tests.node.network import transfer
-from vm.modules.token import BALANCES, Balance
+from vm.modules.tokens import BALANCES, Balance
 
 BOBS_BALANCE = BALANCES.state_key(BOB.public, "REEL")
 

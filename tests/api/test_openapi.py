@@ -21,7 +21,7 @@ from node.api.openapi import openapi
 from tests.api.served import served_world
 from tests.api.world import ALICE, BOB, World
 from tests.node.network import transfer
-from vm.modules.token import BALANCES
+from vm.modules.tokens import BALANCES
 
 Call = Callable[[Case[Any]], object]
 

@@ -28,7 +28,7 @@ from tests.node.network import (
     transfer,
 )
 from vm.modules.content import OWNERSHIP_PROFILE, Publish
-from vm.modules.token import BALANCES
+from vm.modules.tokens import BALANCES
 
 SEATS = make_seats(4)
 ALICE, BOB, CAROL = key("alice"), key("bob"), key("carol")

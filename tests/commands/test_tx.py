@@ -8,7 +8,7 @@ from consensus.address import format_address
 from tests.api.world import ALICE, BOB, GENESIS, World
 from tests.commands.conftest import LivingTransport, Run
 from tests.node.network import FUNDS, make_genesis_of, make_seats
-from vm.modules.token import balance_of
+from vm.modules.tokens import balance_of
 from vm.registry import REGISTRY
 
 BOBS_ADDRESS = format_address(BOB.public)

@@ -20,7 +20,7 @@ from tests.vm.world import ANNA, BEN, FUNDS, GENESIS_TIME_MS, producer_records, 
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
 from vm.modules.fee import BURN_PPM, PRICES
 from vm.modules.producer import BEACONS, PRODUCERS, Producer, elect
-from vm.modules.token import ASSETS, BALANCES, Balance, balance_of
+from vm.modules.tokens import ASSETS, BALANCES, Balance, balance_of
 from vm.parameter import VALUES, ParameterValue
 from vm.registry import REGISTRY
 from vm.view import State

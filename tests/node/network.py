@@ -19,7 +19,7 @@ from node.mempool import Pending
 from storage.database import Database
 from vm.declare import Action
 from vm.modules.producer import Commitment, current_beacon
-from vm.modules.token import Transfer
+from vm.modules.tokens import Transfer
 
 GENESIS_TIME_MS = 1_700_000_000_000
 FUNDS = 1_000_000_000_000

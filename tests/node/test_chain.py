@@ -34,7 +34,7 @@ from tests.node.network import (
     transfer,
     votes_for,
 )
-from vm.modules.token import balance_of
+from vm.modules.tokens import balance_of
 
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")

@@ -33,7 +33,7 @@ from tests.node.network import (
 )
 from vm.modules.account import SENDERS
 from vm.modules.chain import CONSTANTS
-from vm.modules.token import BALANCES
+from vm.modules.tokens import BALANCES
 
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")

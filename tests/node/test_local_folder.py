@@ -22,7 +22,7 @@ from node.wallet.derivation import KeyKind, account_key
 from node.wallet.seed_file import read_seed_file
 from storage.journal import Journal
 from vm.modules.chain import chain_constants
-from vm.modules.token import balance_of
+from vm.modules.tokens import balance_of
 
 GENESIS_MS = 1_800_000_000_000
 

@@ -15,7 +15,7 @@ from node.new_node import create_node, seat_keys
 from node.node import Node, Storage, open_storage, wall_clock_ms
 from p2p.peeraddress import PeerAddress
 from tests.node.network import FUNDS, key, transfer
-from vm.modules.token import balance_of
+from vm.modules.tokens import balance_of
 
 NODES = 4
 SLOT_MS = 300

@@ -26,7 +26,7 @@ from vm.forms import (
     transaction_to_json,
 )
 from vm.modules.content import OWNED
-from vm.modules.token import BALANCES
+from vm.modules.tokens import BALANCES
 from vm.overlay import EmptyView, Overlay
 from vm.parameter import VALUES, Parameter, ParameterValue
 from vm.reference import reference

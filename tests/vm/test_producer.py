@@ -9,7 +9,7 @@ from consensus.hashing import sha256
 from tests.vm.world import PRODUCERS, REVEALS, World, commitment_of, key, reveals_of
 from vm.modules.producer import PRODUCERS as PRODUCER_ROWS
 from vm.modules.producer import Producer, Recommit, current_beacon, elect, register
-from vm.modules.token import mint
+from vm.modules.tokens import mint
 from vm.transition import execute_block
 
 FIRST, SECOND = PRODUCERS[0], PRODUCERS[1]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from consensus.errors import ActionFailed
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, PRODUCERS, World, pay
-from vm.modules.token import (
+from vm.modules.tokens import (
     ASSETS,
     BALANCES,
     POTS,

@@ -8,7 +8,7 @@ import pytest
 
 from consensus.keys import KeyPair
 from consensus.transaction import Transaction, decode_transaction, transaction_id
-from vm.modules.token import Transfer
+from vm.modules.tokens import Transfer
 from vm.registry import REGISTRY
 
 FILE = Path(__file__).parents[1] / "vectors" / "transaction.json"

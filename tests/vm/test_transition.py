@@ -23,7 +23,7 @@ from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
-from vm.modules.token import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
+from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
 from vm.registry import MODULES, REGISTRY, Registry
 from vm.transition import BlockExecution, execute_block
 

@@ -16,7 +16,7 @@ from vm.context import BlockContext
 from vm.declare import Action
 from vm.modules.content import Publish
 from vm.modules.producer import Commitment
-from vm.modules.token import Transfer
+from vm.modules.tokens import Transfer
 from vm.overlay import Overlay
 from vm.receipt import Receipt
 from vm.transition import BlockExecution, Outcome, execute_block

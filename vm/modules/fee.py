@@ -10,7 +10,7 @@ from consensus.record import Record, record
 from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
 from vm.context import Context
 from vm.declare import Module
-from vm.modules.token import balance_of, count_burned, credit, fill_pot
+from vm.modules.tokens import balance_of, count_burned, credit, fill_pot
 from vm.parameter import PARTS_PER_MILLION
 from vm.table import Table
 from vm.view import View
