@@ -30,8 +30,9 @@ Listener = Callable[[Recorded | None, tuple[Recorded, ...]], None]
 class Importer:
     """Adds blocks and votes, lets the validator vote, and makes final blocks durable.
 
-    `send_votes` and `send_block` hand own signatures to the network; `changed` is told of each
-    new block (or None) and of the blocks that have just become durably final.
+    `may_sign` says, whenever asked, whether the node knows enough to sign; `send_votes` and
+    `send_block` hand own signatures to the network; `changed` is told of each new block (or
+    None) and of the blocks that have just become durably final.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Importer:
         finality_log: FinalityLog,
         *,
         now_ms: Callable[[], int],
+        may_sign: Callable[[], bool],
         send_votes: Callable[[list[Vote]], None],
         send_block: Callable[[bytes], None],
         changed: Listener,
@@ -51,12 +53,12 @@ class Importer:
         self._mempool = mempool
         self._finality_log = finality_log
         self._now_ms = now_ms
+        self._may_sign = may_sign
         self._send_votes = send_votes
         self._send_block = send_block
         self._changed = changed
         self._gate = trio.Lock()
         self._failure: Exception | None = None
-        self.may_sign = False
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
@@ -126,7 +128,7 @@ class Importer:
         """Make the slot's block if its producer has a seat here, may sign and has a reveal."""
         async with self._exclusive():
             head = self._chain.fork.head
-            if head.slot >= slot or not self.may_sign:
+            if head.slot >= slot or not self._may_sign():
                 return None
             producer = scheduled(self._chain.rules, head, slot).producer
             if not self._validator.holds(producer):
@@ -173,7 +175,7 @@ class Importer:
     async def _vote_for(self, valid: Recorded, arrived_ms: int) -> None:
         block = valid.placed
         slot_end_ms = self._chain.clock.end_ms(block.slot)
-        if not self.may_sign or arrived_ms >= slot_end_ms:
+        if arrived_ms >= slot_end_ms or not self._may_sign():
             return
         if not self._validator.wants_to_vote(block):
             return

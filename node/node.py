@@ -16,7 +16,7 @@ from consensus.errors import Invalid
 from consensus.fork_choice import ConflictingFinality
 from consensus.keys import KeyPair
 from consensus.unixfs import check_content_block
-from genesis.file import Genesis, parse_genesis
+from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from node.candidate import FinalProof
 from node.chain import Chain
 from node.config.sections import Config
@@ -43,7 +43,6 @@ from storage.content import ContentStore
 from storage.database import Database
 from storage.journal import Journal
 
-MAX_GENESIS_FILE_BYTES = 64 * 1024 * 1024
 MAX_JOIN_SECRET_BYTES = 4096
 FETCH_TIMEOUT_S = 10.0
 
@@ -93,7 +92,7 @@ def open_storage(config: Config) -> Iterator[Storage]:
 def read_genesis(file: Path) -> Genesis:
     """The genesis file; raises Refused or InvalidGenesis naming it."""
     try:
-        return parse_genesis(read_bounded(file, MAX_GENESIS_FILE_BYTES))
+        return parse_genesis(read_bounded(file, MAX_GENESIS_BYTES))
     except FileNotFoundError as error:
         raise Refused(
             "no genesis file is here: copy the network's, or make one with `reelect genesis build`",
@@ -159,6 +158,7 @@ class Node:
             self.mempool,
             self.finality_log,
             now_ms=now_ms,
+            may_sign=self._may_sign,
             send_votes=self._send_votes,
             send_block=self._send_block,
             changed=announcer.changed,
@@ -213,9 +213,7 @@ class Node:
                 self._handler.nursery = nursery
                 await nursery.start(self._run_network)
                 nursery.start_soon(self._sync.run)
-                nursery.start_soon(
-                    produce_blocks, chain, self.importer, self._now_ms, self._may_sign
-                )
+                nursery.start_soon(produce_blocks, chain, self.importer, self._now_ms)
                 task_status.started()
         except* ConflictingFinality as group:
             raise self._alarm(_first(group)) from group

@@ -13,9 +13,7 @@ MAX_SLEEP_S = 1.0
 logger = logging.getLogger("reelect.producer")
 
 
-async def produce_blocks(
-    chain: Chain, importer: Importer, now_ms: Callable[[], int], may_sign: Callable[[], bool]
-) -> None:
+async def produce_blocks(chain: Chain, importer: Importer, now_ms: Callable[[], int]) -> None:
     """Produce in every slot of a seat of this node, until cancelled.
 
     Sleeps in short steps, so that a wall clock that jumps is noticed within MAX_SLEEP_S.
@@ -27,7 +25,6 @@ async def produce_blocks(
         if chain.clock.slot_at(now_ms()) > slot:
             logger.warning("slot %d was over before this node came to it", slot)
             continue
-        importer.may_sign = may_sign()
         block = await importer.produce(slot)
         if block is not None:
             logger.info(

@@ -200,7 +200,8 @@ def test_every_header_field_is_checked(open_at: OpenChain, field: str, value: ob
     raw = altered(good.raw, SEATS[producer], **{field: value})
     with pytest.raises(Invalid) as caught:
         take_block(chain, raw)
-    assert field in caught.value.field or field in ("reveal", "qc_target")
+    wanted = {"qc_target": "header"}.get(field, f"header.{field}")
+    assert caught.value.field == wanted
     assert chain.fork.head.height == 2
     take_block(chain, good.raw)
     assert chain.fork.head.height == 3
@@ -255,11 +256,9 @@ def test_votes_of_strangers_and_bad_signatures_are_refused(open_at: OpenChain) -
     member = next(iter(SEATS.values()))
     with pytest.raises(InvalidVote, match="signature"):
         chain.vote(Vote(block.placed.id, member.consensus.public, bytes(64)))
-    unknown = GENESIS.header.id()
     with pytest.raises(InvalidVote, match="producer"):
         open_at("b").vote(Vote(block.placed.id, stranger.public, bytes(64)))
     assert not chain.fork.votes(block.placed)
-    assert unknown == chain.fork.final.id
 
 
 def test_blocks_carry_no_transactions_while_too_many_are_not_final(open_at: OpenChain) -> None:
@@ -277,7 +276,6 @@ def test_blocks_carry_no_transactions_while_too_many_are_not_final(open_at: Open
         take_block(chain, block.raw)
         take_votes(chain, votes_for(chain, SEATS.values(), block))
     assert chain.fork.final.height == bound + 3
-    assert block.body.transactions == () or block.body.transactions[0].nonce == 0
     assert balance_of(chain.state_of(chain.fork.head), BOB.public, "REEL") == 1
 
 

@@ -14,6 +14,7 @@ from consensus.errors import InvalidBlock
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
 from consensus.record import Record
+from consensus.voting import FRESH_STATE
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.finality_log import FinalityLog
@@ -37,7 +38,7 @@ from p2p.messages import (
 )
 from storage.content import ContentStore
 from storage.database import Database, DatabaseError
-from storage.journal import Journal
+from storage.journal import Journal, JournalEntry
 from tests.node.network import (
     GENESIS_TIME_MS,
     key,
@@ -95,6 +96,7 @@ class Side:
     mempool: Mempool
     journal: Journal
     now_ms: int = GENESIS_TIME_MS
+    may_sign: bool = True
 
     def run(self, main: Callable[[], Awaitable[None]]) -> None:
         """Run a test in a nursery for the handler's work; time passes by itself."""
@@ -127,6 +129,7 @@ def side(tmp_path: Path) -> Iterator[Side]:
             mempool,
             FinalityLog(),
             now_ms=lambda: made.now_ms,
+            may_sign=lambda: made.may_sign,
             send_votes=lambda _: None,
             send_block=lambda _: None,
             changed=lambda _new, _final: None,
@@ -497,7 +500,6 @@ def test_a_producer_without_its_reveal_misses_its_slot_and_the_node_goes_on(side
     seat = ValidatorSeat(producer, consensus, b"not the committed seed".ljust(32))
     side.importer._validator = Validator(side.chain.id, [seat], side.journal)
     side.importer._validator.remember(-5)
-    side.importer.may_sign = True
     at_slot(side, 1)
 
     async def main() -> None:
@@ -508,6 +510,31 @@ def test_a_producer_without_its_reveal_misses_its_slot_and_the_node_goes_on(side
 
     side.run(main)
     assert side.chain.fork.head.height == 0
+
+
+@pytest.mark.parametrize("may_sign", [True, False])
+def test_nothing_is_signed_while_the_node_must_not(
+    side: Side, other: Chain, may_sign: bool
+) -> None:
+    block = make_block(other, SEATS, 1)
+    seats = [
+        ValidatorSeat(producer, seat.consensus, b"")
+        for producer, seat in SEATS.items()
+        if producer != block.placed.header.producer  # it would find that its journal is older
+    ]
+    for seat in seats:
+        side.journal.append([JournalEntry(seat.key.public, FRESH_STATE, None)])
+    side.importer._validator = Validator(side.chain.id, seats, side.journal)
+    side.may_sign = may_sign
+    at_slot(side, 1)
+
+    async def main() -> None:
+        await side.importer.add_block(read_block(block.raw))
+
+    side.run(main)
+    placed = side.chain.fork.get(block.placed.id)
+    assert placed is not None
+    assert len(side.chain.fork.votes(placed)) == (len(seats) if may_sign else 0)
 
 
 def test_transactions_may_come_while_others_are_listed(side: Side, other: Chain) -> None:
