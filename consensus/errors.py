@@ -69,6 +69,12 @@ class InvalidProof(Invalid):
     code = "invalid-proof"
 
 
+class InvalidEvidence(Invalid):
+    """Evidence that does not show the offence that it names."""
+
+    code = "invalid-evidence"
+
+
 class InvalidGenesis(Invalid):
     """A preset or genesis file that cannot start a chain."""
 
