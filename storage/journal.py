@@ -14,8 +14,6 @@ is dropped. Anything else that does not check is damage, and the journal is refu
 older state may sign what a newer one forbids.
 """
 
-import fcntl
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from consensus.hashing import DIGEST_BYTES, sha256
 from consensus.kinds import PublicKey
 from consensus.record import Record, record
 from consensus.voting import SafetyState
+from storage.disk import REAL_DISK, AppendFile, Disk, InUse
 from storage.errors import StorageError
 
 MAGIC = b"reelect journal 1\n"
@@ -78,26 +77,36 @@ class Journal:
     before it would, it is replaced by one frame with the last entry of each key.
     """
 
-    def __init__(self, file: Path, max_bytes: int) -> None:
+    def __init__(self, file: Path, max_bytes: int, disk: Disk) -> None:
         """Use `open`: this only takes the lock."""
         self.file = file
         self.created = False
         self.torn_bytes = 0
         self._max_bytes = max_bytes
+        self._disk = disk
         self._append_lock = Lock()
         self._broken = False
-        self._descriptor = -1
-        self._contents = _Contents({}, 0, b"")
-        self._lock_descriptor = _lock(file)
+        self._open_file: AppendFile | None = None
+        self._entries: dict[bytes, JournalEntry] = {}
+        self._length = 0
+        self._digest = b""
+        try:
+            self._lock = disk.lock(file.with_name(file.name + ".lock"))
+        except InUse as error:
+            raise JournalError(
+                f"signing journal {file} is in use by process {error.owner}: stop that node first"
+            ) from None
 
     @classmethod
-    def open(cls, file: Path, *, max_bytes: int = MAX_JOURNAL_BYTES) -> Self:
+    def open(
+        cls, file: Path, *, max_bytes: int = MAX_JOURNAL_BYTES, disk: Disk = REAL_DISK
+    ) -> Self:
         """Open the journal, made and durable if absent; its folder must exist.
 
         Raises JournalError if it is in use, damaged or cannot be written.
         """
         try:
-            journal = cls(file, max_bytes)
+            journal = cls(file, max_bytes, disk)
             try:
                 journal._load()
             except BaseException:
@@ -109,12 +118,13 @@ class Journal:
 
     def entry(self, key: bytes) -> JournalEntry | None:
         """The last durable entry of a consensus key; None means that its state is lost."""
-        return self._contents.entries.get(key)
+        return self._entries.get(key)
 
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
         """The last durable entry of every key, ordered by key."""
-        return tuple(self._contents.entries[key] for key in sorted(self._contents.entries))
+        entries = self._entries
+        return tuple(entries[key] for key in sorted(entries))
 
     def append(self, entries: Sequence[JournalEntry]) -> None:
         """Make these entries durable, all or none, with one write and one fsync.
@@ -126,11 +136,11 @@ class Journal:
         if not entries:
             return
         with self._append_lock:
-            if self._broken or self._descriptor < 0:
+            if self._broken or self._open_file is None:
                 raise JournalError(f"signing journal {self.file} is closed: restart the node")
-            after = _with(self._contents.entries, entries)
+            added = self._checked(entries)
             try:
-                self._write(after, entries)
+                self._write(self._open_file, entries, added)
             except OSError as error:
                 self._broken = True
                 raise JournalError(
@@ -140,10 +150,10 @@ class Journal:
 
     def close(self) -> None:
         """Release the file and its lock; closing again does nothing."""
-        for descriptor in (self._descriptor, self._lock_descriptor):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._descriptor = self._lock_descriptor = -1
+        if self._open_file is not None:
+            self._open_file.close()
+        self._open_file = None
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -152,29 +162,58 @@ class Journal:
         self.close()
 
     def _load(self) -> None:
-        if not self.file.exists():
+        try:
+            data = self._disk.read(self.file, self._max_bytes + 1)
+        except FileNotFoundError:
             self.created = True
             self._replace({})
             return
-        self._descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND)
-        data = _read(self._descriptor, self._max_bytes + 1)
         if len(data) > self._max_bytes:
             raise _damaged(self.file, f"it is larger than {self._max_bytes} bytes")
-        self._contents = _parse(self.file, data)
-        self.torn_bytes = len(data) - self._contents.length
+        self._take(_parse(self.file, data))
+        self.torn_bytes = len(data) - self._length
+        self._open_file = self._disk.open(self.file)
         if self.torn_bytes:
-            os.ftruncate(self._descriptor, self._contents.length)
-        os.fsync(self._descriptor)  # a killed process may have left its last write in the cache
+            self._open_file.truncate(self._length)
+        # A killed process may have left its last write, or the file's very name, in the cache.
+        self._open_file.sync()
+        self._disk.sync_folder(self.file.parent)
 
-    def _write(self, after: dict[bytes, JournalEntry], entries: Sequence[JournalEntry]) -> None:
-        frame, digest = _frame(self._contents.digest, entries)
-        length = self._contents.length + len(frame)
-        if length > self._max_bytes:
-            self._replace(after)
+    def _take(self, contents: _Contents) -> None:
+        self._entries = contents.entries
+        self._length, self._digest = contents.length, contents.digest
+
+    def _checked(self, entries: Sequence[JournalEntry]) -> dict[bytes, JournalEntry]:
+        """What `entries` add, by key: nothing that its key is bound to is taken back."""
+        known = self._entries
+        added: dict[bytes, JournalEntry] = {}
+        new_keys = 0
+        for entry in entries:
+            before = added.get(entry.key) or known.get(entry.key)
+            if before is None:
+                new_keys += 1
+            elif not entry.state.follows(before.state):
+                raise ValueError(f"the state of key {entry.key.hex()} may not go back")
+            added[entry.key] = entry
+        if len(known) + new_keys > MAX_JOURNAL_KEYS:
+            raise JournalError(f"a signing journal holds at most {MAX_JOURNAL_KEYS} keys")
+        return added
+
+    def _write(
+        self,
+        file: AppendFile,
+        entries: Sequence[JournalEntry],
+        added: dict[bytes, JournalEntry],
+    ) -> None:
+        frame, digest = _frame(self._digest, entries)
+        if self._length + len(frame) > self._max_bytes:
+            self._replace(self._entries | added)
             return
-        _write_all(self._descriptor, frame)
-        os.fsync(self._descriptor)
-        self._contents = _Contents(after, length, digest)
+        file.append(frame)
+        file.sync()
+        self._length += len(frame)
+        self._digest = digest
+        self._entries.update(added)
 
     def _replace(self, entries: dict[bytes, JournalEntry]) -> None:
         """Put a file with just these entries in the journal's place, atomically."""
@@ -182,34 +221,19 @@ class Journal:
         if entries:
             frame, digest = _frame(digest, [entries[key] for key in sorted(entries)])
         temporary = self.file.with_name(self.file.name + ".new")
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
-        descriptor = os.open(temporary, flags, 0o600)
+        file = self._disk.create(temporary)
         try:
-            _write_all(descriptor, MAGIC + frame)
-            os.fsync(descriptor)
-            os.replace(temporary, self.file)
-            _sync_folder(self.file.parent)
+            file.append(MAGIC + frame)
+            file.sync()
+            self._disk.replace(temporary, self.file)
+            self._disk.sync_folder(self.file.parent)
         except BaseException:
-            os.close(descriptor)
+            file.close()
             raise
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = descriptor
-        self._contents = _Contents(entries, len(MAGIC) + len(frame), digest)
-
-
-def _with(
-    entries: dict[bytes, JournalEntry], added: Sequence[JournalEntry]
-) -> dict[bytes, JournalEntry]:
-    after = dict(entries)
-    for entry in added:
-        before = after.get(entry.key)
-        if before is not None and not entry.state.follows(before.state):
-            raise ValueError(f"the state of key {entry.key.hex()} may not go back")
-        after[entry.key] = entry
-    if len(after) > MAX_JOURNAL_KEYS:
-        raise JournalError(f"a signing journal holds at most {MAX_JOURNAL_KEYS} keys")
-    return after
+        if self._open_file is not None:
+            self._open_file.close()
+        self._open_file = file
+        self._take(_Contents(entries, len(MAGIC) + len(frame), digest))
 
 
 def _frame(digest: bytes, entries: Sequence[JournalEntry]) -> tuple[bytes, bytes]:
@@ -265,45 +289,3 @@ def _damaged(file: Path, what: str) -> JournalError:
         f"signing journal {file} is damaged: {what}. Nothing is signed with it. Move it away to "
         "go on as a producer that has lost its signing state, which waits before it signs again"
     )
-
-
-def _lock(file: Path) -> int:
-    """Take the lock beside the journal; it goes with the process, however that ends."""
-    path = file.with_name(file.name + ".lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    except BlockingIOError:
-        owner = os.pread(descriptor, 20, 0).decode("ascii", "replace") or "unknown"
-        os.close(descriptor)
-        raise JournalError(
-            f"signing journal {file} is in use by process {owner}: stop that node first"
-        ) from None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _read(descriptor: int, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while size < limit and (part := os.pread(descriptor, limit - size, size)):
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
