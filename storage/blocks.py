@@ -17,18 +17,21 @@ from consensus.record import Record, record
 from storage.database import (
     BLOCK_ID_ROW,
     BLOCK_ROW,
+    EVIDENCE_ROW,
+    HANDOVER_ROW,
     HEIGHT_ROW,
     META_ROW,
     PROOF_ROW,
     RECEIPTS_ROW,
     TRANSACTION_ROW,
     UNFINAL_ROW,
-    Database,
     DatabaseError,
+    KeyValueStore,
     Write,
 )
 
 MAX_POINT_BYTES = 65_536
+MAX_EVIDENCE_ROWS = 1024
 
 _NUMBER = struct.Struct(">Q")  # heights and sequence numbers: big-endian, so that keys sort
 _PLACE = struct.Struct(">QI")  # a transaction's height and index
@@ -52,7 +55,7 @@ class ChainMeta(Record):
 class BlockStore:
     """The blocks of one database. Usable from several threads at once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: KeyValueStore) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._unfinal: dict[Cid, bytes] = {}  # id → database key, in order of arrival
@@ -150,6 +153,23 @@ class BlockStore:
         """Note that the batch of a block's `final_writes` is written."""
         with self._lock:
             self._unfinal.pop(block_id, None)
+
+    def handover_writes(self, dynasty: int, step: bytes) -> list[Write]:
+        """The write that keeps the proof (opaque here) that a dynasty's set handed over."""
+        return [(HANDOVER_ROW + _NUMBER.pack(dynasty), step)]
+
+    def handover(self, dynasty: int) -> bytes | None:
+        """What was given to `handover_writes` for a dynasty."""
+        return self._database.get(HANDOVER_ROW + _NUMBER.pack(dynasty))
+
+    def put_evidence(self, key: bytes, evidence: bytes | None) -> None:
+        """Keep evidence against the holder of a consensus key, unsynced; None drops it."""
+        self._database.write([(EVIDENCE_ROW + key, evidence)], sync=False)
+
+    def evidence(self) -> list[bytes]:
+        """All evidence that is kept."""
+        rows = self._database.scan(EVIDENCE_ROW, limit=MAX_EVIDENCE_ROWS)
+        return [evidence for _, evidence in rows]
 
     def get(self, block_id: Cid) -> bytes | None:
         """The bytes of a block, final or not."""

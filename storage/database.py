@@ -32,6 +32,8 @@ BLOCK_ROW = b"b"  # ‖ height → final block
 BLOCK_ID_ROW = b"i"  # ‖ height → id of the final block
 HEIGHT_ROW = b"h"  # ‖ block id → height of the final block
 TRANSACTION_ROW = b"t"  # ‖ transaction id → height ‖ index
+HANDOVER_ROW = b"d"  # ‖ dynasty → proof of the change of its producer set
+EVIDENCE_ROW = b"e"  # ‖ consensus key → evidence against its holder
 RECEIPTS_ROW = b"r"  # ‖ height → receipts of the final block
 END_ROW = b"\xff"  # alone: the last row, which every scan to the end must meet
 
@@ -47,6 +49,36 @@ _RESYNC = "move the folder away and let the node sync again"
 
 class DatabaseError(StorageError):
     """A database that cannot be opened, read or written; names its folder and what to do."""
+
+
+class KeyValueReader(Protocol):
+    """Point and range reads of rows in order of their keys; each raises DatabaseError."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under `key`."""
+
+    def scan(self, prefix: bytes, *, start: bytes = b"", limit: int) -> list[tuple[bytes, bytes]]:
+        """At most `limit` rows whose keys begin with `prefix`, from the key `start` on."""
+
+    def keys(self, prefix: bytes) -> list[bytes]:
+        """All keys that begin with `prefix`, in order."""
+
+
+class KeyValueStore(KeyValueReader, Protocol):
+    """What the chain asks of its database; tests put one beneath it that fails and crashes."""
+
+    @property
+    def folder(self) -> Path:
+        """What names the database in errors."""
+
+    def write(self, batch: Iterable[Write], *, sync: bool) -> None:
+        """Write all rows of `batch` or none. Raises DatabaseError; nothing is written then on."""
+
+    def snapshot(self) -> KeyValueReader:
+        """The present content, unaffected by later writes."""
+
+    def close(self) -> None:
+        """Close the database."""
 
 
 class _Source(Protocol):

@@ -16,7 +16,14 @@ from typing import TypeAlias
 
 from consensus import tree
 from consensus.hashing import sha256
-from storage.database import PAGE_ROW, STATE_ROW, Database, DatabaseError, Snapshot, Write
+from storage.database import (
+    PAGE_ROW,
+    STATE_ROW,
+    DatabaseError,
+    KeyValueReader,
+    KeyValueStore,
+    Write,
+)
 
 CACHE_BYTES = 32 * 1024 * 1024
 MERGE_EVERY = 16
@@ -78,7 +85,7 @@ class FinalView:
     wrote.
     """
 
-    def __init__(self, snapshot: Snapshot, cache: _Cache, recent: Rows) -> None:
+    def __init__(self, snapshot: KeyValueReader, cache: _Cache, recent: Rows) -> None:
         self._snapshot = snapshot
         self._cache = cache
         self._recent = recent
@@ -114,7 +121,7 @@ class FinalState:
     must agree.
     """
 
-    def __init__(self, database: Database, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, database: KeyValueStore, *, cache_bytes: int = CACHE_BYTES) -> None:
         self._database = database
         self._cache = _Cache(cache_bytes)
         self._view = FinalView(database.snapshot(), self._cache, {})
@@ -265,7 +272,7 @@ def layer_batch(layer: Layer) -> list[Write]:
 
 
 def write_first_state(
-    database: Database,
+    database: KeyValueStore,
     rows: Iterable[tuple[bytes, bytes]],
     finish: Callable[[bytes], Iterable[Write]],
 ) -> bytes:
