@@ -9,7 +9,7 @@ from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, ChainConstants
 from vm.modules.fee import PRICES, Price
-from vm.modules.producer import PRODUCERS, Producer, register
+from vm.modules.producer import Producer, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
@@ -79,8 +79,6 @@ def _put_producers(state: State, producers: Sequence[ProducerRecord]) -> None:
     for i, item in enumerate(producers):
         try:
             item.check()
+            register(state, item.producer, Producer(item.key, item.name), item.commitment)
         except Invalid as error:
             raise error.within(f"producers[{i}]") from None
-        if PRODUCERS.get(state, item.producer) is not None:
-            raise InvalidGenesis("the same producer twice", field=f"producers[{i}]")
-        register(state, item.producer, Producer(item.key, item.name), item.commitment)

@@ -15,6 +15,7 @@ from consensus.kinds import Bytes
 from consensus.merkle import merkle_root
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
 from consensus.record import AtMost, Record, part, record
+from consensus.schedule import MIN_EPOCH_ROUNDS, min_epoch_slots
 from consensus.tree import key_path, update
 from vm.modules.chain import chain_constants
 from vm.modules.producer import BEACONS, elect
@@ -67,7 +68,7 @@ def make_genesis(state: Overlay) -> Genesis:
     written = state.writes().items()
     rows = tuple(Row(key, value) for key, value in written if value is not None)
     try:
-        members = elect(state)
+        members = _elected(state)
         made = Genesis(_header(rows, members), members.members, rows)
         _check_state(made, state)
     except Invalid as error:
@@ -142,14 +143,27 @@ def _check_state(genesis: Genesis, state: View) -> None:
     for i, member in enumerate(genesis.members):
         if BEACONS.get(state, member.producer) is None:
             raise InvalidGenesis("has no producer.beacon row", field=f"members[{i}]")
-    if elect(state).members != genesis.members:
+    if _elected(state).members != genesis.members:
         raise InvalidGenesis("not the set that the state elects", field="members")
+    if chain_constants(state).epoch_slots < min_epoch_slots(len(genesis.members)):
+        raise InvalidGenesis(
+            f"an epoch must have {MIN_EPOCH_ROUNDS} slots for each of the "
+            f"{len(genesis.members)} producers",
+            field="chain.epoch_slots",
+        )
     for (name,), parameter in VALUES.every(state):
         if name not in REGISTRY.parameters:
             raise InvalidGenesis("no such parameter", field=f"parameters.{name}")
         REGISTRY.parameters[name].check(parameter.value)
     for sentence in REGISTRY.broken_invariants(state):
         raise InvalidGenesis(sentence, field="rows")
+
+
+def _elected(state: View) -> ProducerSet:
+    elected = elect(state)
+    if elected is None:
+        raise InvalidGenesis(f"fewer than {MIN_PRODUCERS} producers stand", field="members")
+    return elected
 
 
 def _check_row(row: Row, field: str) -> None:

@@ -8,10 +8,15 @@ from typing import Annotated, TypeVar
 
 from consensus.errors import Invalid, InvalidGenesis
 from consensus.kinds import Amount, Asset, Json, Text, Uint
+from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, kind_of, part
-from vm.modules.chain import EpochSlots, MaxUnfinalBlocks, NetworkName, SlotMs
+from consensus.schedule import min_epoch_slots
+from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs
 from vm.modules.fee import Price
 from vm.registry import REGISTRY
+
+# A chain made from a preset may grow to the largest set.
+PresetEpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MAX_PRODUCERS))]
 
 _SECTIONS = ("chain", "asset", "funding", "fee_prices", "parameters")
 
@@ -22,7 +27,7 @@ class ChainSection(Record):
 
     network: NetworkName
     slot_ms: SlotMs
-    epoch_slots: EpochSlots
+    epoch_slots: PresetEpochSlots
     max_unfinal_blocks: MaxUnfinalBlocks
 
 

@@ -60,10 +60,12 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class ActionDeclaration:
-    """An action's class and the fixed part of its gas."""
+    """An action's class, the fixed part of its gas, and whether it is a duty: one that a
+    producer's consensus key may send without a fee."""
 
     type: type[Action]
     gas: int
+    duty: bool
 
     @property
     def has_derived_gas(self) -> bool:
@@ -94,12 +96,16 @@ class Module:
         self.invariants: list[Invariant] = []
         self.block_steps: list[BlockStep] = []
 
-    def action(self, *, gas: int) -> Callable[[type[A]], type[A]]:
-        """Declare a record (tag `module.verb`) as an action of fixed cost `gas`."""
+    def action(self, *, gas: int, duty: bool = False) -> Callable[[type[A]], type[A]]:
+        """Declare a record (tag `module.verb`) as an action of fixed cost `gas`.
+
+        A `duty` must be such that it can succeed only once: a producer's node may send it
+        without a fee.
+        """
 
         def declare(cls: type[A]) -> type[A]:
             self._check_record(cls)
-            self.actions.append(ActionDeclaration(cls, gas))
+            self.actions.append(ActionDeclaration(cls, gas, duty))
             return cls
 
         return declare

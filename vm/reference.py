@@ -19,7 +19,7 @@ Every action, event and row travels as the array `[type, version, field…]` in 
 it is an object of the fields. A row lives at the state key `[table, key…]`. Amounts are in an
 asset's smallest unit. The gas of an action comes on top of `fee.base_gas`, `fee.byte_gas` for
 each byte of the transaction and `fee.signature_gas` for each signature; one marked + adds gas
-that follows from its fields.
+that follows from its fields. A duty may also be sent by a producer's consensus key, without a fee.
 """
 
 
@@ -50,7 +50,8 @@ def _module(module: Module) -> Iterator[str]:
 def _action(action: ActionDeclaration) -> Iterator[str]:
     cls = action.type
     plus = "+" if action.has_derived_gas else ""
-    yield f"### Action `{cls.tag}` version {cls.version}, gas {action.gas:,}{plus}\n"
+    duty = ", duty" if action.duty else ""
+    yield f"### Action `{cls.tag}` version {cls.version}, gas {action.gas:,}{plus}{duty}\n"
     yield f"{sentence_of(cls)}\n"
     yield from _fields(cls)
 

@@ -8,6 +8,7 @@ from consensus.transaction import Authorization, Transaction, transaction_id
 from vm.context import BlockContext
 from vm.modules.account import signing_keys
 from vm.modules.fee import fee_for, gas_rules
+from vm.modules.producer import is_duty
 from vm.receipt import Event, Receipt
 from vm.registry import REGISTRY
 from vm.transition import BlockExecution
@@ -29,6 +30,8 @@ def quote(view: View, transaction: Transaction) -> Quote:
     actions = REGISTRY.unpack_actions(widest)
     gas = gas_rules(view).envelope_gas(len(widest.encode()), len(widest.signatures))
     gas += sum(REGISTRY.action_gas(action, view) for action in actions)
+    if is_duty(view, transaction):
+        return Quote(gas, 0)
     return Quote(gas, fee_for(view, transaction.fee_asset, gas))
 
 

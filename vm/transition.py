@@ -7,15 +7,17 @@ Signatures are verified elsewhere (`Transaction.check_signatures`), so that resu
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from consensus.errors import ActionFailed, Invalid, InvalidBlock
+from consensus.errors import ActionFailed, Invalid, InvalidBlock, InvalidTransaction
 from consensus.record import Record
 from consensus.transaction import Transaction, transaction_id
 from vm.context import BlockContext, Context
 from vm.declare import Action
 from vm.modules.account import bump_nonce, check_authorization, check_nonce
 from vm.modules.chain import check_place
-from vm.modules.fee import Room, check_fee, distribute, gas_rules
+from vm.modules.fee import GasRules, Room, check_fee, distribute, gas_rules
+from vm.modules.producer import check_duty, is_duty
 from vm.modules.tokens import debit
 from vm.overlay import Overlay
 from vm.receipt import OK, Event, Receipt
@@ -52,22 +54,24 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A transaction that the block may contain, with what it costs."""
+    """A transaction that the block may contain, with what it costs; a duty that fails may not
+    be contained after all."""
 
     transaction: Transaction
     actions: tuple[Action, ...]
     gas: int
     fee: int
+    is_duty: bool
 
 
 class BlockExecution:
     """A block being run on its parent's state `view`, which is only read."""
 
     def __init__(self, view: View, block: BlockContext, registry: Registry = REGISTRY) -> None:
+        self._parent_state = view
         self._block = block
         self._registry = registry
         self._state = Overlay(view)
-        self._rules = gas_rules(view)
         self._room = Room()
         self._fees: dict[str, int] = {}
         self._ids: list[bytes] = []
@@ -82,14 +86,18 @@ class BlockExecution:
 
     def check(self, transaction: Transaction, size_bytes: int) -> None:
         """Raise InvalidTransaction unless this block may contain the transaction next."""
-        self._admit(transaction, size_bytes)
+        admitted = self._admit(transaction, size_bytes)
+        if admitted.is_duty:
+            savepoint, first_event = self._state.savepoint(), len(self._events)
+            self._carry_out(admitted)
+            self._undo(savepoint, first_event)
 
     def apply(self, transaction: Transaction, identity: bytes, size_bytes: int) -> Receipt:
         """Run a transaction whose signatures verify, of this id and encoded size.
 
         Raises InvalidTransaction, with nothing changed, if this block may not contain it at
         this place. An action that fails makes a receipt with its code; the fee is paid and
-        the nonce used all the same.
+        the nonce used all the same. A duty must not fail.
         """
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
@@ -108,25 +116,31 @@ class BlockExecution:
             self._room.size_bytes,
         )
 
+    @cached_property
+    def _rules(self) -> GasRules:
+        """Read only when a transaction comes: most blocks are empty, and the rows cost more to
+        decode than all else that an empty block does."""
+        return gas_rules(self._parent_state)
+
     def _admit(self, transaction: Transaction, size_bytes: int) -> _Admitted:
         check_place(transaction, self._block)
-        check_authorization(transaction)
+        by_duty = is_duty(self._state, transaction)
+        if not by_duty:
+            check_authorization(transaction)
         check_nonce(self._state, transaction)
         actions = self._registry.unpack_actions(transaction)
+        if by_duty:
+            check_duty(transaction, [self._registry.actions[item.tag].duty for item in actions])
         gas = self._rules.envelope_gas(size_bytes, len(transaction.signatures))
         gas += sum(self._registry.action_gas(action, self._state) for action in actions)
         self._room.check(self._rules, gas, size_bytes)
-        return _Admitted(transaction, actions, gas, check_fee(self._state, transaction, gas))
+        fee = 0 if by_duty else check_fee(self._state, transaction, gas)
+        return _Admitted(transaction, actions, gas, fee, by_duty)
 
     def _run(self, admitted: _Admitted, identity: bytes, size_bytes: int) -> Receipt:
-        transaction = admitted.transaction
-        asset = transaction.fee_asset
-        debit(self._state, transaction.fee_payer, asset, admitted.fee)
-        self._fees[asset] = self._fees.get(asset, 0) + admitted.fee
-        bump_nonce(self._state, transaction.sender)
-        self._room.take(admitted.gas, size_bytes)
         first_event = len(self._events)
-        status, failed_action = self._run_actions(transaction.sender, admitted.actions)
+        status, failed_action = self._carry_out(admitted)
+        self._room.take(admitted.gas, size_bytes)
         receipt = Receipt(
             identity,
             status,
@@ -140,22 +154,47 @@ class BlockExecution:
         self._receipts.append(receipt)
         return receipt
 
-    def _run_actions(self, sender: bytes, actions: Sequence[Action]) -> tuple[str, int | None]:
-        """All or nothing: the status, and the place of the action that failed."""
+    def _carry_out(self, admitted: _Admitted) -> tuple[str, int | None]:
+        """Take the fee and the nonce and run the actions: the status, and the place of the
+        action that failed. Raises InvalidTransaction, with all undone, for a duty that fails."""
+        savepoint, first_event = self._state.savepoint(), len(self._events)
+        transaction = admitted.transaction
+        if not admitted.is_duty:
+            asset = transaction.fee_asset
+            debit(self._state, transaction.fee_payer, asset, admitted.fee)
+            self._fees[asset] = self._fees.get(asset, 0) + admitted.fee
+        bump_nonce(self._state, transaction.sender)
+        failure = self._run_actions(transaction.sender, admitted.actions)
+        if failure is None:
+            return OK, None
+        place, error = failure
+        if admitted.is_duty:
+            self._undo(savepoint, first_event)
+            inner = error.within(f"actions[{place}]")
+            raise InvalidTransaction(inner.message, field=inner.field, code=inner.code)
+        return error.code, place
+
+    def _run_actions(
+        self, sender: bytes, actions: Sequence[Action]
+    ) -> tuple[int, ActionFailed] | None:
+        """All or nothing: None, or the place of the action that failed and why it did."""
         context = self._context(sender, self._emitter(len(self._receipts)))
         savepoint, first_event = self._state.savepoint(), len(self._events)
         for i, action in enumerate(actions):
             try:
                 action.apply(context)
             except ActionFailed as error:
-                self._state.rollback(savepoint)
-                del self._events[first_event:]
-                return error.code, i
+                self._undo(savepoint, first_event)
+                return i, error
             except Invalid as error:
                 raise RuntimeError(
                     f"{action.tag} raised a rejection that is not its own"
                 ) from error
-        return OK, None
+        return None
+
+    def _undo(self, savepoint: int, first_event: int) -> None:
+        self._state.rollback(savepoint)
+        del self._events[first_event:]
 
     def _context(self, sender: bytes, emit: Callable[[Record], None]) -> Context:
         return Context(self._block, self._state, sender, emit)

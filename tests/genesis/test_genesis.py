@@ -16,10 +16,21 @@ from genesis import file
 from genesis.build import build_genesis
 from genesis.file import Genesis, Row, make_genesis, parse_genesis
 from genesis.preset import load_preset
-from tests.vm.world import ANNA, BEN, FUNDS, GENESIS_TIME_MS, producer_records, small_genesis
+from genesis.producer_record import make_producer_record
+from tests.vm.world import (
+    ANNA,
+    BEN,
+    FUNDS,
+    GENESIS_TIME_MS,
+    commitment_of,
+    key,
+    producer_records,
+    small_genesis,
+)
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
 from vm.modules.fee import BURN_PPM, PRICES
-from vm.modules.producer import BEACONS, PRODUCERS, Producer, elect
+from vm.modules.producer import BEACONS, CANDIDATES, KEYS, PRODUCERS, Producer, elect
+from vm.modules.producer.tables import Candidate, KeyOwner
 from vm.modules.tokens import ASSETS, BALANCES, Balance, balance_of
 from vm.parameter import VALUES, ParameterValue
 from vm.registry import REGISTRY
@@ -49,7 +60,11 @@ def test_the_state_is_what_was_asked_for() -> None:
     constants = ChainConstants("devnet", GENESIS_TIME_MS, 1_000, 126, 256, "REEL")
     assert chain_constants(state) == constants
     assert balance_of(state, ANNA.public, "REEL") == FUNDS
-    assert elect(state).members == GENESIS.members
+    elected = elect(state)
+    assert elected is not None
+    assert elected.members == GENESIS.members
+    for member in GENESIS.members:
+        assert KEYS.get(state, member.key) == KeyOwner(member.producer)
     assert {name for (name,), _ in VALUES.every(state)} == set(REGISTRY.parameters)
 
 
@@ -183,16 +198,26 @@ def drop_producer(state: State) -> None:
     PRODUCERS.delete(state, MEMBERS[0].producer)
 
 
+def drop_candidate(state: State) -> None:
+    CANDIDATES.delete(state, MEMBERS[0].producer)
+
+
 def share_key(state: State) -> None:
     PRODUCERS.put(state, Producer(MEMBERS[1].key, "copy"), MEMBERS[0].producer)
+
+
+def share_candidate_key(state: State) -> None:
+    CANDIDATES.put(state, Candidate(MEMBERS[1].key), MEMBERS[0].producer)
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (CONSTANTS.delete, "chain.constants"),
-        (drop_producer, "4 to 21 producers"),
-        (share_key, "share a consensus key"),
+        (drop_producer, "no producer has it"),
+        (drop_candidate, "fewer than 4 producers stand"),
+        (share_key, "no row of its own"),
+        (share_candidate_key, "share a consensus key"),
         (lambda s: BEACONS.delete(s, MEMBERS[0].producer), "producer.beacon"),
         (lambda s: ASSETS.delete(s, "REEL"), "native_asset"),
         (lambda s: VALUES.put(s, ParameterValue(500_001), BURN_PPM.name), "fee.burn_ppm"),
@@ -215,12 +240,18 @@ def test_a_state_that_cannot_start_a_chain_is_refused(
     assert message in str(caught.value)
 
 
-def test_an_epoch_has_room_for_three_turns_of_the_largest_set() -> None:
-    records = producer_records(5)
+@pytest.mark.parametrize(
+    ("count", "slots", "field"), [(4, 11, "epoch_slots"), (5, 14, "chain.epoch_slots")]
+)
+def test_an_epoch_has_room_for_three_turns_of_the_set(count: int, slots: int, field: str) -> None:
+    records = producer_records(count)
     with pytest.raises(InvalidGenesis) as caught:
-        build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=62)
-    assert caught.value.field == "epoch_slots"
-    build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=63)
+        build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=slots)
+    assert caught.value.field == field
+    build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS, epoch_slots=slots + 1)
+
+
+SAME_KEY = make_producer_record(key("another"), key("consensus 0"), "p", commitment_of(0))
 
 
 @pytest.mark.parametrize(
@@ -229,6 +260,7 @@ def test_an_epoch_has_room_for_three_turns_of_the_largest_set() -> None:
         ({"producers": producer_records(3)}, "producers"),
         ({"producers": producer_records(22)}, "producers"),
         ({"producers": producer_records() + producer_records(1)}, "producers[4]"),
+        ({"producers": [*producer_records(), SAME_KEY]}, "producers[4].key"),
         (
             {"producers": [replace(producer_records()[0], name="x")] * 4},
             "producers[0].account_signature",

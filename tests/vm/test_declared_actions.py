@@ -23,7 +23,7 @@ from vm.transition import BlockExecution
 
 TAGS = list(REGISTRY.actions)
 SAMPLES: list[Wire] = [None, True, 7, "text", b"bytes", [], cid_of(RAW, b"")]
-TEXTS = ["a", "A", "a/a", "a.a"]
+TEXTS = ["a", "A", "a/a", "a.a", "surround"]
 
 
 def text_of(kind: Text) -> str:

@@ -1,101 +1,293 @@
-"""Reveals: each block shows the next one, and chains follow one another in time."""
+"""Producers register, stand and are elected; what they are guilty of bars them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from consensus.errors import InvalidBlock, InvalidHeader
-from consensus.hashing import sha256
-from tests.vm.world import PRODUCERS, REVEALS, World, commitment_of, key, reveals_of
-from vm.modules.producer import PRODUCERS as PRODUCER_ROWS
-from vm.modules.producer import Producer, Recommit, current_beacon, elect, register
+from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, OFFENCES, SURROUND, Evidence
+from consensus.keys import KeyPair
+from consensus.producers import Member
+from tests.vm.offences import offend
+from tests.vm.world import ANNA, BEN, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key
+from vm.declare import Action
+from vm.modules.producer import (
+    BEACONS,
+    CANDIDATES,
+    KEYS,
+    Producer,
+    Register,
+    Report,
+    Stand,
+    elect,
+    is_punishable,
+    possession_message,
+    register,
+)
+from vm.modules.producer import OFFENCES as OFFENCE_ROWS
+from vm.modules.producer import (
+    PRODUCERS as PRODUCER_ROWS,
+)
+from vm.modules.producer.election import Standing
+from vm.modules.producer.offences import Barred
+from vm.modules.producer.registration import Registered
+from vm.modules.producer.tables import Candidate, KeyOwner, Offence
 from vm.modules.tokens import mint
-from vm.transition import execute_block
+from vm.receipt import Receipt
+from vm.registry import REGISTRY
+from vm.transition import Outcome
+from vm.view import State
 
-FIRST, SECOND = PRODUCERS[0], PRODUCERS[1]
+FRESH = key("fresh consensus key")
 
 
 @pytest.fixture
 def world() -> World:
     made = World.begin()
-    mint(made.state, FIRST.public, "REEL", 10**8)
+    for producer in PRODUCERS:
+        mint(made.state, producer.public, "REEL", 10**8)
     return made
 
 
-def test_each_block_takes_the_next_reveal(world: World) -> None:
-    assert current_beacon(world.state, FIRST.public).used == 0
-    world.run()
-    world.run()
-    beacon = current_beacon(world.state, FIRST.public)
-    assert (beacon.used, beacon.last) == (2, reveals_of(0).reveal(1))
-    assert current_beacon(world.state, SECOND.public).used == 0
+def registration(world: World, by: KeyPair = ANNA, fresh: KeyPair = FRESH) -> Register:
+    """A good one."""
+    message = possession_message(world.genesis.chain, by.public, fresh.public)
+    return Register(fresh.public, "anna", commitment_of(9), fresh.sign(message))
 
 
-@pytest.mark.parametrize("used", [1, 2])
-def test_a_reveal_out_of_turn_is_refused(world: World, used: int) -> None:
-    with pytest.raises(InvalidHeader) as caught:
-        execute_block(world.state, world.block(used=used), [])
-    assert caught.value.field == "header.reveal"
+def send(world: World, action: Action, by: KeyPair = ANNA, nonce: int = 0) -> Outcome:
+    """The next block's, with this action alone; every row still agrees after it."""
+    outcome = world.run(world.order(action, by=by, nonce=nonce))
+    assert list(REGISTRY.broken_invariants(world.state)) == []
+    return outcome
 
 
-def test_a_reveal_cannot_be_used_again(world: World) -> None:
-    world.run()
-    with pytest.raises(InvalidHeader):
-        execute_block(world.state, world.block(used=0), [])
+def receipt_of(world: World, action: Action, by: KeyPair = ANNA, nonce: int = 0) -> Receipt:
+    (receipt,) = send(world, action, by, nonce).receipts
+    return receipt
 
 
-def test_a_block_by_someone_who_is_no_producer_is_refused(world: World) -> None:
-    block = replace(world.block(), producer=key("nobody").public)
-    with pytest.raises(InvalidBlock) as caught:
-        execute_block(world.state, block, [])
-    assert caught.value.code == "producer.not-registered"
+def status(world: World, action: Action, by: KeyPair = ANNA, nonce: int = 0) -> str:
+    return receipt_of(world, action, by, nonce).status
 
 
-def status(world: World, salt: bytes, by: int = 0, nonce: int = 0) -> str:
-    """The status of a recommitment in the next block."""
-    action = Recommit(commitment_of(by, salt))
-    return world.run(world.order(action, by=PRODUCERS[by], nonce=nonce)).receipts[0].status
+def members_of(world: World) -> list[Member]:
+    elected = elect(world.state)
+    return [] if elected is None else list(elected.members)
 
 
-def test_the_next_chain_follows_the_last_reveal(world: World) -> None:
-    assert status(world, b"second salt") == "ok"
-    for _ in range(REVEALS - 1):
-        world.run()
-    beacon = current_beacon(world.state, FIRST.public)
-    assert (beacon.chain, beacon.used) == (commitment_of(0, b"second salt"), 0)
-    reveal = reveals_of(0, b"second salt").reveal(0)
-    assert beacon.following is None
-    execute_block(world.state, replace(world.block(), reveal=reveal), [])
-    with pytest.raises(InvalidHeader):
-        execute_block(world.state, replace(world.block(), reveal=sha256(reveal)), [])
+def test_who_registers_becomes_a_candidate_with_its_key(world: World) -> None:
+    outcome = send(world, registration(world))
+    assert outcome.receipts[0].status == "ok"
+    assert Registered.unpack(outcome.events[0].data) == Registered(
+        ANNA.public, FRESH.public, "anna"
+    )
+    assert PRODUCER_ROWS.get(world.state, ANNA.public) == Producer(FRESH.public, "anna")
+    assert KEYS.get(world.state, FRESH.public) == KeyOwner(ANNA.public)
+    assert CANDIDATES.get(world.state, ANNA.public) == Candidate(FRESH.public)
+    beacon = BEACONS.get(world.state, ANNA.public)
+    assert beacon is not None
+    assert (beacon.chain, beacon.last, beacon.used) == (commitment_of(9), commitment_of(9).end, 0)
+    assert Member(ANNA.public, FRESH.public) in members_of(world)
 
 
-def test_the_next_chain_is_fixed_once_and_before_the_last_reveal(world: World) -> None:
-    assert status(world, b"first salt") == "producer.salt-reused"
-    assert status(world, b"second salt", nonce=1) == "ok"
-    assert status(world, b"third salt", nonce=2) == "producer.already-recommitted"
+def with_signature(world: World, message: bytes) -> Register:
+    return replace(registration(world), key_signature=FRESH.sign(message))
 
 
-def test_after_the_last_reveal_it_is_too_late(world: World) -> None:
-    for _ in range(REVEALS - 1):
-        world.run()
-    assert status(world, b"second salt") == "producer.reveals-used-up"
-    with pytest.raises(InvalidBlock) as caught:
-        execute_block(world.state, world.block(), [])
-    assert caught.value.code == "producer.reveals-used-up"
+REGISTRATIONS: list[tuple[str, Callable[[World], Register]]] = [
+    ("producer.key-of-account", lambda w: registration(w, fresh=ANNA)),
+    ("producer.key-taken", lambda w: registration(w, fresh=CONSENSUS[2])),
+    ("producer.key-signature", lambda w: registration(w, by=BEN)),
+    ("producer.key-signature", lambda w: replace(registration(w), key_signature=bytes(64))),
+    (
+        "producer.key-signature",
+        lambda w: with_signature(w, possession_message(bytes(32), ANNA.public, FRESH.public)),
+    ),
+    (
+        "producer.key-signature",
+        lambda w: with_signature(
+            w, possession_message(w.genesis.chain, ANNA.public, CONSENSUS[0].public)
+        ),
+    ),
+]
 
 
-def test_only_producers_recommit(world: World) -> None:
-    outcome = world.run(world.order(Recommit(commitment_of(0, b"second salt"))))
-    assert outcome.receipts[0].status == "producer.not-registered"
+@pytest.mark.parametrize(("code", "make"), REGISTRATIONS)
+def test_a_registration_that_fails_leaves_no_row(
+    world: World, code: str, make: Callable[[World], Register]
+) -> None:
+    assert status(world, make(world)) == code
+    assert PRODUCER_ROWS.get(world.state, ANNA.public) is None
+    assert KEYS.get(world.state, FRESH.public) is None
+    assert status(world, registration(world), nonce=1) == "ok"
 
 
-def test_the_first_21_producers_by_id_are_elected(world: World) -> None:
-    assert elect(world.state).members == world.genesis.members
+def test_nobody_registers_twice_or_with_a_key_that_was_taken(world: World) -> None:
+    assert status(world, registration(world)) == "ok"
+    other = registration(world, fresh=key("another key"))
+    assert status(world, other, nonce=1) == "producer.already-registered"
+    assert status(world, registration(world, by=BEN), by=BEN) == "producer.key-taken"
+    assert status(world, registration(world, by=PRODUCERS[0]), PRODUCERS[0]) == (
+        "producer.already-registered"
+    )
+
+
+def test_the_first_21_candidates_by_id_are_elected(world: World) -> None:
+    assert members_of(world) == list(world.genesis.members)
     for i in range(30):
         row = Producer(key(f"key {i}").public, "more")
         register(world.state, key(f"more {i}").public, row, commitment_of(i))
-    elected = elect(world.state)
     everyone = sorted(producer for (producer,), _ in PRODUCER_ROWS.every(world.state))
     assert len(everyone) == 34
-    assert [member.producer for member in elected.members] == everyone[:21]
+    assert [member.producer for member in members_of(world)] == everyone[:21]
+    for producer in everyone[:3]:
+        CANDIDATES.delete(world.state, producer)
+    assert [member.producer for member in members_of(world)] == everyone[3:24]
+
+
+def test_a_producer_that_stops_standing_is_not_elected_until_it_stands_again(world: World) -> None:
+    first = PRODUCERS[0]
+    assert status(world, registration(world)) == "ok"
+    everyone = members_of(world)
+    outcome = send(world, Stand(False), first)
+    assert Standing.unpack(outcome.events[0].data) == Standing(first.public, False)
+    assert members_of(world) == [m for m in everyone if m.producer != first.public]
+    outcome = send(world, Stand(True), first, nonce=1)
+    assert Standing.unpack(outcome.events[0].data) == Standing(first.public, True)
+    assert members_of(world) == everyone
+
+
+def test_fewer_than_four_candidates_elect_nobody(world: World) -> None:
+    assert status(world, Stand(False), PRODUCERS[3]) == "ok"
+    assert elect(world.state) is None
+    assert status(world, registration(world)) == "ok"
+    assert len(members_of(world)) == 4
+
+
+@pytest.mark.parametrize("standing", [False, True])
+def test_only_producers_stand_and_only_to_change_something(world: World, standing: bool) -> None:
+    assert status(world, Stand(standing)) == "producer.not-registered"
+    if not standing:
+        assert status(world, Stand(False), PRODUCERS[1]) == "ok"
+    again = receipt_of(world, Stand(standing), PRODUCERS[1], nonce=0 if standing else 1)
+    assert again.status == "producer.standing-unchanged"
+
+
+@pytest.mark.parametrize("offence", OFFENCES)
+def test_evidence_bars_the_producer_for_ever(world: World, offence: str) -> None:
+    guilty = PRODUCERS[2]
+    report = Report(offend(world.genesis, CONSENSUS[2], offence, slot=7))
+    assert is_punishable(world.state, CONSENSUS[2].public)
+    outcome = send(world, report)
+    assert outcome.receipts[0].status == "ok"
+    barred = Barred(guilty.public, offence, 7, ANNA.public)
+    assert Barred.unpack(outcome.events[0].data) == barred
+    row = OFFENCE_ROWS.get(world.state, guilty.public)
+    assert row == Offence(offence, 7, world.height - 1, ANNA.public)
+    assert not is_punishable(world.state, CONSENSUS[2].public)
+    assert CANDIDATES.get(world.state, guilty.public) is None
+    assert elect(world.state) is None
+    for nonce, standing in enumerate((True, False)):
+        assert status(world, Stand(standing), guilty, nonce) == "producer.barred"
+    assert status(world, registration(world, guilty), guilty, 2) == "producer.already-registered"
+
+
+def test_a_producer_is_punished_once_whatever_it_did(world: World) -> None:
+    assert status(world, Report(offend(world.genesis, CONSENSUS[2]))) == "ok"
+    before = OFFENCE_ROWS.get(world.state, PRODUCERS[2].public)
+    for nonce, offence in enumerate((DOUBLE_BLOCK, DOUBLE_VOTE, SURROUND), start=1):
+        report = Report(offend(world.genesis, CONSENSUS[2], offence, slot=90))
+        assert status(world, report, nonce=nonce) == "producer.already-barred"
+    assert OFFENCE_ROWS.get(world.state, PRODUCERS[2].public) == before
+    assert status(world, Report(offend(world.genesis, CONSENSUS[1])), nonce=4) == "ok"
+
+
+def test_a_producer_that_does_not_stand_can_be_barred_and_one_can_report_itself(
+    world: World,
+) -> None:
+    assert status(world, Stand(False), PRODUCERS[1]) == "ok"
+    report = Report(offend(world.genesis, CONSENSUS[1]))
+    assert status(world, report, PRODUCERS[1], nonce=1) == "ok"
+    assert status(world, Stand(True), PRODUCERS[1], nonce=2) == "producer.barred"
+
+
+def test_a_key_of_no_producer_is_reported_in_vain(world: World) -> None:
+    report = Report(offend(world.genesis, FRESH))
+    assert status(world, report) == "producer.unknown-key"
+    assert not is_punishable(world.state, FRESH.public)
+
+
+def forged(evidence: Evidence) -> Evidence:
+    return replace(evidence, second=replace(evidence.second, signature=bytes(64)))
+
+
+def test_what_proves_nothing_bars_nobody(world: World) -> None:
+    good = offend(world.genesis, CONSENSUS[2])
+    against_another = replace(good, key=CONSENSUS[1].public)
+    for nonce, evidence in enumerate((forged(good), against_another)):
+        assert status(world, Report(evidence), nonce=nonce) == "producer.not-proved"
+    other_chain = World.begin()
+    other_chain.genesis = replace(world.genesis, header=replace(world.genesis.header, slot=1))
+    elsewhere = offend(other_chain.genesis, CONSENSUS[2])
+    assert status(world, Report(elsewhere), nonce=2) == "producer.not-proved"
+    assert len(members_of(world)) == 4
+    assert status(world, Report(good), nonce=3) == "ok"
+
+
+OFFENCE = Offence(SURROUND, 1, 1, ANNA.public)
+SPOILS: list[tuple[str, Callable[[State], None]]] = [
+    ("its key has no row", lambda s: KEYS.delete(s, CONSENSUS[0].public)),
+    ("its key has no row", lambda s: KEYS.put(s, KeyOwner(BEN.public), CONSENSUS[0].public)),
+    ("it has no reveals", lambda s: BEACONS.delete(s, PRODUCERS[0].public)),
+    ("no producer has it", lambda s: KEYS.put(s, KeyOwner(BEN.public), FRESH.public)),
+    ("not a producer", lambda s: PRODUCER_ROWS.delete(s, PRODUCERS[0].public)),
+    ("not a producer with", lambda s: CANDIDATES.put(s, Candidate(FRESH.public), BEN.public)),
+    (
+        "not a producer with",
+        lambda s: CANDIDATES.put(s, Candidate(FRESH.public), PRODUCERS[0].public),
+    ),
+    ("it is barred", lambda s: OFFENCE_ROWS.put(s, OFFENCE, PRODUCERS[0].public)),
+    ("offence of", lambda s: OFFENCE_ROWS.put(s, OFFENCE, BEN.public)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "spoil"), SPOILS)
+def test_rows_that_do_not_agree_are_noticed(
+    world: World, sentence: str, spoil: Callable[[State], None]
+) -> None:
+    assert list(REGISTRY.broken_invariants(world.state)) == []
+    spoil(world.state)
+    assert sentence in "; ".join(REGISTRY.broken_invariants(world.state))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["register", "stand", "leave", "report"]),
+            st.integers(0, 5),
+            st.integers(0, 5),
+        ),
+        max_size=REVEALS - 1,
+    )
+)
+@settings(max_examples=40)
+def test_whatever_happens_the_rows_agree(steps: list[tuple[str, int, int]]) -> None:
+    world = World.begin()
+    accounts = [*PRODUCERS, ANNA, BEN]
+    keys = [*CONSENSUS, FRESH, key("another")]
+    nonces = [0] * len(accounts)
+    for account in accounts:
+        mint(world.state, account.public, "REEL", 10**8)
+    for verb, who, whose in steps:
+        action: Action = Stand(verb == "stand")
+        if verb == "register":
+            action = registration(world, accounts[who], keys[whose])
+        elif verb == "report":
+            action = Report(offend(world.genesis, keys[whose]))
+        send(world, action, accounts[who], nonces[who])
+        nonces[who] += 1
+    barred = {account for (account,), _ in OFFENCE_ROWS.every(world.state)}
+    assert barred.isdisjoint(account for (account,), _ in CANDIDATES.every(world.state))

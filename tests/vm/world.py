@@ -33,6 +33,7 @@ def key(name: str) -> KeyPair:
 
 ANNA, BEN, CLEO = key("anna"), key("ben"), key("cleo")
 PRODUCERS = [key(f"producer {i}") for i in range(4)]
+CONSENSUS = [key(f"consensus {i}") for i in range(4)]
 
 
 def reveals_of(place: int, salt: bytes = b"first salt") -> RevealChain:
@@ -113,6 +114,11 @@ class World:
             signatures=(),
         )
         return replace(draft, **changed).signed(by, *([payer] if payer else []))
+
+    def duty(self, *actions: Action, place: int = 0, nonce: int = 0, **changed: Any) -> Transaction:
+        """A transaction that a producer's consensus key sends, free of a fee."""
+        draft = self.order(*actions, by=PRODUCERS[place], nonce=nonce, max_fee=0, **changed)
+        return replace(draft, signatures=()).signed(CONSENSUS[place])
 
     def start(self) -> BlockExecution:
         """An execution of the next block, begun."""

@@ -1,0 +1,41 @@
+"""Producers: who may hold a seat, the reveals they are committed to, and what bars them."""
+
+from vm.modules.producer.duties import check_duty, is_duty
+from vm.modules.producer.election import Stand, elect
+from vm.modules.producer.offences import Report, is_punishable
+from vm.modules.producer.registration import Register, possession_message, register
+from vm.modules.producer.reveals import Recommit, current_beacon
+from vm.modules.producer.tables import (
+    BEACONS,
+    CANDIDATES,
+    KEYS,
+    OFFENCES,
+    PRODUCERS,
+    Commitment,
+    Producer,
+    ProducerName,
+    producer,
+)
+
+__all__ = [
+    "BEACONS",
+    "CANDIDATES",
+    "KEYS",
+    "OFFENCES",
+    "PRODUCERS",
+    "Commitment",
+    "Producer",
+    "ProducerName",
+    "Recommit",
+    "Register",
+    "Report",
+    "Stand",
+    "check_duty",
+    "current_beacon",
+    "elect",
+    "is_duty",
+    "is_punishable",
+    "possession_message",
+    "producer",
+    "register",
+]

@@ -1,0 +1,62 @@
+"""Election: who stands, and whom a state elects."""
+
+from consensus.kinds import AccountId
+from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet, producer_set
+from consensus.record import Record, record
+from vm.context import Context
+from vm.declare import Action
+from vm.modules.producer.tables import (
+    CANDIDATES,
+    NOT_REGISTERED,
+    OFFENCES,
+    PRODUCERS,
+    Candidate,
+    producer,
+)
+from vm.view import View
+
+BARRED = producer.error("barred", "The producer is barred from election for ever.")
+UNCHANGED = producer.error("standing-unchanged", "The producer stands, or does not, as it is.")
+
+
+@producer.event
+@record("producer.standing")
+class Standing(Record):
+    """A producer stands for election from now on, or no longer."""
+
+    producer: AccountId
+    standing: bool
+
+
+@producer.action(gas=2_000)
+@record("producer.stand")
+class Stand(Action):
+    """Stand for election, or stop: the seat is kept until a set without it takes over."""
+
+    standing: bool
+
+    def apply(self, context: Context) -> None:
+        state, sender = context.state, context.sender
+        row = PRODUCERS.get(state, sender)
+        if row is None:
+            raise NOT_REGISTERED.failed()
+        if OFFENCES.get(state, sender) is not None:
+            raise BARRED.failed()
+        if self.standing == (CANDIDATES.get(state, sender) is not None):
+            raise UNCHANGED.failed(field="standing")
+        if self.standing:
+            CANDIDATES.put(state, Candidate(row.key), sender)
+        else:
+            CANDIDATES.delete(state, sender)
+        context.emit(Standing(sender, self.standing))
+
+
+def elect(view: View) -> ProducerSet | None:
+    """The set that this state elects: the first 21 candidates by producer id; None, which leaves
+    the set as it is, if fewer than 4 stand.
+
+    A stand-in until seats are won by stake; what comes then replaces it behind this call.
+    """
+    rows = CANDIDATES.scan(view, limit=MAX_PRODUCERS)
+    members = [Member(account_id, row.key) for (account_id,), row in rows]
+    return producer_set(members) if len(members) >= MIN_PRODUCERS else None

@@ -1,0 +1,110 @@
+"""The module `producer`: its rows, and what must hold between them."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from consensus.block import Slot
+from consensus.evidence import OffenceName
+from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Text, Uint
+from consensus.record import Record, part, record
+from vm.declare import Module
+from vm.table import Table
+from vm.view import View
+
+producer = Module(
+    "producer", "Who may hold a producer's seat, the reveals they commit to, and what bars them."
+)
+
+ProducerName = Annotated[str, Text(32, 1, "[a-z0-9][a-z0-9-]*")]
+
+
+@part
+class Commitment(Record):
+    """The end of a hash chain of `length` reveals, made from a secret seed and this salt."""
+
+    salt: Annotated[bytes, Bytes(32, 8)]
+    end: Digest
+    length: Annotated[int, Uint(2**24, 2)]
+
+
+@record("producer.producer")
+class Producer(Record):
+    """A registered producer: its consensus key, which is not its account's, and its name."""
+
+    key: PublicKey
+    name: ProducerName
+
+
+@record("producer.key")
+class KeyOwner(Record):
+    """Whose consensus key it is: no two producers ever share one."""
+
+    producer: AccountId
+
+
+@record("producer.candidate")
+class Candidate(Record):
+    """A producer that stands for election, with its consensus key."""
+
+    key: PublicKey
+
+
+@record("producer.beacon")
+class Beacon(Record):
+    """A producer's reveals: the chain in use, the last reveal (at first the chain's end), how
+    many are used, and the chain that follows when all are."""
+
+    chain: Commitment
+    last: Digest
+    used: Counter
+    following: Commitment | None
+
+
+@record("producer.offence")
+class Offence(Record):
+    """A producer that is barred from election for ever: what it did and the (later) slot it did
+    it in, the height of the block that says so, and who reported it."""
+
+    offence: OffenceName
+    slot: Slot
+    height: Counter
+    reporter: AccountId
+
+
+PRODUCERS: Table[Producer, bytes] = producer.table(Producer, producer=AccountId)
+KEYS: Table[KeyOwner, bytes] = producer.table(KeyOwner, key=PublicKey)
+CANDIDATES: Table[Candidate, bytes] = producer.table(Candidate, producer=AccountId)
+BEACONS: Table[Beacon, bytes] = producer.table(Beacon, producer=AccountId)
+OFFENCES: Table[Offence, bytes] = producer.table(Offence, producer=AccountId)
+
+NOT_REGISTERED = producer.error("not-registered", "The account is not a registered producer.")
+
+
+@producer.invariant
+def registrations_agree(view: View) -> Iterator[str]:
+    """Each producer has its key's row and its reveals, and nobody else has either."""
+    keys = {key: row.producer for (key,), row in KEYS.every(view)}
+    for (account,), row in PRODUCERS.every(view):
+        if keys.pop(row.key, None) != account:
+            yield f"producer {account.hex()}: its key has no row of its own"
+        if BEACONS.get(view, account) is None:
+            yield f"producer {account.hex()}: it has no reveals"
+    for key in keys:
+        yield f"key {key.hex()}: no producer has it"
+    for (account,), _ in BEACONS.every(view):
+        if PRODUCERS.get(view, account) is None:
+            yield f"reveals of {account.hex()}: not a producer"
+
+
+@producer.invariant
+def candidates_may_stand(view: View) -> Iterator[str]:
+    """Each candidate is a producer, under its key, that is not barred; only producers are."""
+    for (account,), candidate in CANDIDATES.every(view):
+        row = PRODUCERS.get(view, account)
+        if row is None or row.key != candidate.key:
+            yield f"candidate {account.hex()}: not a producer with this key"
+        if OFFENCES.get(view, account) is not None:
+            yield f"candidate {account.hex()}: it is barred"
+    for (account,), _ in OFFENCES.every(view):
+        if PRODUCERS.get(view, account) is None:
+            yield f"offence of {account.hex()}: not a producer"
