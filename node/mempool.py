@@ -13,7 +13,8 @@ from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
 MAX_TRANSACTIONS = 20_000
 MAX_BYTES = 32 * 1024 * 1024
 MAX_PER_SENDER = 64
-# A replacement must be worth the gossip: it offers at least a tenth more.
+# A replacement must be worth the gossip: it offers at least a tenth more, and more than nothing,
+# so that duties, which are free, cannot replace one another.
 REPLACEMENT_PERCENT = 110
 if MAX_BYTES < MAX_PER_SENDER * MAX_TRANSACTION_BYTES:
     raise ValueError("one sender's transactions must fit the mempool")
@@ -90,7 +91,7 @@ class Mempool:
             )
 
     def _check_replacement(self, replaced: Pending, transaction: Transaction) -> None:
-        least = -(-replaced.transaction.max_fee * REPLACEMENT_PERCENT // 100)
+        least = max(1, -(-replaced.transaction.max_fee * REPLACEMENT_PERCENT // 100))
         if transaction.max_fee < least:
             raise InvalidTransaction(
                 f"nonce {transaction.nonce} is taken by a waiting transaction; to replace it "
