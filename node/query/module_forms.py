@@ -38,6 +38,7 @@ def _action(action: ActionDeclaration) -> JsonObject:
         "sentence": sentence_of(action.type),
         "gas": action.gas,
         "gas_depends_on_fields": action.has_derived_gas,
+        "duty": action.duty,
         "schema": typed_schema(action.type),
     }
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consensus.block import BlockRef, Header, Target, vote_message
+from consensus.block import MAX_SLOT, BlockRef, Header, Target, vote_message
 from consensus.codec import MAX_DEPTH
 from consensus.errors import InvalidEncoding, InvalidEvidence
 from consensus.evidence import (
@@ -27,6 +27,7 @@ from consensus.evidence import (
 from consensus.finality import ChainBlock, source_of
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
+from consensus.kinds import JSON_INTEGER_MAX
 from tests.consensus.chains import CHAIN, altered, child, genesis, members, sign, verify
 from tests.consensus.histories import (
     History,
@@ -239,10 +240,26 @@ def test_the_source_is_that_of_the_functions_of_the_chain(
     assert source_slot(header) == source_of(dynasty, target, base).slot
 
 
+LARGEST = Statement(
+    altered(
+        A3.header,
+        height=JSON_INTEGER_MAX,
+        slot=MAX_SLOT,
+        dynasty=JSON_INTEGER_MAX,
+        handover=A1.id,
+        base=BlockRef(A1.id, MAX_SLOT),
+        qc_target=Target(A1.id, MAX_SLOT, JSON_INTEGER_MAX),
+        final_if_qc=A1.id,
+    ),
+    bytes(64),
+)
+
+
 def test_evidence_fits_into_an_action_of_a_block() -> None:
     depth = 4  # block, body, transactions, transaction, actions, action: six less than these
     assert depth + 2 + nesting(evidence(SURROUND).pack()) <= MAX_DEPTH
-    assert len(evidence(SURROUND).encode()) < 2 * (610 + 64) + 64
+    largest = replace(evidence(DOUBLE_BLOCK), first=LARGEST, second=LARGEST)
+    assert len(largest.encode()) == 1_412
 
 
 def nesting(wire: object) -> int:
