@@ -1,9 +1,12 @@
 """Evidence: each offence is shown by its bytes, nothing else is, and no honest member is."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -37,6 +40,7 @@ from tests.consensus.histories import (
     vote_statement,
 )
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "evidence.json").read_text())
 SET = members(1, 2, 3, 4)
 KEY = SET.members[2].key
 ROOT = genesis(SET)
@@ -76,6 +80,16 @@ def test_each_offence_is_accepted_from_its_bytes_alone(offence: str) -> None:
     made = evidence(offence)
     check_evidence(Evidence.decode(made.encode()), CHAIN, verify)
     assert Evidence.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize("vector", VECTORS["evidence"], ids=lambda vector: vector["offence"])
+def test_the_evidence_of_the_vectors(vector: dict[str, Any]) -> None:
+    made = Evidence.decode(bytes.fromhex(vector["encoding"]))
+    assert made.encode().hex() == vector["encoding"]
+    assert (made.offence, made.key.hex()) == (vector["offence"], vector["key"])
+    ids = [statement.header.id().binary.hex() for statement in (made.first, made.second)]
+    assert ids == vector["ids"]
+    check_evidence(made, bytes.fromhex(VECTORS["chain"]))
 
 
 @pytest.mark.parametrize("offence", [DOUBLE_VOTE, DOUBLE_BLOCK])

@@ -1,14 +1,16 @@
 """Producers register, stand and are elected; what they are guilty of bars them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, OFFENCES, SURROUND, Evidence
-from consensus.keys import KeyPair
+from consensus.keys import KeyPair, verifies
 from consensus.producers import Member
 from tests.vm.offences import offend
 from tests.vm.world import ANNA, BEN, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key
@@ -91,6 +93,15 @@ def test_who_registers_becomes_a_candidate_with_its_key(world: World) -> None:
     assert beacon is not None
     assert (beacon.chain, beacon.last, beacon.used) == (commitment_of(9), commitment_of(9).end, 0)
     assert Member(ANNA.public, FRESH.public) in members_of(world)
+
+
+def test_the_message_of_a_registration_is_the_vectors() -> None:
+    vectors = json.loads((Path(__file__).parents[1] / "vectors" / "evidence.json").read_text())
+    vector = {name: bytes.fromhex(value) for name, value in vectors["registration"].items()}
+    chain = bytes.fromhex(vectors["chain"])
+    message = possession_message(chain, vector["producer"], vector["key"])
+    assert message == vector["message"]
+    assert verifies(vector["key"], message, vector["signature"])
 
 
 def with_signature(world: World, message: bytes) -> Register:
