@@ -61,6 +61,7 @@ def test_a_preset_sets_constants_prices_and_parameters() -> None:
         ("slot_ms = 500", "slot_ms = 5", "chain.slot_ms"),
         ("slot_ms = 500", "slot_ms = 500.0", "chain.slot_ms"),
         ("slot_ms = 500", "", "chain.slot_ms"),
+        ("epoch_slots = 63", "epoch_slots = 62", "chain.epoch_slots"),
         ("slot_ms = 500", "slot_ms = 500\nslots = 1", "chain.slots"),
         ('"LEAF"', '"leaf"', "asset.symbol"),
         ("cap = 1_000", "cap = -1", "asset.cap"),

@@ -23,9 +23,12 @@ from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
+from vm.modules.producer import BEACONS
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
+from vm.overlay import Overlay
 from vm.registry import MODULES, REGISTRY, Registry
 from vm.transition import BlockExecution, execute_block
+from vm.view import View
 
 
 @pytest.fixture
@@ -258,6 +261,25 @@ def test_the_parents_state_is_only_read(world: World) -> None:
     before = dict(world.state.writes())
     execute_block(world.state, world.block(), [world.order(pay())])
     assert world.state.writes() == before
+
+
+class Noting(Overlay):
+    """A state that notes which keys are read."""
+
+    def __init__(self, base: View) -> None:
+        super().__init__(base)
+        self.read: set[bytes] = set()
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value at `key`, or None."""
+        self.read.add(key)
+        return super().get(key)
+
+
+def test_an_empty_block_reads_its_producers_reveals_only(world: World) -> None:
+    state = Noting(world.state)
+    execute_block(state, world.block(), [])
+    assert state.read == {BEACONS.state_key(PRODUCERS[0].public)}
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:
