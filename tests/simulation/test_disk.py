@@ -4,7 +4,7 @@ import errno
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 
 import pytest
@@ -222,8 +222,8 @@ MAX_BYTES = 2048
 Slots = dict[bytes, int]
 
 
-class PowerLoss(BaseException):
-    """The machine stops here."""
+class End(BaseException):
+    """The process or the machine stops here."""
 
 
 def _entry(key: bytes, slot: int) -> JournalEntry:
@@ -272,45 +272,45 @@ class _Life:
 
 
 def _crash_everywhere(make_disk: Callable[[], MemoryDisk]) -> int:
-    """Crash at every operation of a life, and then at every one of the recovery and the life
-    after it; the number of crashes."""
-    crashes = 0
-    for seed, share in [(0, 0.0), (1, 0.5), (2, 1.0)]:
+    """End the process at every operation of a life, with the power or without; then lose power
+    once more soon after, and at the end of it all. The number of ends."""
+    ends = 0
+    for seed, share, is_crash in product(range(2), (0.0, 0.5, 1.0), (True, False)):
         for operation in count(1):
             life = _Life(make_disk())
-            if not _loses_power(life, seed, operation, share, appends=30):
+            if not _ends(life, seed, operation, share, appends=30, is_crash=is_crash):
                 break
-            crashes += 1
-            crashes += _crash_after(life, seed, operation, share)
-    return crashes
+            # The second end comes at a place in recovery and after it that goes round.
+            ends += 1 + _ends(life, seed, 1 + operation % 8, share, appends=3, is_crash=True)
+            life.run(seed + 1, appends=3)
+            life.disk.crash(random.Random(seed))
+            life.open().close()
+            ends += 1
+    return ends
 
 
-def _crash_after(life: _Life, seed: int, operation: int, share: float) -> int:
-    """A second crash soon after the first, at a place that goes round."""
-    lost = _loses_power(life, seed, 1 + operation % 7, share, appends=3)
-    life.run(seed + 1, appends=3)
-    life.disk.crash(random.Random(seed))
-    life.open().close()
-    return 1 + lost
-
-
-def _loses_power(life: _Life, seed: int, operation: int, share: float, *, appends: int) -> bool:
-    """Whether the life was cut short by a crash at this operation."""
-    life.disk.fail_at(operation, PowerLoss(), share=share)
+def _ends(
+    life: _Life, seed: int, operation: int, share: float, *, appends: int, is_crash: bool
+) -> bool:
+    """Whether the life was cut short at this operation."""
+    life.disk.fail_at(operation, End(), share=share)
     try:
         life.run(seed, appends)
-    except PowerLoss:
-        life.disk.crash(random.Random(f"{seed} {operation} {share}"))
+    except End:
+        if is_crash:
+            life.disk.crash(random.Random(f"{seed} {operation} {share}"))
+        else:
+            life.disk.kill()
         return True
     life.disk.fail_at(0)
     life.disk.kill()
     return False
 
 
-def test_a_crash_at_any_operation_loses_nothing_that_was_returned() -> None:
-    crashes = _crash_everywhere(MemoryDisk)
-    print(f"{crashes} crashes")
-    assert crashes > 500
+def test_no_end_at_any_operation_loses_what_was_returned() -> None:
+    ends = _crash_everywhere(MemoryDisk)
+    print(f"{ends} ends")
+    assert ends > 2000
 
 
 class _Careless(MemoryDisk):
