@@ -9,7 +9,7 @@ from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, ChainConstants
 from vm.modules.fee import PRICES, Price
-from vm.modules.producer import Producer, register
+from vm.modules.producer import CANDIDATES, Producer, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
@@ -24,17 +24,22 @@ def build_genesis(
     *,
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
+    spares: Sequence[ProducerRecord] = (),
 ) -> Genesis:
     """The genesis in which these producers hold the seats and these accounts native units.
 
     `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms` and `epoch_slots`
-    override the preset's. Raises InvalidGenesis naming what cannot be.
+    override the preset's; `spares` are registered too but do not stand for election. Raises
+    InvalidGenesis naming what cannot be.
     """
     state = Overlay(EmptyView())
     try:
         _put_constants(state, preset, genesis_time_ms, slot_ms, epoch_slots)
         _put_economy(state, preset, allocations)
         _put_producers(state, producers)
+        _register(state, spares, "spares")
+        for spare in spares:
+            CANDIDATES.delete(state, spare.producer)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)
@@ -76,9 +81,13 @@ def _put_producers(state: State, producers: Sequence[ProducerRecord]) -> None:
             f"{len(producers)} producers; {MIN_PRODUCERS} to {MAX_PRODUCERS} are needed",
             field="producers",
         )
-    for i, item in enumerate(producers):
+    _register(state, producers, "producers")
+
+
+def _register(state: State, records: Sequence[ProducerRecord], field: str) -> None:
+    for i, item in enumerate(records):
         try:
             item.check()
             register(state, item.producer, Producer(item.key, item.name), item.commitment)
         except Invalid as error:
-            raise error.within(f"producers[{i}]") from None
+            raise error.within(f"{field}[{i}]") from None

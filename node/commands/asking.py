@@ -72,7 +72,7 @@ def find_account(section: ClientSection, text: str, option: str) -> bytes:
     except Invalid as error:
         raise Usage(
             f"{error.message}; the name of an account is also possible"
-            + (f": {', '.join(names)}" if names else ""),
+            + ("" if local is None else f": {local.names()}"),
             field=option,
             code=error.code,
         ) from error

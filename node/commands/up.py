@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import trio
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
+from consensus.producers import MAX_PRODUCERS
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.config.sources import find_file
@@ -37,6 +38,8 @@ async def up(
     *,
     nodes: int | None = None,
     slot_ms: int | None = None,
+    epoch_slots: int | None = None,
+    spare_seats: int | None = None,
     preset: str | None = None,
     data_dir: Path = DEFAULT_FOLDER,
     base_port: int = DEFAULT_BASE_PORT,
@@ -55,6 +58,12 @@ async def up(
         How many nodes share the 21 producers, 1 to 21; 4 for a new network.
     slot_ms
         Milliseconds of a slot of a new network; else the preset's.
+    epoch_slots
+        Slots of an epoch of a new network, 63 or more; else the preset's. A new set of producers
+        takes over at the beginning of an epoch.
+    spare_seats
+        So many producers more in a new network, 0 to 21, which do not stand for election until
+        `reelect producer stand` is run for them.
     preset
         What a new network starts from: devnet.
     data_dir
@@ -67,7 +76,7 @@ async def up(
     if for_slots is not None and not 1 <= for_slots <= MAX_RUN_SLOTS:
         raise Usage(f"1 to {MAX_RUN_SLOTS} slots, not {for_slots}", field="--for-slots")
     folder = LocalFolder.at(data_dir)
-    wishes = LocalWishes(nodes, preset, slot_ms)
+    wishes = LocalWishes(nodes, preset, slot_ms, epoch_slots, spare_seats)
     figures: JsonObject | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -188,11 +197,13 @@ async def _live_text(live: LiveStatus, client: Client) -> str:
 def _show_banner(
     folder: LocalFolder, chain: LocalChain, network: LocalNetwork, *, as_json: bool
 ) -> None:
-    accounts = {name: format_address(account) for name, account in chain.accounts.by_name().items()}
+    accounts = _addresses(chain.accounts.for_people())
+    producers = _addresses(chain.accounts.of_producers())
     fields: JsonObject = {
         "chain": chain.genesis.chain.hex(),
         "mnemonic": chain.accounts.mnemonic,
         "accounts": accounts,
+        "producers": producers,
         "nodes": [_node_fields(node) for node in network.nodes],
         "client_config": str(folder.client_file),
     }
@@ -212,10 +223,20 @@ def _show_banner(
     print_line("")
     command = _command()
     print_line(f"In another terminal: {command} status, {command} tx transfer dev1 5")
+    if chain.form.spare_seats:
+        spare = list(producers)[MAX_PRODUCERS]
+        print_line(
+            f"{chain.form.spare_seats} spare producers: {command} producer list, "
+            f"{command} producer stand --from {spare}"
+        )
     if find_file(None, os.environ) != folder.client_file:
         print_line(f"there first: export REELECT_CONFIG={folder.client_file}")
     print_line(f"Ctrl-C stops the nodes; the next `{command} up` goes on with this chain.")
     sys.stdout.flush()
+
+
+def _addresses(accounts: Mapping[str, bytes]) -> JsonObject:
+    return {name: format_address(account) for name, account in accounts.items()}
 
 
 def _node_fields(node: NodeProcess) -> JsonObject:

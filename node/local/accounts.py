@@ -10,6 +10,7 @@ from typing import Annotated
 from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.kinds import AccountId, Text
+from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part
 from node.failure import Refused
 from node.files import PRIVATE, check_private, read_bounded, write_new
@@ -18,32 +19,63 @@ from node.wallet.derivation import KeyKind, account_key, derive_seed, master_see
 FORMAT = "reelect-local-accounts/1"
 NAME_PREFIX = "dev"
 MAX_ACCOUNTS = 100
+MAX_SPARE_SEATS = MAX_PRODUCERS  # so that a whole set can change
+# The accounts of the producers follow those that people use.
+FIRST_SEAT_INDEX = MAX_ACCOUNTS
 _MAX_FILE_BYTES = 65_536
 
 
 @part
 class LocalAccounts(Record):
-    """A mnemonic and its first accounts, which are named dev0, dev1, …"""
+    """A mnemonic, its first accounts, which are named dev0, dev1, …, and those of the producers:
+    producer-0, producer-1, …"""
 
     format: Annotated[str, Text(64, 1, FORMAT)]
     mnemonic: Annotated[str, Text(400, 1)]
     accounts: Annotated[tuple[AccountId, ...], AtMost(MAX_ACCOUNTS)]
+    producers: Annotated[tuple[AccountId, ...], AtMost(MAX_PRODUCERS + MAX_SPARE_SEATS)]
 
-    def by_name(self) -> dict[str, bytes]:
-        """Account ids by name."""
+    def for_people(self) -> dict[str, bytes]:
+        """The accounts that are no producer's, by name."""
         return {f"{NAME_PREFIX}{i}": account for i, account in enumerate(self.accounts)}
 
-    def key(self, account: bytes) -> KeyPair:
-        """The key of one of these accounts."""
-        return account_key(self.mnemonic, self.accounts.index(account))
+    def of_producers(self) -> dict[str, bytes]:
+        """The producers' accounts by name."""
+        return {producer_name(i): account for i, account in enumerate(self.producers)}
+
+    def by_name(self) -> dict[str, bytes]:
+        """All account ids by name."""
+        return self.for_people() | self.of_producers()
+
+    def names(self) -> str:
+        """The names in short, for a sentence."""
+        groups = (list(self.for_people()), list(self.of_producers()))
+        return ", ".join(f"{group[0]} to {group[-1]}" for group in groups if group)
+
+    def key(self, account: bytes) -> KeyPair | None:
+        """The key of one of these accounts; None for any other."""
+        if account in self.accounts:
+            return account_key(self.mnemonic, self.accounts.index(account))
+        if account in self.producers:
+            return account_key(self.mnemonic, FIRST_SEAT_INDEX + self.producers.index(account))
+        return None
 
 
-def make_local_accounts(mnemonic: str, count: int) -> LocalAccounts:
-    """The first `count` accounts of a mnemonic."""
+def producer_name(place: int) -> str:
+    """The name of a local network's producer number `place`, from 0."""
+    return f"producer-{place}"
+
+
+def make_local_accounts(mnemonic: str, count: int, producers: int) -> LocalAccounts:
+    """The first `count` accounts of a mnemonic, and those of so many producers."""
     master = master_seed(mnemonic)
-    seeds = [derive_seed(master, KeyKind.ACCOUNT, index) for index in range(count)]
-    accounts = tuple(KeyPair.from_seed(seed).public for seed in seeds)
-    return LocalAccounts(FORMAT, mnemonic, accounts)
+
+    def derived(indices: range) -> tuple[bytes, ...]:
+        seeds = [derive_seed(master, KeyKind.ACCOUNT, index) for index in indices]
+        return tuple(KeyPair.from_seed(seed).public for seed in seeds)
+
+    seats = range(FIRST_SEAT_INDEX, FIRST_SEAT_INDEX + producers)
+    return LocalAccounts(FORMAT, mnemonic, derived(range(count)), derived(seats))
 
 
 def write_local_accounts(file: Path, accounts: LocalAccounts) -> None:

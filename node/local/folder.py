@@ -23,8 +23,10 @@ from consensus.errors import Invalid
 from consensus.kinds import Text, Uint
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, part
+from genesis.preset import PresetEpochSlots
 from node.failure import Refused
 from node.files import read_bounded, sync_folder, write_new
+from node.local.accounts import MAX_SPARE_SEATS
 from vm.modules.chain import SlotMs
 
 FORMAT = "reelect-local/1"
@@ -35,12 +37,15 @@ _NODE_PREFIX = "node-"
 @part
 class LocalNetworkForm(Record):
     """What a local network is from its first start on: how many nodes, from which preset, with
-    slots of how many milliseconds."""
+    slots of how many milliseconds, epochs of how many slots, and how many producers beyond the
+    first set."""
 
     format: Annotated[str, Text(32, 1, FORMAT)]
     nodes: Annotated[int, Uint(MAX_PRODUCERS, 1)]
     preset: Annotated[str, Text(64, 1)]
     slot_ms: SlotMs
+    epoch_slots: PresetEpochSlots
+    spare_seats: Annotated[int, Uint(MAX_SPARE_SEATS)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from consensus.errors import Invalid
+from consensus.kinds import Kind
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import kind_of
 from genesis.build import build_genesis
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
-from genesis.preset import load_preset
+from genesis.preset import PresetEpochSlots, load_preset
 from genesis.producer_record import ProducerRecord
 from node.config.setting import Raw
 from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
 from node.local.accounts import (
-    MAX_ACCOUNTS,
+    FIRST_SEAT_INDEX,
+    MAX_SPARE_SEATS,
     LocalAccounts,
     make_local_accounts,
+    producer_name,
     read_local_accounts,
     write_local_accounts,
 )
@@ -35,8 +38,8 @@ _NODE_SETTINGS: dict[str, Raw] = {
     "p2p.host": LOOPBACK,
     "log.file": LOG_FILE,
 }
-# The accounts of the seats follow those that people use.
-FIRST_SEAT_INDEX = MAX_ACCOUNTS
+# A producer's account begins with this part of what a person's has: enough for fees.
+PRODUCER_FUNDS_DIVISOR = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class LocalWishes:
     nodes: int | None = None
     preset: str | None = None
     slot_ms: int | None = None
+    epoch_slots: int | None = None
+    spare_seats: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ def _check_wishes(form: LocalNetworkForm, wishes: LocalWishes) -> None:
         ("--nodes", wishes.nodes, form.nodes),
         ("--preset", wishes.preset, form.preset),
         ("--slot-ms", wishes.slot_ms, form.slot_ms),
+        ("--epoch-slots", wishes.epoch_slots, form.epoch_slots),
+        ("--spare-seats", wishes.spare_seats, form.spare_seats),
     ):
         if wish not in (None, there):
             raise Refused(
@@ -107,11 +114,30 @@ def _new_form(wishes: LocalWishes) -> LocalNetworkForm:
     except Invalid as error:
         raise Usage(error.message, field="--preset") from None
     slot_ms = chosen.chain.slot_ms if wishes.slot_ms is None else wishes.slot_ms
+    epoch_slots = chosen.chain.epoch_slots if wishes.epoch_slots is None else wishes.epoch_slots
+    _check_option("--slot-ms", kind_of(SlotMs), slot_ms)
+    _check_option("--epoch-slots", kind_of(PresetEpochSlots), epoch_slots)
+    spare_seats = _spare_seats(wishes.spare_seats or 0, nodes)
+    return LocalNetworkForm(FORMAT, nodes, preset, slot_ms, epoch_slots, spare_seats)
+
+
+def _check_option(option: str, kind: Kind, value: int) -> None:
     try:
-        kind_of(SlotMs).pack(slot_ms)
+        kind.pack(value)
     except Invalid as error:
-        raise Usage(error.message, field="--slot-ms") from None
-    return LocalNetworkForm(FORMAT, nodes, preset, slot_ms)
+        raise Usage(error.message, field=option) from None
+
+
+def _spare_seats(wish: int, nodes: int) -> int:
+    """How many there are to be; a node has at most MAX_PRODUCERS seats in all."""
+    if not 0 <= wish <= MAX_SPARE_SEATS:
+        raise Usage(f"0 to {MAX_SPARE_SEATS} spare seats, not {wish}", field="--spare-seats")
+    if MAX_PRODUCERS + wish > nodes * MAX_PRODUCERS:
+        raise Usage(
+            f"a node has at most {MAX_PRODUCERS} seats: spare seats need 2 --nodes or more",
+            field="--spare-seats",
+        )
+    return wish
 
 
 def _create(
@@ -120,29 +146,36 @@ def _create(
     folder.begin(form)
     preset = load_preset(form.preset)
     mnemonic = new_mnemonic()
-    accounts = make_local_accounts(mnemonic, preset.funding.accounts)
+    seats = MAX_PRODUCERS + form.spare_seats
+    accounts = make_local_accounts(mnemonic, preset.funding.accounts, seats)
     write_local_accounts(folder.accounts_file, accounts)
-    records = _create_nodes(folder, form.nodes, mnemonic)
+    records = _create_nodes(folder, form.nodes, mnemonic, seats)
+    units = preset.funding.account_units
     genesis = build_genesis(
         preset,
-        records,
-        [(account, preset.funding.account_units) for account in accounts.accounts],
+        records[:MAX_PRODUCERS],
+        [(account, units) for account in accounts.accounts]
+        + [(account, units // PRODUCER_FUNDS_DIVISOR) for account in accounts.producers],
         genesis_time_ms(form.nodes),
         slot_ms=form.slot_ms,
+        epoch_slots=form.epoch_slots,
+        spares=records[MAX_PRODUCERS:],
     )
     write_new(folder.genesis_file, genesis.encode())
     folder.finish()
 
 
-def _create_nodes(folder: LocalFolder, nodes: int, mnemonic: str) -> list[ProducerRecord]:
-    """Every seat's producer record; the seats are dealt to the nodes in turn."""
+def _create_nodes(
+    folder: LocalFolder, nodes: int, mnemonic: str, count: int
+) -> list[ProducerRecord]:
+    """Every seat's producer record, in order; the seats are dealt to the nodes in turn."""
     master = master_seed(mnemonic)
-    seats = [seat_keys(master, f"producer-{i}", FIRST_SEAT_INDEX + i) for i in range(MAX_PRODUCERS)]
-    records: list[ProducerRecord] = []
+    seats = [seat_keys(master, producer_name(i), FIRST_SEAT_INDEX + i) for i in range(count)]
+    records: dict[bytes, ProducerRecord] = {}
     for place in range(nodes):
         made = create_node(folder.node(place), seats[place::nodes], _NODE_SETTINGS)
-        records += made.records.values()
-    return records
+        records |= {item.producer: item for item in made.records.values()}
+    return [records[seat.account.public] for seat in seats]
 
 
 def _read(folder: LocalFolder, form: LocalNetworkForm) -> LocalChain:

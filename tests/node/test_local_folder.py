@@ -176,7 +176,8 @@ def test_a_damaged_form_is_named(folder: LocalFolder) -> None:
 def test_the_form_is_json_that_reads_back(folder: LocalFolder) -> None:
     make(folder, nodes=2)
     form = LocalNetworkForm.from_json(json.loads(folder.form_file.read_text()))
-    assert form == LocalNetworkForm("reelect-local/1", 2, "devnet", 1000) == folder.form()
+    wanted = LocalNetworkForm("reelect-local/1", 2, "devnet", 1000, 126, 0)
+    assert form == wanted == folder.form()
 
 
 def test_a_changed_configuration_keeps_the_rest(folder: LocalFolder) -> None:
