@@ -21,6 +21,7 @@ COMMANDS = (
     ("status", "node.commands.status:status", "Show how a node and its chain are."),
     ("tx", "node.commands.tx:app", "Make, send and look up transactions."),
     ("account", "node.commands.account:app", "Look at accounts."),
+    ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("block", "node.commands.block:app", "Look at blocks."),
     ("video", "node.commands.video:app", "Publish videos, fetch and list them."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),

@@ -66,6 +66,7 @@ from node.query.answers import (
     ContentsAnswer,
     FinalityAnswer,
     FinalityItem,
+    ProducersAnswer,
     ReadyAnswer,
     RowAnswer,
     RowItem,
@@ -154,6 +155,11 @@ class Client:
         """The blocks above a height that became final on the node since it started."""
         query = {"after_height": after_height, "limit": limit}
         return (await self._get(FinalityAnswer, "/v1/finality", query)).items
+
+    async def producers(self) -> ProducersAnswer:
+        """The producer set of the newest block, and its schedule."""
+        query = {"finality": Finality.HEAD.value}
+        return await self._get(ProducersAnswer, "/v1/producers", query)
 
     # Blocks and transactions
 

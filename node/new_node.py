@@ -124,9 +124,14 @@ def _record_file(folder: Path, seat: SeatKeys) -> Path:
     return folder / "producers" / f"{seat.name}.json"
 
 
-def _record(seat: SeatKeys) -> ProducerRecord:
+def new_commitment(beacon_seed: bytes) -> Commitment:
+    """The commitment to a new chain of reveals; making it takes a good part of a second."""
     salt = secrets.token_bytes(SALT_BYTES)
-    chain = RevealChain(seat.beacon_seed, salt)
-    commitment = Commitment(salt, chain.commitment, chain.length)
+    chain = RevealChain(beacon_seed, salt)
+    return Commitment(salt, chain.commitment, chain.length)
+
+
+def _record(seat: SeatKeys) -> ProducerRecord:
     key = KeyPair.from_seed(seat.consensus_seed)
+    commitment = new_commitment(seat.beacon_seed)
     return make_producer_record(seat.account, key, seat.name, commitment)

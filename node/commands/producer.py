@@ -1,0 +1,310 @@
+"""`reelect producer`: who holds the seats and who stands for them; register, stand, resign."""
+
+import os
+from pathlib import Path
+
+import trio
+from cyclopts import App
+
+from consensus.address import format_address
+from consensus.keys import KeyPair
+from consensus.kinds import Json, JsonObject
+from node.client import Client
+from node.commands.arguments import JsonFlag
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, local_accounts
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, WaitFor, check_action, send
+from node.commands.standings import Standing, Standings, read_standings
+from node.config.sections import ClientSection
+from node.config.sources import load_config
+from node.failure import Refused, Usage
+from node.new_node import new_commitment
+from node.output import print_fields, print_json, print_line, print_table, progress
+from node.query.chain_view import Finality
+from node.wallet.derivation import KeyKind
+from node.wallet.keystore import Keystore
+from node.wallet.seed_file import read_seed_file
+from vm.modules.producer import (
+    BEACONS,
+    NOT_REGISTERED,
+    Beacon,
+    Commitment,
+    Register,
+    Stand,
+    possession_message,
+)
+
+app = App(name="producer", help="Look at producers; register, stand for election, resign.")
+
+
+@app.command(name="list")
+async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
+    """List the producers: who holds a seat, who stands, whom the next epoch elects.
+
+    SEAT is the set of the newest block, NEXT the one that the present candidates make at the
+    next epoch; HERE are those that the asked node runs. PRODUCED and MISSED count slots of this
+    epoch.
+    """
+    async with options.client() as client:
+        found = await read_standings(client)
+    if json:
+        print_json(_json_of_all(found))
+        return
+    print_fields(_summary(found))
+    print_line("")
+    columns = (
+        *("NAME", "SEAT", "STANDS", "NEXT", "HERE", "PRODUCED", "MISSED"),
+        "ACCOUNT",
+    )
+    print_table(columns, map(_row, found.items))
+
+
+@app.command
+async def show(
+    producer: str, *, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Show one producer: its keys, whether it stands, its reveals, and when its turn comes.
+
+    Parameters
+    ----------
+    producer
+        Its address, the name of an account in the local network or the keystore, or the name
+        that it registered.
+    """
+    async with options.client() as client:
+        found = await read_standings(client)
+        item = _find(found, options.section, producer)
+        address = format_address(item.producer)
+        answer = await client.row(BEACONS.name, address, finality=Finality.HEAD)
+    beacon = None if answer is None else Beacon.from_json(answer.item.row)
+    if json:
+        print_json(_json(item) | {"beacon": None if beacon is None else beacon.to_json()})
+    else:
+        print_fields(_fields(found, item, beacon))
+
+
+@app.command
+async def register(
+    *,
+    name: str | None = None,
+    consensus_key_file: Path | None = None,
+    beacon_seed_file: Path | None = None,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Make the sending account a producer that stands for election.
+
+    Its keys are those of the account's [[seats]] in the configuration, as `reelect init --seats`
+    writes it, or those named here. The node with these keys should follow the chain by the next
+    epoch; their secrets stay where they are.
+
+    Parameters
+    ----------
+    name
+        The producer's name; else the account's in the local network or the keystore.
+    consensus_key_file
+        Seed of the consensus key; else the seat's.
+    beacon_seed_file
+        Seed of the beacon reveals; else the seat's.
+    """
+    sender = options.sender
+    key_file, seed_file = _seat_files(options, sender, consensus_key_file, beacon_seed_file)
+    called = name or _name_here(options.section, sender)
+    key = KeyPair.from_seed(read_seed_file(key_file, KeyKind.CONSENSUS))
+    seed = read_seed_file(seed_file, KeyKind.BEACON)
+    # What takes long comes after what can be wrong.
+    check_action(Register(key.public, called, Commitment(bytes(8), bytes(32), 2), bytes(64)))
+    commitment = await trio.to_thread.run_sync(new_commitment, seed)
+    async with options.client() as client:
+        chain = (await client.status()).chain
+        proof = key.sign(possession_message(chain, sender, key.public))
+        action = Register(key.public, called, commitment, proof)
+        about: JsonObject = {"producer": format_address(sender), "name": called}
+        await send(client, options, [action], as_json=json, about=about)
+        await _tell(client, options, sender)
+
+
+@app.command
+async def stand(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
+    """Stand for election: the next epoch may give the sending producer a seat.
+
+    Until staking comes, the first 21 candidates in the order of their addresses are elected.
+    """
+    await _set_standing(options, standing=True, as_json=json)
+
+
+@app.command
+async def resign(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
+    """Stop standing for election: the sending producer keeps its seat until the next epoch.
+
+    If fewer than 4 producers stand, the set stays as it is.
+    """
+    await _set_standing(options, standing=False, as_json=json)
+
+
+async def _set_standing(options: SendOptions, *, standing: bool, as_json: bool) -> None:
+    async with options.client() as client:
+        await send(client, options, [Stand(standing)], as_json=as_json)
+        await _tell(client, options, options.sender)
+
+
+async def _tell(client: Client, options: SendOptions, producer: bytes) -> None:
+    """Say to people what the next election brings the producer, once a block has its wish."""
+    if options.dry_run or options.wait is WaitFor.SENT:
+        return
+    found = await read_standings(client)
+    item = next((item for item in found.items if item.producer == producer), None)
+    if item is not None:
+        gets = "gets a seat" if item.elected else "gets no seat"
+        progress(f"{item.row.name} {gets} at the next epoch, which begins {_when(found)}")
+
+
+def _seat_files(
+    options: SendOptions, account: bytes, key_file: Path | None, seed_file: Path | None
+) -> tuple[Path, Path]:
+    """The files of the account's consensus key and beacon seed; raises Usage."""
+    if key_file is not None and seed_file is not None:
+        return key_file, seed_file
+    for seat in load_config(options.config, (), os.environ).seats:
+        if seat.account == account:
+            return key_file or seat.consensus_key_file, seed_file or seat.beacon_seed_file
+    raise Usage(
+        f"the configuration has no [[seats]] of {format_address(account)}: name the one that has "
+        "with --config, or the seed files with --consensus-key-file and --beacon-seed-file",
+        field="--consensus-key-file" if key_file is None else "--beacon-seed-file",
+    )
+
+
+def _name_here(section: ClientSection, account: bytes) -> str:
+    """What the account is called in the local network or the keystore; raises Usage."""
+    local = local_accounts(section)
+    names = {} if local is None else local.by_name()
+    found = [name for name, known in names.items() if known == account]
+    address = format_address(account)
+    stored = Keystore(section.keystore).keys()
+    found += [key.name for key in stored if key.id == address]
+    if not found:
+        raise Usage("the account has no name here: choose the producer's", field="--name")
+    return found[0]
+
+
+def _find(found: Standings, section: ClientSection, text: str) -> Standing:
+    """The producer of this address or name; one's own names come first."""
+    try:
+        account = find_account(section, text, "PRODUCER")
+    except Usage:
+        named = [item for item in found.items if item.row.name == text]
+        if not named:
+            raise
+        if len(named) > 1:
+            addresses = ", ".join(format_address(item.producer) for item in named)
+            raise Refused(
+                f"{len(named)} producers have this name; name one by its address: {addresses}",
+                field="PRODUCER",
+                code="ambiguous",
+            ) from None
+        return named[0]
+    for item in found.items:
+        if item.producer == account:
+            return item
+    raise Refused(NOT_REGISTERED.sentence, field="PRODUCER", code=NOT_REGISTERED.code)
+
+
+def _when(found: Standings) -> str:
+    slot = found.next_epoch_slot
+    return f"with slot {slot}, in {found.seconds_until(slot):.0f} s"
+
+
+def _summary(found: Standings) -> JsonObject:
+    answer = found.answer
+    return {
+        "dynasty": answer.dynasty,
+        "quorum": f"{answer.quorum} of {len(answer.items)}",
+        "epoch": f"{answer.epoch}; the next begins {_when(found)}",
+        "next set": _change(found),
+        "slots counted": f"{answer.first_slot} to {answer.last_slot}",
+        "at height": answer.at.height,
+    }
+
+
+def _change(found: Standings) -> str:
+    """What the next election changes, in words."""
+    coming = [item.row.name for item in found.items if item.elected and item.member is None]
+    going = [item.row.name for item in found.items if not item.elected and item.member is not None]
+    if not coming and not going:
+        return "as now"
+    return "; ".join(
+        f"{verb} {', '.join(names)}" for verb, names in (("in", coming), ("out", going)) if names
+    )
+
+
+def _row(item: Standing) -> tuple[object, ...]:
+    member = item.member
+    return (
+        item.row.name,
+        member is not None,
+        "barred" if item.offence is not None else item.stands,
+        item.elected,
+        item.here,
+        None if member is None else member.produced,
+        None if member is None else member.missed,
+        format_address(item.producer),
+    )
+
+
+def _fields(found: Standings, item: Standing, beacon: Beacon | None) -> JsonObject:
+    member, offence = item.member, item.offence
+    turns = [turn for turn in found.answer.schedule if turn.producer == item.producer]
+    fields: JsonObject = {
+        "name": item.row.name,
+        "account": format_address(item.producer),
+        "consensus key": item.row.key.hex(),
+        "seat": "no" if member is None else f"yes, in dynasty {found.answer.dynasty}",
+        "stands": item.stands,
+        "next epoch": f"{'a seat' if item.elected else 'no seat'}; it begins {_when(found)}",
+        "run by this node": item.here,
+    }
+    if offence is not None:
+        fields["barred"] = f"for ever: {offence.offence} in slot {offence.slot}"
+    if member is not None:
+        fields["slots"] = f"{member.produced} produced, {member.missed} missed in this epoch"
+    if turns:
+        seconds = found.seconds_until(turns[0].slot)
+        fields["next turn"] = f"slot {turns[0].slot}, in {seconds:.0f} s"
+    if beacon is not None:
+        fields["reveals used"] = f"{beacon.used} of {beacon.chain.length}"
+        fields["reveals that follow"] = "registered" if beacon.following else "not registered yet"
+    return fields
+
+
+def _json_of_all(found: Standings) -> JsonObject:
+    answer, items = found.answer, list[Json](map(_json, found.items))
+    return {
+        "dynasty": answer.dynasty,
+        "epoch": answer.epoch,
+        "quorum": answer.quorum,
+        "next_epoch": {
+            "epoch": found.next_epoch,
+            "slot": found.next_epoch_slot,
+            "time_ms": found.time_ms(found.next_epoch_slot),
+        },
+        "first_slot": answer.first_slot,
+        "last_slot": answer.last_slot,
+        "at": answer.at.to_json(),
+        "producers": items,
+    }
+
+
+def _json(item: Standing) -> JsonObject:
+    member = item.member
+    return {
+        "producer": format_address(item.producer),
+        "name": item.row.name,
+        "key": item.row.key.hex(),
+        "seat": member is not None,
+        "stands": item.stands,
+        "elected": item.elected,
+        "offence": None if item.offence is None else item.offence.to_json(),
+        "here": item.here,
+        "produced": None if member is None else member.produced,
+        "missed": None if member is None else member.missed,
+    }

@@ -1,0 +1,101 @@
+"""Who holds a seat, who stands for election, and whom the next one would elect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from consensus.address import parse_address
+from consensus.record import Record
+from consensus.schedule import epoch_of
+from node.client import Client
+from node.query.answers import ProducerInfo, ProducersAnswer, StatusAnswer
+from node.query.chain_view import Finality
+from vm.modules.producer import CANDIDATES, OFFENCES, PRODUCERS, Candidate, Offence, Producer, elect
+from vm.overlay import EmptyView, Overlay
+from vm.table import Table
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A registered producer. `member` is its seat in the newest block's set, if it has one;
+    `here`: the node that was asked runs it; `elected`: the next election gives it a seat unless
+    the candidates change."""
+
+    producer: bytes
+    row: Producer
+    member: ProducerInfo | None
+    here: bool
+    stands: bool
+    offence: Offence | None
+    elected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """All registered producers in the order of their names, and the answers they come from."""
+
+    items: tuple[Standing, ...]
+    answer: ProducersAnswer
+    status: StatusAnswer
+
+    @property
+    def next_epoch(self) -> int:
+        """The epoch that follows the clock's; its first block elects the set anew."""
+        return epoch_of(max(self.status.slot, 0), self.status.epoch_slots) + 1
+
+    @property
+    def next_epoch_slot(self) -> int:
+        """The first slot of that epoch."""
+        return self.next_epoch * self.status.epoch_slots
+
+    def time_ms(self, slot: int) -> int:
+        """When a slot begins: Unix milliseconds."""
+        return self.status.genesis_time_ms + slot * self.status.slot_ms
+
+    def seconds_until(self, slot: int) -> float:
+        """How long that is by the node's clock."""
+        return (self.time_ms(slot) - self.status.time_ms) / 1000
+
+
+async def read_standings(client: Client) -> Standings:
+    """The producers as the node's newest block has them."""
+    status = await client.status()
+    answer = await client.producers()
+    producers = await _rows(client, PRODUCERS, Producer)
+    candidates = await _rows(client, CANDIDATES, Candidate)
+    offences = await _rows(client, OFFENCES, Offence)
+    members = {item.producer: item for item in answer.items}
+    elected = _elected(candidates) or frozenset(members)
+    items = [
+        Standing(
+            producer=producer,
+            row=row,
+            member=members.get(producer),
+            here=producer in status.seats,
+            stands=producer in candidates,
+            offence=offences.get(producer),
+            elected=producer in elected,
+        )
+        for producer, row in producers.items()
+    ]
+    items.sort(key=lambda item: (len(item.row.name), item.row.name, item.producer))
+    return Standings(tuple(items), answer, status)
+
+
+async def _rows(client: Client, table: Table[R, bytes], row: type[R]) -> dict[bytes, R]:
+    """A table's rows by account."""
+    return {
+        parse_address(str(item.key["producer"])): row.from_json(item.row)
+        async for item in client.rows(table.name, finality=Finality.HEAD)
+    }
+
+
+def _elected(candidates: Mapping[bytes, Candidate]) -> frozenset[bytes] | None:
+    """Whom a state of these candidates elects; None: the set stays as it is."""
+    state = Overlay(EmptyView())
+    for producer, candidate in candidates.items():
+        CANDIDATES.put(state, candidate, producer)
+    found = elect(state)
+    return None if found is None else frozenset(member.producer for member in found.members)
