@@ -7,26 +7,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
+from consensus.block import BlockRef
 from consensus.certificate import certificate_bytes
 from consensus.cid import Cid
 from consensus.finality import ChainBlock, next_dynasty
+from consensus.finality_proof import FinalityProof
 
 MAX_FALLEN = 4096
 
 
 class ConflictingFinality(Exception):
-    """A quorum certified a block that excludes the own final block: more than f are faulty.
+    """A block was proved final that excludes the own final block: more than f are faulty.
 
-    The node must stop at once and keep the evidence.
+    The node must stop at once and keep the evidence: `proof` shows the other history.
     """
 
-    def __init__(self, final: ChainBlock, conflicting: ChainBlock) -> None:
+    def __init__(self, final: BlockRef, proof: FinalityProof) -> None:
         super().__init__(
-            f"block {conflicting.id} (slot {conflicting.slot}) became final beside "
+            f"block {proof.final.id()} (slot {proof.final.slot}) became final beside "
             f"block {final.id} (slot {final.slot}): at least f + 1 producers broke the rules"
         )
         self.final = final
-        self.conflicting = conflicting
+        self.proof = proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ class ForkChoice:
         if named is None:
             return None
         if named.id in self._fallen:
-            raise ConflictingFinality(self.final, block)
+            fallen = self._blocks[named.id].header
+            proof = FinalityProof(block.header, certificate, (fallen,))
+            raise ConflictingFinality(self.final.ref, proof)
         final = self._blocks.get(named.id)
         if final is None or not self.is_live(final) or final is self.final:
             return None

@@ -149,7 +149,13 @@ def child_block(
 
 
 def check_producer(
-    rules: Rules, parent: ChainBlock, header: Header, signature: bytes, block_id: Cid
+    rules: Rules,
+    parent: ChainBlock,
+    header: Header,
+    signature: bytes,
+    block_id: Cid,
+    *,
+    verify: Verify = verifies,
 ) -> None:
     """Raise InvalidHeader or InvalidSignature unless the slot's producer signed this header."""
     if header.slot <= parent.slot:
@@ -162,7 +168,7 @@ def check_producer(
             f"slot {header.slot} belongs to producer {member.producer.hex()}",
             field="header.producer",
         )
-    if not verifies(member.key, block_id.binary, signature):
+    if not verify(member.key, block_id.binary, signature):
         raise InvalidSignature("not the scheduled producer's over the block id", field="signature")
 
 

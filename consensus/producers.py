@@ -59,6 +59,11 @@ class ProducerSet:
         """Each producer id's place in the set, which is its bit in certificates."""
         return {member.producer: i for i, member in enumerate(self.members)}
 
+    @cached_property
+    def place_of_key(self) -> dict[bytes, int]:
+        """The place in the set of each consensus key."""
+        return {member.key: i for i, member in enumerate(self.members)}
+
     def key_of(self, producer: bytes) -> bytes | None:
         """The consensus key of a producer, or None if it is not a member."""
         place = self.index.get(producer)

@@ -1,16 +1,13 @@
 """The forms that a block takes on its way: bytes, candidate, recorded."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from consensus.block import MAX_CERTIFICATE_BYTES, Block, Body, Header
+from consensus.block import Block, Body, Header
 from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.codec import decode
 from consensus.errors import InvalidEncoding
 from consensus.finality import ChainBlock
-from consensus.kinds import Bytes
 from consensus.producers import ProducerSet
-from consensus.record import Record, record
 from node.block_results import BlockResults
 from storage.state import Layer
 from vm.transition import Outcome
@@ -29,14 +26,6 @@ class Candidate:
     def header(self) -> Header:
         """The block's header."""
         return self.block.header
-
-
-@record("final-proof")
-class FinalProof(Record):
-    """A certified block's header and certificate: they make its final_if_qc final."""
-
-    target: Header
-    certificate: Annotated[bytes, Bytes(MAX_CERTIFICATE_BYTES)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,67 +6,47 @@ relayed) → `Chain.validate` (header, body, transition; may run in a thread) �
 No clock and no network here: blocks and votes are whatever the caller brings, one at a time.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from enum import Enum
+from typing import TypeAlias
 
-from consensus.block import Body, Header, Vote, vote_message
+from consensus.block import Header, Vote, vote_message
+from consensus.certificate import split_certificate
 from consensus.cid import Cid
-from consensus.errors import (
-    Invalid,
-    InvalidBlock,
-    InvalidGenesis,
-    InvalidHeader,
-    InvalidVote,
-)
+from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidVote
 from consensus.finality import ChainBlock
+from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import Finalized, ForkChoice
-from consensus.hashing import ZERO_DIGEST
 from consensus.headers import (
-    Duty,
     Roots,
     Rules,
     check_body_bound,
     check_header,
     check_producer,
-    child_block,
-    child_header,
-    genesis_block,
     opens_epoch,
 )
-from consensus.keys import verifies
+from consensus.light import DynastyStep
 from consensus.merkle import merkle_root
-from consensus.transaction import Transaction, transaction_id
-from consensus.tree import root as tree_root
+from consensus.producers import ProducerSet
+from consensus.transaction import transaction_id
 from genesis.file import Genesis
-from node.block_results import BlockResults
-from node.candidate import (
-    Candidate,
-    FinalProof,
-    Proposal,
-    Recorded,
-    header_of,
-    read_block,
-    recorded,
-)
-from node.chain_point import ChainPoint, point_of, restore
+from node.candidate import Candidate, Recorded, read_block, recorded
+from node.chain_point import point_of
 from node.clock import SlotClock
 from node.early_votes import EarlyVotes
-from node.mempool import Pending
+from node.first_block import load_final, write_genesis
+from node.verified import Verified
 from storage.blocks import BlockStore, ChainMeta
-from storage.database import Database, DatabaseError
-from storage.state import FinalState, StateReader, layer_batch, make_layer, write_first_state
+from storage.database import KeyValueStore, Write
+from storage.state import FinalState, StateReader, layer_batch, make_layer
 from vm.context import BlockContext
-from vm.modules.account import next_nonce
 from vm.modules.chain import chain_constants
 from vm.modules.producer import elect
-from vm.receipt import Event, Receipt
-from vm.simulation import simulate
-from vm.transition import BlockExecution, Outcome, execute_block
+from vm.transition import Outcome, execute_block
 from vm.view import View
 
-MAX_VERIFIED = 65_536
+# The set that a state elects; None leaves the set as it is.
+Elect: TypeAlias = Callable[[View], ProducerSet | None]
 
 
 class Screening(Enum):
@@ -79,96 +59,40 @@ class Screening(Enum):
     EARLY = "its slot is more than one slot away"
 
 
-class _Verified:
-    """What has verified before, by the full bytes; the oldest are forgotten first."""
-
-    def __init__(self, maximum: int) -> None:
-        self._maximum = maximum
-        self._known: OrderedDict[bytes, None] = OrderedDict()
-
-    def __contains__(self, item: bytes) -> bool:
-        return item in self._known
-
-    def add(self, item: bytes) -> None:
-        self._known[item] = None
-        while len(self._known) > self._maximum:
-            self._known.popitem(last=False)
-
-
 class Chain:
     """One chain in one database.
 
     `fork` holds the live blocks, `constants` what genesis fixed. Calls come one at a time;
     `validate` and `persist` may run in a thread while nothing else changes the chain, and
-    readers of `state_of` may come from anywhere.
+    readers of `state_of` may come from anywhere. `elected` is the election: simulations put in
+    another.
     """
 
-    def __init__(self, genesis: Genesis, database: Database) -> None:
+    def __init__(
+        self, genesis: Genesis, database: KeyValueStore, *, elected: Elect = elect
+    ) -> None:
         self.genesis = genesis
         self.id = genesis.chain
         self.blocks = BlockStore(database)
         self._database = database
+        self._elected = elected
         if self.blocks.meta() is None:
-            self._write_genesis()
+            write_genesis(genesis, self.blocks, database)
         self.state = FinalState(database)
         self.constants = chain_constants(self.state.view())
         self.clock = SlotClock(self.constants.genesis_time_ms, self.constants.slot_ms)
         self.rules = Rules(self.id, self.constants.epoch_slots)
-        self.fork = ForkChoice(self._load_final())
+        self.fork = ForkChoice(load_final(genesis, self.blocks, self.state, database.folder))
         self.durable_final = self.fork.final
+        self.verified = Verified()
         self._recorded: dict[Cid, Recorded] = {}
         self._early_votes = EarlyVotes()
-        self._verified_transactions = _Verified(MAX_VERIFIED)
-        self._verified_votes = _Verified(MAX_VERIFIED)
-
-    # Opening
-
-    def _write_genesis(self) -> None:
-        root = genesis_block(self.genesis.header, self.genesis.producer_set)
-
-        def finish(state_root: bytes) -> Iterable[tuple[bytes, bytes | None]]:
-            if state_root != self.genesis.header.state_root:
-                raise InvalidGenesis("the rows do not have the header's root", field="state_root")
-            meta = ChainMeta(root.id, 0, state_root, point_of(root, root.members).encode())
-            results = BlockResults((), ()).encode()
-            return self.blocks.final_writes(meta, self.genesis.header.encode(), (), results)
-
-        rows = ((row.key, row.value) for row in self.genesis.rows)
-        write_first_state(self._database, rows, finish)
-
-    def _load_final(self) -> ChainBlock:
-        meta = self.blocks.meta()
-        if meta is None or self.blocks.id_at(0) != self.genesis.header.id():
-            raise InvalidGenesis(
-                f"the data folder {self._database.folder} belongs to another chain: start with "
-                "its own genesis file, or with an empty data folder",
-                field="chain",
-            )
-        lineage = [(meta.id, self._final_header(meta.height))]
-        target = lineage[0][1].qc_target
-        while target is not None and lineage[-1][0] != target.id:
-            parent = lineage[-1][1].parent
-            if parent is None:
-                break
-            lineage.append((parent, self._final_header(lineage[-1][1].height - 1)))
-        if tree_root(self.state.page) != meta.state_root:
-            raise self._damaged("the state does not have the final block's root")
-        return restore(ChainPoint.decode(meta.point), lineage[::-1])
-
-    def _final_header(self, height: int) -> Header:
-        raw = self.blocks.at(height)
-        if raw is None:
-            raise self._damaged(f"the final block at height {height} is missing")
-        return header_of(raw)
-
-    def _damaged(self, what: str) -> DatabaseError:
-        return DatabaseError(
-            f"{self._database.folder} is damaged ({what}): move the folder away and let the "
-            "node sync again"
-        )
 
     def replay(self) -> int:
-        """Take up the stored blocks that are not final; returns how many were good."""
+        """Take up the stored blocks that are not final; returns how many were good.
+
+        Raises ConflictingFinality.
+        """
         taken = 0
         stale: list[Cid] = []
         for block_id, raw in self.blocks.unfinal():
@@ -191,8 +115,7 @@ class Chain:
     def _recall_certificate(self) -> None:
         """Give the fork choice the stored certificate that made the final block final, so that
         the next block can embed it."""
-        data = self.blocks.proof()
-        proof = None if data is None else FinalProof.decode(data)
+        proof = self.final_proof()
         target = None if proof is None else self.fork.get(proof.target.id())
         if proof is not None and target is not None:
             self.fork.on_certificate(target, proof.certificate)
@@ -222,19 +145,36 @@ class Chain:
         known = self._recorded.get(block_id)
         return self.blocks.get(block_id) if known is None else known.raw
 
-    def final_proof(self) -> tuple[FinalProof, Header] | None:
-        """What proves the newest block that has a proof of its own, and that block's header.
-
-        None while only genesis is final.
-        """
+    def final_proof(self) -> FinalityProof | None:
+        """What proves the newest durably final block; None while only genesis is final."""
         data = self.blocks.proof()
-        if data is None:
+        return None if data is None else FinalityProof.decode(data)
+
+    def elected_for(self, parent: ChainBlock, slot: int) -> ProducerSet | None:
+        """The set that a child of `parent` in `slot` finds elected, None within an epoch."""
+        if not opens_epoch(self.rules, parent, slot):
             return None
-        proof = FinalProof.decode(data)
-        raw = (
-            None if proof.target.final_if_qc is None else self.blocks.get(proof.target.final_if_qc)
+        return self._elected(self.state_of(parent))
+
+    def is_stalled(self, parent: ChainBlock) -> bool:
+        """Whether a child must stay empty: too many blocks are not final (DESIGN section 5)."""
+        return parent.height + 1 - parent.final_height > self.constants.max_unfinal_blocks
+
+    def context_of(self, placed: ChainBlock) -> BlockContext:
+        """What a block's transactions see of it."""
+        header = placed.header
+        if header.producer is None or header.reveal is None:
+            raise InvalidHeader("only genesis has no producer and no reveal", field="header")
+        return BlockContext(
+            chain=self.id,
+            height=header.height,
+            slot=header.slot,
+            time_ms=self.clock.start_ms(header.slot),
+            producer=header.producer,
+            reveal=header.reveal,
+            beacon=placed.beacon,
+            dynasty=header.dynasty,
         )
-        return None if raw is None else (proof, header_of(raw))
 
     # Blocks
 
@@ -253,7 +193,9 @@ class Chain:
             return Screening.STALE
         if parent is None:
             return Screening.ORPHAN
-        check_producer(self.rules, parent, header, candidate.block.signature, candidate.id)
+        signature = candidate.block.signature
+        verify = self.verified.signature
+        check_producer(self.rules, parent, header, signature, candidate.id, verify=verify)
         return Screening.NEW
 
     def validate(self, candidate: Candidate) -> Recorded:
@@ -263,26 +205,33 @@ class Chain:
         if parent is None or not self.fork.is_live(parent):
             raise InvalidBlock("its parent is not live", field="header.parent")
         check_body_bound(header, body, candidate.transactions)
-        state = self.state_of(parent)
         placed = check_header(
             self.rules,
             parent,
             header,
             body.certificate,
-            elect(state) if opens_epoch(self.rules, parent, header.slot) else None,
+            self.elected_for(parent, header.slot),
             block_id=candidate.id,
-            verify=self._verify_vote,
+            verify=self.verified.signature,
         )
-        if body.transactions and self._is_stalled(parent):
+        if body.transactions and self.is_stalled(parent):
             raise InvalidBlock(
                 "no transactions are allowed while so many blocks are not final",
                 field="body.transactions",
             )
         self._check_transactions(candidate)
-        outcome = execute_block(state, self._context(placed), body.transactions)
+        state = self.state_of(parent)
+        outcome = execute_block(state, self.context_of(placed), body.transactions)
         layer, root = make_layer(state, outcome.writes)
-        _check_roots(header, _roots(outcome, root))
+        _check_roots(header, roots_of(outcome, root))
         return recorded(placed, candidate.raw, body, layer, outcome)
+
+    def _check_transactions(self, candidate: Candidate) -> None:
+        transactions = candidate.block.body.transactions
+        pairs = zip(transactions, candidate.transactions, strict=True)
+        for i, (transaction, data) in enumerate(pairs):
+            field = f"body.transactions[{i}]"
+            self.verified.check_transaction(transaction, transaction_id(data), field=field)
 
     def insert(self, valid: Recorded) -> Finalized | None:
         """Add a valid block; returns what its certificate made final.
@@ -297,9 +246,13 @@ class Chain:
         self._recorded[placed.id] = valid
         return self.fork.on_block(placed, valid.body.certificate)
 
+    def sync(self) -> None:
+        """Make every block that was inserted durable."""
+        self._database.write((), sync=True)
+
     def persist(self, finalized: Finalized) -> None:
         """Make newly final blocks durable: state, block and indexes in one synced batch each."""
-        proof = FinalProof(finalized.certified.header, finalized.certificate).encode()
+        proof = _proof_of(finalized)
         for block in finalized.blocks:
             valid = self._recorded[block.id]
             point = point_of(block, valid.qc_members).encode()
@@ -310,8 +263,10 @@ class Chain:
                 valid.raw,
                 valid.transaction_ids,
                 valid.results.encode(),
-                proof if block is finalized.blocks[-1] else None,
+                proof.encode() if block is finalized.blocks[-1] else None,
             )
+            if block is finalized.blocks[-1]:
+                writes += self._handover_writes(finalized)
             self._database.write(writes, sync=True)
             self.state.absorb(valid.layer)
             self.blocks.finalized(block.id)
@@ -320,6 +275,14 @@ class Chain:
         self.blocks.discard([block.id for block in finalized.dropped])
         for block in finalized.dropped:
             self._recorded.pop(block.id, None)
+
+    def _handover_writes(self, finalized: Finalized) -> list[Write]:
+        """What keeps the proof of a change of the set, if this advance is one's."""
+        limbo = finalized.certified
+        if limbo.next_members is None or limbo.header.final_if_qc != limbo.header.handover:
+            return []
+        step = DynastyStep(limbo.header, finalized.certificate, limbo.next_members.members)
+        return self.blocks.handover_writes(limbo.dynasty, step.encode())
 
     # Votes
 
@@ -336,8 +299,7 @@ class Chain:
         place = _place_of(block, vote)
         if place in self.fork.votes(block):
             return None
-        if not self._verify_vote(vote.key, vote_message(self.id, vote.block_id), vote.signature):
-            raise InvalidVote("not a signature over the block", field="signature")
+        self._check_vote(vote)
         return self.fork.on_vote(block, place, vote.signature)
 
     def may_count(self, vote: Vote) -> bool:
@@ -346,8 +308,8 @@ class Chain:
         block = self.fork.get(vote.block_id)
         if block is None:
             return vote.key in self._known_keys() and vote not in self._early_votes
-        counted = self.fork.votes(block)
-        return all(block.members.members[place].key != vote.key for place in counted)
+        place = block.members.place_of_key.get(vote.key)
+        return place is None or place not in self.fork.votes(block)
 
     def _known_keys(self) -> set[bytes]:
         final, head = self.fork.final, self.fork.head
@@ -355,155 +317,46 @@ class Chain:
         return {member.key for known in sets if known is not None for member in known.members}
 
     def votes_of(self, block: ChainBlock) -> list[Vote]:
-        """The counted votes for a block, as they travel."""
+        """The votes for a block that were counted, or that its certificate holds."""
+        votes = dict(self.fork.votes(block))
+        certificate = self.fork.certificate(block)
+        if certificate is not None:
+            votes |= split_certificate(certificate, block.members, field="")
         return [
             Vote(block.id, block.members.members[place].key, signature)
-            for place, signature in sorted(self.fork.votes(block).items())
+            for place, signature in sorted(votes.items())
         ]
 
     def _keep_early(self, vote: Vote) -> None:
         if vote.key not in self._known_keys():
             raise InvalidVote("not by a producer, for a block that is not known", field="key")
-        if not self._verify_vote(vote.key, vote_message(self.id, vote.block_id), vote.signature):
-            raise InvalidVote("not a signature over the block", field="signature")
+        self._check_vote(vote)
         self._early_votes.keep(vote)
+
+    def _check_vote(self, vote: Vote) -> None:
+        message = vote_message(self.id, vote.block_id)
+        if not self.verified.signature(vote.key, message, vote.signature):
+            raise InvalidVote("not a signature over the block", field="signature")
 
     def take_early_votes(self, block_id: Cid) -> list[Vote]:
         """The votes that came before the block of this id, no longer kept."""
         return self._early_votes.take(block_id)
 
-    def _verify_vote(self, key: bytes, message: bytes, signature: bytes) -> bool:
-        item = key + signature + message
-        if item in self._verified_votes:
-            return True
-        if not verifies(key, message, signature):
-            return False
-        self._verified_votes.add(item)
-        return True
 
-    # Transactions
-
-    def check_transaction(self, pending: Pending) -> None:
-        """Raise Invalid… unless its signatures verify and it could run on the head's state.
-
-        A nonce that comes later than the sender's next is run as if it were the next.
-        """
-        self._check_signatures(pending.transaction, pending.id, field="")
-        state = self.state_of(self.fork.head)
-        transaction = _in_turn(state, pending.transaction)
-        BlockExecution(state, self._next_context()).check(transaction, pending.size_bytes)
-
-    def next_nonce(self, account: bytes) -> int:
-        """The nonce of the account's next transaction at the head."""
-        return next_nonce(self.state_of(self.fork.head), account)
-
-    def simulate(self, transaction: Transaction) -> tuple[Receipt, tuple[Event, ...]]:
-        """What the transaction would do as the sender's next in the next block.
-
-        It need not be signed, and its signatures are not verified. Raises InvalidTransaction.
-        """
-        state = self.state_of(self.fork.head)
-        return simulate(state, self._next_context(), _in_turn(state, transaction))
-
-    def _check_signatures(self, transaction: Transaction, identity: bytes, *, field: str) -> None:
-        if identity in self._verified_transactions:
-            return
-        try:
-            transaction.check_signatures()
-        except Invalid as error:
-            raise error.within(field) if field else error from None
-        self._verified_transactions.add(identity)
-
-    def _check_transactions(self, candidate: Candidate) -> None:
-        transactions = candidate.block.body.transactions
-        pairs = zip(transactions, candidate.transactions, strict=True)
-        for i, (transaction, data) in enumerate(pairs):
-            field = f"body.transactions[{i}]"
-            self._check_signatures(transaction, transaction_id(data), field=field)
-
-    # Making blocks
-
-    def propose(
-        self, slot: int, producer: bytes, reveal: bytes, ready: Iterable[Pending]
-    ) -> Proposal:
-        """The block for this slot on the head, with what of `ready` fits; not signed, not added.
-
-        `ready` may stop whenever the producer's time is up.
-        """
-        parent = self.fork.head
-        state = self.state_of(parent)
-        qc = self.fork.best_certified(parent)
-        certificate = b""
-        if qc.target != parent.qc_target:
-            certificate = self.fork.certificate(qc) or b""
-        elected = elect(state) if opens_epoch(self.rules, parent, slot) else None
-        duty = Duty(slot, producer, reveal, qc, certificate, elected)
-        unfilled = child_header(self.rules, parent, duty, Roots(*[ZERO_DIGEST] * 4))
-        execution = BlockExecution(
-            state, self._context(child_block(self.rules, parent, duty, unfilled, parent.id))
-        )
-        execution.begin()
-        taken: list[Transaction] = []
-        for pending in () if self._is_stalled(parent) else ready:
-            try:
-                execution.apply(pending.transaction, pending.id, pending.size_bytes)
-            except Invalid:
-                continue
-            taken.append(pending.transaction)
-        outcome = execution.finish()
-        layer, root = make_layer(state, outcome.writes)
-        header = child_header(self.rules, parent, duty, _roots(outcome, root))
-        placed = child_block(self.rules, parent, duty, header, header.id())
-        return Proposal(placed, Body(certificate, tuple(taken)), layer, outcome)
-
-    def _is_stalled(self, parent: ChainBlock) -> bool:
-        """Whether a child must stay empty: too many blocks are not final (DESIGN section 5)."""
-        return parent.height + 1 - parent.final_height > self.constants.max_unfinal_blocks
-
-    def _next_context(self) -> BlockContext:
-        head = self.fork.head
-        slot = head.slot + 1
-        return BlockContext(
-            chain=self.id,
-            height=head.height + 1,
-            slot=slot,
-            time_ms=self.clock.start_ms(slot),
-            producer=head.members.members[0].producer,
-            reveal=ZERO_DIGEST,
-            beacon=head.beacon,
-            dynasty=head.dynasty,
-        )
-
-    def _context(self, placed: ChainBlock) -> BlockContext:
-        header = placed.header
-        if header.producer is None or header.reveal is None:
-            raise InvalidHeader("only genesis has no producer and no reveal", field="header")
-        return BlockContext(
-            chain=self.id,
-            height=header.height,
-            slot=header.slot,
-            time_ms=self.clock.start_ms(header.slot),
-            producer=header.producer,
-            reveal=header.reveal,
-            beacon=placed.beacon,
-            dynasty=header.dynasty,
-        )
+def _proof_of(finalized: Finalized) -> FinalityProof:
+    final = finalized.blocks[-1].header
+    return FinalityProof(finalized.certified.header, finalized.certificate, (final,))
 
 
 def _place_of(block: ChainBlock, vote: Vote) -> int:
-    for place, member in enumerate(block.members.members):
-        if member.key == vote.key:
-            return place
-    raise InvalidVote("not a member of the block's producer set", field="key")
+    place = block.members.place_of_key.get(vote.key)
+    if place is None:
+        raise InvalidVote("not a member of the block's producer set", field="key")
+    return place
 
 
-def _in_turn(view: View, transaction: Transaction) -> Transaction:
-    """The transaction, or one of a later turn as if it were its sender's next."""
-    expected = next_nonce(view, transaction.sender)
-    return replace(transaction, nonce=expected) if transaction.nonce > expected else transaction
-
-
-def _roots(outcome: Outcome, state_root: bytes) -> Roots:
+def roots_of(outcome: Outcome, state_root: bytes) -> Roots:
+    """The roots that a block's header must hold after this outcome."""
     return Roots(
         state_root,
         merkle_root(outcome.transaction_ids),

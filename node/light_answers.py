@@ -1,7 +1,7 @@
 """What a node answers to light clients: rows of its newest final state with their proof."""
 
 from consensus.errors import InvalidEncoding
-from consensus.light import MAX_KEY_BYTES, LightAnswer
+from consensus.light import MAX_DYNASTY_STEPS, MAX_KEY_BYTES, DynastyStep, LightAnswer
 from consensus.tree import key_path, prove, root
 from node.chain import Chain
 
@@ -33,22 +33,28 @@ def light_answer(chain: Chain, key: bytes) -> LightAnswer:
     proved = chain.final_proof()
     if proved is None:
         raise Unprovable("no block above genesis is final yet", code=NOT_YET_FINAL)
-    evidence, final = proved
-    if evidence.target.dynasty != 0:
-        raise Unprovable(
-            f"the chain is in dynasty {evidence.target.dynasty}, and this node does not keep "
-            "what proves the changes of the producer set",
-            code=NO_DYNASTY_PROOF,
-        )
+    steps = _steps_to(chain, proved.target.dynasty)
     state = chain.state.view()
-    if root(state.page) != final.state_root:
+    if root(state.page) != proved.final.state_root:
         raise Unprovable("a block is becoming final at this moment", code=NOT_YET_FINAL)
     return LightAnswer(
-        steps=(),
-        target=evidence.target,
-        certificate=evidence.certificate,
-        final=final,
+        steps=steps,
+        target=proved.target,
+        certificate=proved.certificate,
+        final=proved.final,
         key=key,
         value=state.get(key),
         proof=prove(state.page, key_path(key)),
     )
+
+
+def _steps_to(chain: Chain, dynasty: int) -> tuple[DynastyStep, ...]:
+    """The proofs of all changes of the producer set from genesis on."""
+    if dynasty > MAX_DYNASTY_STEPS:
+        raise Unprovable(
+            f"the chain is in dynasty {dynasty}; an answer has room for the proofs of "
+            f"{MAX_DYNASTY_STEPS} changes of the producer set",
+            code=NO_DYNASTY_PROOF,
+        )
+    found = [chain.blocks.handover(number) for number in range(dynasty)]
+    return tuple(DynastyStep.decode(data) for data in found if data is not None)

@@ -10,22 +10,21 @@ from pathlib import Path
 
 import trio
 
-from consensus.block import Vote
 from consensus.cid import Cid
 from consensus.errors import Invalid
-from consensus.fork_choice import ConflictingFinality
 from consensus.keys import KeyPair
 from consensus.unixfs import check_content_block
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
-from node.candidate import FinalProof
+from node.alarm import alarm, check_no_alarm
 from node.chain import Chain
 from node.config.sections import Config
+from node.driver import Driver
+from node.engine import Engine
 from node.events import Announcer
+from node.exchange import Exchange
 from node.failure import Refused, cannot_listen
-from node.files import read_bounded, write_new
-from node.finality_log import FinalityLog
+from node.files import read_bounded
 from node.hub import Hub
-from node.importer import Importer
 from node.mempool import Mempool
 from node.peer_handler import PeerHandler
 from node.production import produce_blocks
@@ -36,7 +35,7 @@ from node.wallet.derivation import KeyKind
 from node.wallet.seed_file import read_seed_file
 from p2p.config import NetworkConfig
 from p2p.handshake import Admission
-from p2p.messages import BlockMessage, Content, GetContent, Votes
+from p2p.messages import Content, GetContent
 from p2p.network import Network
 from p2p.peer import RequestFailed
 from storage.content import ContentStore
@@ -67,22 +66,25 @@ class Storage:
 def open_storage(config: Config) -> Iterator[Storage]:
     """Open the data folder and take up the chain where it was; blocks, so use a thread.
 
-    Raises Refused, DatabaseError, JournalError, InvalidGenesis or OSError, each naming its file.
+    Two final histories, found while it is open, are laid down in the folder as evidence. Raises
+    Refused, DatabaseError, JournalError, InvalidGenesis or OSError, each naming its file, and
+    ConflictingFinality.
     """
     genesis = read_genesis(config.node.genesis)
     folder = config.node.data_dir
     folder.mkdir(parents=True, exist_ok=True)
+    check_no_alarm(folder)
     database = Database.open(folder / "chain")
     try:
         chain = Chain(genesis, database)
-        replayed = chain.replay()
-        logger.info(
-            "chain %s: final height %d, %d blocks above it",
-            chain.id.hex()[:16],
-            chain.durable_final.height,
-            replayed,
-        )
-        with Journal.open(folder / JOURNAL_FILE) as journal:
+        with alarm(folder, chain.final_proof), Journal.open(folder / JOURNAL_FILE) as journal:
+            replayed = chain.replay()
+            logger.info(
+                "chain %s: final height %d, %d blocks above it",
+                chain.id.hex()[:16],
+                chain.durable_final.height,
+                replayed,
+            )
             content = ContentStore(folder / "content", config.content.quota_bytes)
             yield Storage(chain, journal, content)
     finally:
@@ -148,32 +150,33 @@ class Node:
         self._identity = KeyPair.from_seed(read_seed_file(config.node.key_file, KeyKind.NODE))
         chain = storage.chain
         self.mempool = Mempool()
-        self.finality_log = FinalityLog()
         self.hub = Hub()
         announcer = Announcer(self.hub, chain)
         self.validator = Validator(chain.id, read_seats(config), storage.journal)
-        self.importer = Importer(
+        self._driver = Driver()
+        driver = self._driver
+        self.engine = Engine(
             chain,
             self.validator,
             self.mempool,
-            self.finality_log,
+            driver,
             now_ms=now_ms,
             may_sign=self._may_sign,
-            send_votes=self._send_votes,
-            send_block=self._send_block,
             changed=announcer.changed,
         )
+        self._sync = Sync(self.engine, driver, now_ms=now_ms, spawn=driver.spawn)
+        exchange = Exchange(self.engine, self._sync, driver, now_ms=now_ms, spawn=driver.spawn)
         self._handler = PeerHandler(
             chain,
             self.mempool,
-            self.importer,
+            exchange,
+            driver,
             storage.content,
             now_ms=now_ms,
             accepted=announcer.pending,
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
-        self._sync = Sync(chain, self.network, self.importer.add_block)
-        self._handler.network, self._handler.sync = self.network, self._sync
+        driver.network = self.network
 
     @property
     def services(self) -> Services:
@@ -184,7 +187,7 @@ class Node:
             network=self.network,
             content=self._storage.content,
             hub=self.hub,
-            finality_log=self.finality_log,
+            finality_log=self.engine.finality_log,
             submit=self._handler.submit,
             fetch=self._fetch,
             health=self.health,
@@ -195,8 +198,8 @@ class Node:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Join the network and produce; started once it listens.
 
-        Raises ConflictingFinality after the evidence is on disk, DatabaseError or JournalError
-        when the disk fails, OSError if it cannot listen.
+        Raises ConflictingFinality, DatabaseError or JournalError when the disk fails, OSError if
+        it cannot listen.
         """
         chain = self._storage.chain
         slot = chain.clock.slot_at(self._now_ms())
@@ -208,15 +211,11 @@ class Node:
                 slot + 1,
             )
         await trio.to_thread.run_sync(self.validator.prepare, chain.state_of(chain.fork.head))
-        try:
-            async with trio.open_nursery() as nursery:
-                self._handler.nursery = nursery
-                await nursery.start(self._run_network)
-                nursery.start_soon(self._sync.run)
-                nursery.start_soon(produce_blocks, chain, self.importer, self._now_ms)
-                task_status.started()
-        except* ConflictingFinality as group:
-            raise self._alarm(_first(group)) from group
+        async with trio.open_nursery() as nursery:
+            self._driver.nursery = nursery
+            await nursery.start(self._run_network)
+            nursery.start_soon(produce_blocks, self.engine, self._driver, self._now_ms)
+            task_status.started()
 
     async def _run_network(
         self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -234,15 +233,6 @@ class Node:
         """Say goodbye to the peers; `run` then goes on without them until it is cancelled."""
         self.network.close()
         await self._left.wait()
-
-    def _alarm(self, conflict: ConflictingFinality) -> ConflictingFinality:
-        certificate = self._storage.chain.fork.certificate(conflict.conflicting) or b""
-        proof = FinalProof(conflict.conflicting.header, certificate)
-        file = self._config.node.data_dir / f"conflict-{conflict.conflicting.slot}.cbor"
-        if not file.exists():
-            write_new(file, proof.encode())
-        logger.critical("%s; the evidence is in %s", conflict, file)
-        return conflict
 
     def health(self) -> Health:
         """Whether the node follows the chain, and if not why."""
@@ -272,12 +262,6 @@ class Node:
         ]
         return int(statistics.median(offsets)) if offsets else 0
 
-    def _send_votes(self, votes: list[Vote]) -> None:
-        self.network.broadcast(Votes(tuple(votes)))
-
-    def _send_block(self, raw: bytes) -> None:
-        self.network.broadcast(BlockMessage(raw))
-
     async def _fetch(self, cid: Cid) -> bytes | None:
         """A content block from here or the first peer that has it; kept here then."""
         store = self._storage.content
@@ -300,12 +284,3 @@ class Node:
                 await trio.to_thread.run_sync(store.put, cid, block.data)
                 return block.data
         return None
-
-
-def _first(group: BaseExceptionGroup) -> ConflictingFinality:
-    for error in group.exceptions:
-        if isinstance(error, ConflictingFinality):
-            return error
-        if isinstance(error, BaseExceptionGroup):
-            return _first(error)
-    raise RuntimeError("no conflict in the group")

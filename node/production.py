@@ -1,31 +1,32 @@
-"""The slot clock's loop: at the start of each slot, let the importer make its block."""
+"""The slot clock's loop: at the start of each slot, let the engine make its block."""
 
 import logging
 from collections.abc import Callable
 
 import trio
 
-from node.chain import Chain
-from node.importer import Importer
+from node.driver import Driver
+from node.engine import Engine
 
 MAX_SLEEP_S = 1.0
 
 logger = logging.getLogger("reelect.producer")
 
 
-async def produce_blocks(chain: Chain, importer: Importer, now_ms: Callable[[], int]) -> None:
+async def produce_blocks(engine: Engine, driver: Driver, now_ms: Callable[[], int]) -> None:
     """Produce in every slot of a seat of this node, until cancelled.
 
     Sleeps in short steps, so that a wall clock that jumps is noticed within MAX_SLEEP_S.
     """
-    slot = max(chain.clock.slot_at(now_ms()), 0)
+    clock = engine.chain.clock
+    slot = max(clock.slot_at(now_ms()), 0)
     while True:
-        slot = max(slot + 1, chain.clock.slot_at(now_ms()))
-        await _sleep_until(chain.clock.start_ms(slot), now_ms)
-        if chain.clock.slot_at(now_ms()) > slot:
+        slot = max(slot + 1, clock.slot_at(now_ms()))
+        await _sleep_until(clock.start_ms(slot), now_ms)
+        if clock.slot_at(now_ms()) > slot:
             logger.warning("slot %d was over before this node came to it", slot)
             continue
-        block = await importer.produce(slot)
+        block = await driver.enter(engine.produce(slot))
         if block is not None:
             logger.info(
                 "produced slot %d: height %d, %d transactions",

@@ -1,96 +1,131 @@
 """Catching up: blocks of a peer that is ahead, in order, until there is nothing new.
 
 Nothing here is trusted: each block is checked like any other. A peer's claims only decide whom
-to ask.
+to ask; that it is ahead it has to prove.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-
-import trio
+from collections.abc import Callable
 
 from consensus.block import MAX_BLOCK_BYTES
 from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidBlock
+from consensus.finality_proof import FinalityProof
 from node.candidate import Candidate, read_block
-from node.chain import Chain, Screening
+from node.chain import Screening
+from node.engine import Engine
+from node.peers import Peers
+from node.work import Work, ask, enter, pause
 from p2p.identity import PeerId, short_id
-from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks
-from p2p.network import Network
+from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks, GetFinality
 from p2p.peer import RemoteError, RequestFailed
 from p2p.scoring import REJECTED_POINTS
 
 MAX_ANCESTORS = 64
 MAX_ANCESTOR_BYTES = 8 * MAX_BLOCK_BYTES  # held until the oldest can be checked
-REQUEST_TIMEOUT_S = 10.0
 
 logger = logging.getLogger("reelect.sync")
 
-AddBlock = Callable[[Candidate], Awaitable[Screening]]
-
 
 class Sync:
-    """One catch-up at a time, from the best peer.
+    """One catch-up at a time, from each peer that claims to be ahead in turn.
 
-    `behind` says that a peer has proved final blocks beyond the own one and that catching up
-    goes on: nothing may be signed then (FINALITY: Journal and restart).
+    `behind` says that the peer being asked has proved a final block beyond the own one: nothing
+    may be signed then (FINALITY: Journal and restart). `spawn` runs a Work beside the others.
     """
 
-    def __init__(self, chain: Chain, network: Network, add_block: AddBlock) -> None:
-        self._chain = chain
-        self._network = network
-        self._add_block = add_block
+    def __init__(
+        self,
+        engine: Engine,
+        peers: Peers,
+        *,
+        now_ms: Callable[[], int],
+        spawn: Callable[[Work[None]], None],
+    ) -> None:
+        self._engine = engine
+        self._chain = engine.chain
+        self._peers = peers
+        self._now_ms = now_ms
+        self._spawn = spawn
         self._wanted: dict[PeerId, None] = {}  # in turn, so that none can crowd the others out
-        self._wake = trio.Event()
+        self._is_running = False
         self.behind = False
 
     def want(self, peer: PeerId) -> None:
         """Ask `peer` for what is missing, soon."""
         self._wanted[peer] = None
-        self._wake.set()
+        if not self._is_running:
+            self._is_running = True
+            self._spawn(self._run())
 
-    async def run(self) -> None:
-        """Catch up whenever asked to; until cancelled."""
+    def _run(self) -> Work[None]:
+        try:
+            while self._wanted:
+                peer = next(iter(self._wanted))
+                del self._wanted[peer]
+                yield from self._ask_one(peer)
+        finally:
+            self._is_running = False
+
+    def _ask_one(self, peer: PeerId) -> Work[None]:
+        try:
+            yield from self._catch_up(peer)
+        except RequestFailed as error:
+            logger.info("catching up from %s: %s", short_id(peer), error)
+        except Invalid as error:
+            logger.warning("catching up from %s: %s", short_id(peer), error)
+            self._peers.misbehaved(peer, REJECTED_POINTS, str(error))
+        finally:
+            self.behind = False
+
+    def _catch_up(self, peer: PeerId) -> Work[None]:
+        height = self._chain.durable_final.height
         while True:
-            if not self._wanted:
-                self._wake = trio.Event()
-                await self._wake.wait()
-            peer = next(iter(self._wanted))
-            del self._wanted[peer]
-            try:
-                await self._catch_up(peer)
-            except RequestFailed as error:
-                logger.info("catching up from %s: %s", short_id(peer), error)
-            except Invalid as error:
-                logger.warning("catching up from %s: %s", short_id(peer), error)
-                self._network.misbehaved(peer, REJECTED_POINTS, str(error))
-            finally:
-                self.behind = False
-
-    async def _catch_up(self, peer: PeerId) -> None:
-        final_before = self._chain.durable_final.height
-        height = final_before
-        while blocks := await self._blocks_after(peer, height):
+            yield from self._see_whether_behind(peer)
+            blocks = yield from self._blocks_after(peer, height)
+            if not blocks:
+                return
             new = 0
             for raw in blocks:
                 candidate = read_block(raw)
                 if candidate.header.height != height + 1:
                     raise InvalidBlock("does not follow", field="header.height")
                 height = candidate.header.height
-                screening = await self._add_block(candidate)
+                screening = yield from self.take(candidate)
                 new += screening is Screening.NEW
                 if screening in (Screening.ORPHAN, Screening.STALE, Screening.EARLY):
                     return
-            self.behind = self._chain.durable_final.height > final_before and len(blocks) > 2
             if new:
                 logger.info("took %d blocks from %s, up to height %d", new, short_id(peer), height)
 
-    async def _blocks_after(self, peer: PeerId, height: int) -> tuple[bytes, ...]:
-        request = GetBlocks(height, MAX_BLOCKS)
-        answer = await self._network.request(peer, request, REQUEST_TIMEOUT_S)
+    def _see_whether_behind(self, peer: PeerId) -> Work[None]:
+        try:
+            answer = yield from ask(peer, GetFinality(self._chain.durable_final.height + 1))
+        except RemoteError:  # nothing more is final there, but there may be blocks
+            self.behind = False
+            return
+        self.behind = isinstance(answer, FinalityProof) and (
+            yield from enter(self._engine.take_proof(answer))
+        )
+
+    def _blocks_after(self, peer: PeerId, height: int) -> Work[tuple[bytes, ...]]:
+        answer = yield from ask(peer, GetBlocks(height, MAX_BLOCKS))
         return answer.blocks if isinstance(answer, Blocks) else ()
 
-    async def fetch_ancestors(self, peer: PeerId, orphan: Candidate) -> None:
+    def take(self, candidate: Candidate) -> Work[Screening]:
+        """Take a block in; raises Invalid… for a bad one.
+
+        One that is early by up to a slot is held until its slot begins, less the allowed skew;
+        a still earlier one is ignored (FINALITY: valid block), wherever it came from.
+        """
+        clock = self._chain.clock
+        early_ms = clock.start_ms(candidate.header.slot) - self._now_ms()
+        if early_ms > clock.slot_ms:
+            return Screening.EARLY
+        yield from pause(early_ms - clock.skew_ms)
+        return (yield from enter(self._engine.add_block(candidate, self._now_ms())))
+
+    def fetch_ancestors(self, peer: PeerId, orphan: Candidate) -> Work[None]:
         """Bring the unknown ancestors of a block by id, then the block itself.
 
         A gap of more than MAX_ANCESTORS or MAX_ANCESTOR_BYTES is left to catching up. Raises
@@ -101,17 +136,18 @@ class Sync:
             if self._chain.fork.get(parent) is not None:
                 break
             if missing[-1].header.height <= self._chain.durable_final.height + 1:
-                return  # it forks off below the final block
+                self.want(peer)  # it forks off below the final block: the peer may prove why
+                return
             held = sum(len(candidate.raw) for candidate in missing)
             if len(missing) > MAX_ANCESTORS or held > MAX_ANCESTOR_BYTES:
                 self.want(peer)
                 return
-            missing.append(await self._block(peer, parent))
+            missing.append((yield from self._block(peer, parent)))
         for candidate in reversed(missing):
-            await self._add_block(candidate)
+            yield from self.take(candidate)
 
-    async def _block(self, peer: PeerId, block_id: Cid) -> Candidate:
-        answer = await self._network.request(peer, GetBlock(block_id), REQUEST_TIMEOUT_S)
+    def _block(self, peer: PeerId, block_id: Cid) -> Work[Candidate]:
+        answer = yield from ask(peer, GetBlock(block_id))
         blocks = answer.blocks if isinstance(answer, Blocks) else ()
         if len(blocks) != 1:
             raise RemoteError("has not the parent of a block that it sent")

@@ -4,16 +4,16 @@ The calls that sign write the journal and so block: they belong in a thread.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from consensus.beacon import RevealChain
-from consensus.block import Vote, vote_message
+from consensus.beacon import REVEAL_CHAIN_LENGTH, RevealChain
+from consensus.block import BlockRef, Vote, vote_message
 from consensus.errors import InvalidBlock
 from consensus.finality import ChainBlock
-from consensus.keys import KeyPair
 from consensus.voting import (
     FRESH_STATE,
     Ballot,
@@ -26,11 +26,14 @@ from consensus.voting import (
     vote_refusal,
 )
 from node.candidate import Proposal, Recorded
+from node.duties import Signer, recommit_due
+from storage.disk import REAL_DISK, Disk
 from storage.journal import Journal, JournalEntry, JournalError
-from vm.modules.producer import current_beacon
+from vm.modules.producer import Commitment, current_beacon
 from vm.view import View
 
 JOURNAL_FILE = "signing.journal"  # in the node's data folder
+SALT_BYTES = 16
 # One slot more than clocks may differ by.
 AMNESIA_MARGIN_SLOTS = 1
 
@@ -46,47 +49,64 @@ class Seat:
     """A producer whose keys this node holds; the beacon seed is secret."""
 
     producer: bytes
-    key: KeyPair
+    key: Signer
     beacon_seed: bytes
 
 
-def create_journal(file: Path, keys: Iterable[bytes]) -> None:
+def create_journal(file: Path, keys: Iterable[bytes], *, disk: Disk = REAL_DISK) -> None:
     """Make the journal of consensus keys that were just made and have signed nothing.
 
     Never for keys that may have signed: their lost journal counts as amnesia. Raises
     JournalError, also if the file exists.
     """
-    with Journal.open(file) as journal:
+    with Journal.open(file, disk=disk) as journal:
         if not journal.created:
             raise JournalError(f"signing journal {file} exists; it is never overwritten")
         journal.append([JournalEntry(key, FRESH_STATE, None) for key in keys])
 
 
 class Validator:
-    """The node's seats and their journal."""
+    """The node's seats and their journal. `reveals` is the length of new chains of reveals."""
 
-    def __init__(self, chain: bytes, seats: Iterable[Seat], journal: Journal) -> None:
+    def __init__(
+        self,
+        chain: bytes,
+        seats: Iterable[Seat],
+        journal: Journal,
+        *,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+        reveals: int = REVEAL_CHAIN_LENGTH,
+    ) -> None:
         self._chain = chain
+        self._entropy = entropy
+        self._new_reveals = reveals
         self._seats: Mapping[bytes, Seat] = {seat.producer: seat for seat in seats}
         self._keys = {seat.key.public for seat in self._seats.values()}
         self._journal = journal
         self._reveals: dict[bytes, tuple[bytes, RevealChain]] = {}
+        self._following: dict[bytes, Commitment] = {}
+        self.last_votes: list[Vote] = []
 
     @property
     def producers(self) -> tuple[bytes, ...]:
         """The producer ids of the seats, in order."""
         return tuple(sorted(self._seats))
 
-    def holds(self, producer: bytes) -> bool:
-        """Whether the producer's keys are here."""
-        return producer in self._seats
+    @property
+    def own_final(self) -> BlockRef | None:
+        """The newest block that was final when one of the keys last signed; None for genesis."""
+        entries = [self._journal.entry(key) for key in self._keys]
+        found = [entry.final for entry in entries if entry is not None and entry.final is not None]
+        return max(found, key=lambda final: final.slot, default=None)
 
     def remember(self, slot: int) -> list[bytes]:
         """Bind every key that the journal does not know: absence is always amnesia.
 
         `slot` is the current one. Returns the keys; they sign again once the others have
-        justified a block beyond it.
+        justified a block beyond it. Raises JournalError if the journal was moved to another node.
         """
+        if self._keys:
+            self._journal.check_writable()
         lost = [key for key in sorted(self._keys) if self._journal.entry(key) is None]
         self._bind(lost, slot)
         return lost
@@ -135,31 +155,28 @@ class Validator:
             raise RuntimeError("remember() comes before anything is signed")
         return entry.state
 
-    def wants_to_vote(self, block: ChainBlock) -> bool:
-        """Whether any seat is a member of the block's set: else there is nothing to sign."""
-        return any(block.members.index.get(producer) is not None for producer in self._seats)
-
-    def vote(
+    def voters(
         self,
         block: ChainBlock,
-        final: ChainBlock,
         *,
         is_live: bool,
         arrived_ms: int,
         slot_end_ms: int,
-    ) -> list[Vote]:
-        """The votes that the rules allow, after one journal record for all of them.
+    ) -> tuple[Signer, ...]:
+        """The keys of the seats that may vote for a block by the rules.
 
-        `final` is the own final block, `is_live` whether `block` descends from it. Raises
-        JournalError, and then nothing is signed.
+        `is_live` says whether `block` descends from the own final block.
         """
-        ballot = Ballot(block.slot, block.dynasty, block.source.slot)
-        voting: list[KeyPair] = []
+        ballot = _ballot(block)
+        voting: list[Signer] = []
         for seat in self._seats.values():
+            key = seat.key.public
+            if block.members.key_of(seat.producer) != key:
+                continue
             refusal = vote_refusal(
-                self._state(seat.key.public),
+                self._state(key),
                 ballot,
-                is_member=block.members.key_of(seat.producer) == seat.key.public,
+                is_member=True,
                 descends_from_final=is_live,
                 arrived_ms=arrived_ms,
                 slot_end_ms=slot_end_ms,
@@ -168,18 +185,32 @@ class Validator:
                 voting.append(seat.key)
             else:
                 logger.debug("no vote for slot %d: %s", block.slot, refusal)
+        return tuple(voting)
+
+    def cast(self, block: ChainBlock, voters: Iterable[Signer], final: ChainBlock) -> list[Vote]:
+        """The votes of `voters`, after one journal record for all of them.
+
+        Raises JournalError, and then nothing is signed.
+        """
+        ballot = _ballot(block)
         self._journal.append(
             [
                 JournalEntry(key.public, after_vote(self._state(key.public), ballot), final.ref)
-                for key in voting
+                for key in voters
             ]
         )
         message = vote_message(self._chain, block.id)
-        return [Vote(block.id, key.public, key.sign(message)) for key in voting]
+        self.last_votes = [Vote(block.id, key.public, key.sign(message)) for key in voters]
+        return self.last_votes
 
     def may_produce(self, producer: bytes, slot: int) -> bool:
-        """Whether the seat may make a block for the slot."""
-        return may_produce(self._state(self._seats[producer].key.public), slot)
+        """Whether the producer has a seat here that may make a block for the slot."""
+        seat = self._seats.get(producer)
+        return seat is not None and may_produce(self._state(seat.key.public), slot)
+
+    def seat(self, producer: bytes) -> Seat:
+        """A seat that is here."""
+        return self._seats[producer]
 
     def reveal(self, producer: bytes, state: View) -> bytes:
         """The reveal that the producer's next block on `state` must carry.
@@ -207,3 +238,25 @@ class Validator:
         state = after_production(self._state(key.public), header.slot)
         self._journal.append([JournalEntry(key.public, state, final.ref)])
         return proposal.sealed(key.sign(proposal.placed.id.binary))
+
+    def look_ahead(self, producer: bytes, state: View) -> None:
+        """Once half of the producer's reveals are used, make the chain that follows them.
+
+        A thread's work: it takes a good part of a second.
+        """
+        if not recommit_due(state, producer):
+            self._following.pop(producer, None)
+            return
+        if producer in self._following:
+            return
+        salt = self._entropy(SALT_BYTES)
+        chain = RevealChain(self._seats[producer].beacon_seed, salt, self._new_reveals)
+        self._following[producer] = Commitment(salt, chain.commitment, chain.length)
+
+    def following(self, producer: bytes) -> Commitment | None:
+        """The chain of reveals to commit to next, if it is made."""
+        return self._following.get(producer)
+
+
+def _ballot(block: ChainBlock) -> Ballot:
+    return Ballot(block.slot, block.dynasty, block.source.slot)

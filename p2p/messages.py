@@ -12,6 +12,8 @@ from consensus.block import MAX_BLOCK_BYTES, Vote
 from consensus.cid import RAW, Cid, cid_of
 from consensus.codec import encode
 from consensus.errors import InvalidEncoding
+from consensus.evidence import Evidence
+from consensus.finality_proof import MAX_FINALITY_PROOF_BYTES, FinalityProof
 from consensus.kinds import (
     KEY_BYTES,
     SIGNATURE_BYTES,
@@ -36,6 +38,7 @@ MAX_CONTENT_CIDS = 16
 MAX_CONTENT_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
 MAX_PEERS = 32
+MAX_EVIDENCE_BYTES = 2048
 VOTES_LINGER_S = 0.02
 TRANSACTION_IDS_LINGER_S = 0.05
 MAX_REASON_BYTES = 240
@@ -158,6 +161,13 @@ class Blocks(Record):
         tuple[Annotated[bytes, Bytes(MAX_BLOCK_BYTES)], ...],
         AtMost(MAX_BLOCKS),
     ]
+
+
+@record("get_finality")
+class GetFinality(Record):
+    """Asks for a proof whose headers reach down to the final block of this height."""
+
+    height: Counter
 
 
 @record("get_content")
@@ -337,6 +347,16 @@ MESSAGES: tuple[MessageKind, ...] = (
     MessageKind(18, GetBlock, Role.REQUEST, 128, _REQUESTS, _CONTROL, Blocks),
     MessageKind(19, GetBlocks, Role.REQUEST, 128, _REQUESTS, _CONTROL, Blocks),
     MessageKind(20, Blocks, Role.RESPONSE, MAX_BLOCK_BYTES + _FRAMING_BYTES, _FREE, _BULK),
+    MessageKind(21, Evidence, Role.GOSSIP, MAX_EVIDENCE_BYTES, _NOTICES, _CONSENSUS),
+    MessageKind(22, GetFinality, Role.REQUEST, 64, _REQUESTS, _CONTROL, FinalityProof),
+    MessageKind(
+        23,
+        FinalityProof,
+        Role.RESPONSE,
+        MAX_FINALITY_PROOF_BYTES + _FRAMING_BYTES,
+        _FREE,
+        _BULK,
+    ),
     MessageKind(
         32,
         TransactionIds,

@@ -7,6 +7,7 @@ from node.api.node_access import json_response
 from node.api.parameters import ADDRESS, CURSOR, FINALITY, KEY_PARTS, ROW_KEY, TABLE, limit
 from node.query import state_queries
 from node.query.answers import AccountAnswer, RowAnswer, RowsAnswer, TablesAnswer
+from node.trial import nonce_at_head
 
 ROWS_LIMIT = limit(100)
 
@@ -15,7 +16,8 @@ async def _account(call: Call) -> Response:
     services = call.node.services
 
     def waiting_nonce(account_id: bytes) -> int:
-        return services.mempool.next_nonce(account_id, services.chain.next_nonce(account_id))
+        nonce = nonce_at_head(services.chain, account_id)
+        return services.mempool.next_nonce(account_id, nonce)
 
     view = call.node.view(call.value(FINALITY))
     return json_response(state_queries.account(view, call.value(ADDRESS), waiting_nonce))

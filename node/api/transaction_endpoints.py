@@ -23,6 +23,7 @@ from node.query.answers import (
     TransactionAnswer,
 )
 from node.query.chain_view import Finality
+from node.trial import try_transaction
 from vm.forms import event_to_json, transaction_from_json, transaction_schema
 from vm.simulation import quote
 
@@ -76,7 +77,7 @@ async def _simulate(call: Call) -> Response:
     chain = call.node.services.chain
     transaction, view = _transaction(call), call.node.view(Finality.HEAD)
     cost = quote(view.state, transaction)
-    receipt, events = chain.simulate(transaction)
+    receipt, events = try_transaction(chain, transaction)
     return json_response(
         SimulationAnswer(
             gas=cost.gas,

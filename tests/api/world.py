@@ -21,6 +21,7 @@ from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.services import Health, Services
+from node.trial import check_transaction, nonce_at_head
 from p2p.counters import Counters
 from p2p.network import PeerInfo
 from storage.content import ContentStore
@@ -91,14 +92,18 @@ class World:
         """As the node does it."""
         transaction = decode_transaction(data)
         pending = Pending(transaction_id(data), transaction, len(data))
-        self.chain.check_transaction(pending)
+        check_transaction(self.chain, pending)
         self.mempool.add(
             pending,
-            next_nonce=self.chain.next_nonce(transaction.sender),
+            next_nonce=nonce_at_head(self.chain, transaction.sender),
             next_height=self.chain.fork.head.height + 1,
         )
         self.announcer.pending(pending)
         return pending.id
+
+    def next_nonce(self, account: bytes) -> int:
+        """At the head."""
+        return nonce_at_head(self.chain, account)
 
     async def fetch(self, cid: Cid) -> bytes | None:
         """From the store, or from `elsewhere`."""
@@ -110,7 +115,7 @@ class World:
         """A block in each slot, with the votes of all seats."""
         for slot in slots:
             self.now_ms = self.chain.clock.start_ms(slot)
-            waiting = [*ready, *self.mempool.ready(self.chain.next_nonce)]
+            waiting = [*ready, *self.mempool.ready(self.next_nonce)]
             block = make_block(self.chain, SEATS, slot, waiting)
             take_block(self.chain, block.raw)
             self.announcer.changed(block, ())
@@ -121,7 +126,7 @@ class World:
             self.announcer.changed(None, tuple(final))
             for recorded in final:
                 self._log_final(recorded)
-            self.mempool.prune(self.chain.next_nonce, self.chain.fork.head.height + 1)
+            self.mempool.prune(self.next_nonce, self.chain.fork.head.height + 1)
 
     def _log_final(self, recorded: Recorded) -> None:
         placed, count = recorded.placed, len(recorded.transaction_ids)

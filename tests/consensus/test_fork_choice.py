@@ -6,14 +6,17 @@ import pytest
 
 from consensus import fork_choice
 from consensus.finality import ChainBlock
+from consensus.finality_proof import check_finality
 from consensus.fork_choice import ConflictingFinality, Finalized, ForkChoice
 from tests.consensus.chains import (
+    CHAIN,
     add,
     certificate_of,
     child,
     genesis,
     members,
     place,
+    verify,
     vote_all,
     vote_of,
 )
@@ -414,12 +417,14 @@ def conflict() -> tuple[ForkChoice, ChainBlock, ChainBlock]:
 
 
 def test_a_quorum_for_what_excludes_the_final_block_is_the_alarm() -> None:
-    fork, _, second = conflict()
+    fork, rival, second = conflict()
     assert vote_all(fork, second, OLD.quorum - 1) is None
     with pytest.raises(ConflictingFinality) as caught:
         vote_all(fork, second)
-    assert caught.value.final is fork.final
-    assert caught.value.conflicting is second
+    assert caught.value.final == fork.final.ref
+    proof = caught.value.proof
+    assert (proof.target, proof.headers) == (second.header, (rival.header,))
+    check_finality(proof, CHAIN, OLD, verify=verify)
     assert fork.certificate(second) == certificate_of(second)
 
 

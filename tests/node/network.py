@@ -14,11 +14,12 @@ from genesis.file import Genesis
 from genesis.preset import load_preset
 from genesis.producer_record import ProducerRecord, make_producer_record
 from node.candidate import Recorded, read_block
-from node.chain import Chain, Screening
+from node.chain import Chain, Elect, Screening
 from node.mempool import Pending
+from node.proposing import propose
 from storage.database import Database
 from vm.declare import Action
-from vm.modules.producer import Commitment, current_beacon
+from vm.modules.producer import Commitment, current_beacon, elect
 from vm.modules.tokens import Transfer
 
 GENESIS_TIME_MS = 1_700_000_000_000
@@ -63,10 +64,10 @@ def make_genesis_of(seats: Iterable[Seat], holders: Sequence[KeyPair] = ()) -> G
     )
 
 
-def open_chain(genesis: Genesis, folder: Path) -> tuple[Chain, Database]:
+def open_chain(genesis: Genesis, folder: Path, elected: Elect = elect) -> tuple[Chain, Database]:
     """A chain on a database in `folder`, with what was stored taken up."""
     database = Database.open(folder)
-    chain = Chain(genesis, database)
+    chain = Chain(genesis, database, elected=elected)
     chain.replay()
     return chain, database
 
@@ -103,7 +104,7 @@ def make_block(
     producer = scheduled(chain.rules, head, slot).producer
     beacon = current_beacon(chain.state_of(head), producer)
     reveal = seats[producer].reveals.reveal(beacon.used)
-    proposal = chain.propose(slot, producer, reveal, ready)
+    proposal = propose(chain, slot, producer, reveal, ready)
     return proposal.sealed(seats[producer].consensus.sign(proposal.placed.id.binary))
 
 

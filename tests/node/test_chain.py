@@ -19,6 +19,7 @@ from consensus.fork_choice import ConflictingFinality
 from consensus.tree import ROOT_POSITION
 from node.candidate import read_block
 from node.chain import Chain, Screening
+from node.trial import check_transaction
 from storage.database import PAGE_ROW, Database, DatabaseError
 from tests.node.network import (
     FUNDS,
@@ -92,7 +93,7 @@ def test_certificates_in_bodies_finalize_without_gossiped_votes(open_at: OpenCha
 def test_payment_changes_final_state_and_survives_reopening(open_at: OpenChain) -> None:
     chain = open_at("a")
     pending = transfer(chain, ALICE, BOB.public, 5_000, 0)
-    chain.check_transaction(pending)
+    check_transaction(chain, pending)
     run_slots([chain], SEATS, [1, 2, 3], [pending])
     assert balance_of(chain.state.view(), BOB.public, "REEL") == 5_000
     spent = FUNDS - balance_of(chain.state.view(), ALICE.public, "REEL")

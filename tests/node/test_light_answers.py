@@ -10,9 +10,14 @@ import trio
 from consensus.block import vote_message
 from consensus.certificate import certificate_bytes
 from consensus.errors import InvalidEncoding
-from consensus.light import MAX_KEY_BYTES, decode_answer, genesis_state, verify_answer
+from consensus.light import (
+    MAX_DYNASTY_STEPS,
+    MAX_KEY_BYTES,
+    decode_answer,
+    genesis_state,
+    verify_answer,
+)
 from genesis.file import Genesis
-from node.candidate import FinalProof
 from node.chain import Chain
 from node.failure import ProofFailed
 from node.light_answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, Unprovable, light_answer
@@ -217,12 +222,13 @@ def test_answers_come_again_after_several_blocks_became_final_at_once(start: Sta
     assert prove(asking(honest(chain)), BOBS_BALANCE).final.height == 3
 
 
-def test_a_later_dynasty_is_not_answered_for(paid: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_needs_more_steps_than_an_answer_has_room_for_is_refused(
+    paid: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
     proved = paid.final_proof()
     assert proved is not None
-    evidence, final = proved
-    later = FinalProof(replace(evidence.target, dynasty=1), evidence.certificate)
-    monkeypatch.setattr(paid, "final_proof", lambda: (later, final))
+    later = replace(proved, target=replace(proved.target, dynasty=MAX_DYNASTY_STEPS + 1))
+    monkeypatch.setattr(paid, "final_proof", lambda: later)
     with pytest.raises(Unprovable) as refused:
         light_answer(paid, BOBS_BALANCE)
     assert refused.value.code == NO_DYNASTY_PROOF

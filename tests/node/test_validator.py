@@ -9,6 +9,7 @@ from consensus.block import vote_message
 from consensus.finality import ChainBlock
 from consensus.keys import verifies
 from node.chain import Chain
+from node.proposing import propose
 from node.validator import Seat, Validator, create_journal
 from storage.database import Database
 from storage.journal import Journal, JournalError
@@ -41,13 +42,13 @@ def file(tmp_path: Path) -> Path:
 
 
 def votes(validator: Validator, block: ChainBlock, final: ChainBlock, **changed: int | bool) -> int:
-    made = validator.vote(
+    voters = validator.voters(
         block,
-        final,
         is_live=bool(changed.get("is_live", True)),
         arrived_ms=int(changed.get("arrived_ms", 0)),
         slot_end_ms=1,
     )
+    made = validator.cast(block, voters, final)
     for vote in made:
         assert verifies(vote.key, vote_message(GENESIS.chain, block.id), vote.signature)
     return len(made)
@@ -78,7 +79,7 @@ def test_a_block_is_sealed_once_for_a_slot(chain: Chain, file: Path) -> None:
         validator = Validator(chain.id, OWN, journal)
         producer = make_block(chain, SEATS, 1).placed.header.producer or b""
         reveal = validator.reveal(producer, chain.state_of(chain.fork.head))
-        proposal = chain.propose(1, producer, reveal, ())
+        proposal = propose(chain, 1, producer, reveal, ())
         assert validator.may_produce(producer, 1)
         take_block(chain, validator.seal(proposal, chain.fork.final).raw)
         assert not validator.may_produce(producer, 1)

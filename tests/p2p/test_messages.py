@@ -31,6 +31,7 @@ from p2p.messages import (
     GetBlock,
     GetBlocks,
     GetContent,
+    GetFinality,
     GetPeers,
     GetStatus,
     GetTransactions,
@@ -49,6 +50,7 @@ from p2p.messages import (
 )
 from p2p.parcel import open_parcel, parcel_of
 from p2p.peeraddress import MAX_HOST_BYTES, PeerAddress
+from tests.consensus.largest import EVIDENCE, FINALITY_PROOF
 from tests.p2p.nodes import vote
 
 MOST = JSON_INTEGER_MAX
@@ -67,6 +69,9 @@ LARGEST: tuple[Record, ...] = (
     GetBlock(CID),
     GetBlocks(MOST, MAX_BLOCKS),
     Blocks((bytes(MAX_BLOCK_BYTES // MAX_BLOCKS),) * MAX_BLOCKS),
+    EVIDENCE,
+    GetFinality(MOST),
+    FINALITY_PROOF,
     TransactionIds((bytes(32),) * MAX_TRANSACTION_IDS),
     GetTransactions((bytes(32),) * MAX_TRANSACTION_IDS),
     Transactions((bytes(MAX_TRANSACTIONS_BYTES // MAX_TRANSACTION_IDS),) * MAX_TRANSACTION_IDS),
@@ -91,6 +96,9 @@ def test_kind_numbers_never_change() -> None:
         18: "get_block",
         19: "get_blocks",
         20: "blocks",
+        21: "evidence",
+        22: "get_finality",
+        23: "finality-proof",
         32: "transaction_ids",
         33: "get_transactions",
         34: "transactions",

@@ -1,0 +1,278 @@
+"""The consensus engine: what a node does with blocks, votes, evidence, proofs and time (sans-I/O).
+
+Messages and the clock come in; messages and writes go out. Each call is a Work (node/work.py)
+that runs to its end before the next begins. Nothing signed leaves before its journal record is
+durable, and no vote before the blocks that it builds on are.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain as joined
+from typing import TypeAlias
+
+from consensus.block import Vote
+from consensus.certificate import split_certificate
+from consensus.errors import Invalid, InvalidVote
+from consensus.evidence import Evidence
+from consensus.finality_proof import FinalityProof
+from consensus.fork_choice import Finalized
+from consensus.headers import scheduled
+from consensus.watch import Watch
+from node.candidate import Candidate, Recorded
+from node.chain import Chain, Screening
+from node.duties import duties
+from node.evidence_pool import EvidencePool
+from node.finality_log import FinalityEntry, FinalityLog
+from node.finality_proofs import is_ahead
+from node.mempool import Mempool, Pending
+from node.peers import Peers
+from node.presence import Presence
+from node.proposing import propose
+from node.trial import nonce_at_head
+from node.validator import Validator, WrongSeed
+from node.work import Work, blocking
+from p2p.messages import BlockMessage, Votes
+
+logger = logging.getLogger("reelect.chain")
+
+# A producer stops filling its block after this part of the slot.
+ASSEMBLY_SHARE = 10
+
+# Told of each new block (or None) and of the blocks that have just become durably final.
+Listener: TypeAlias = Callable[[Recorded | None, tuple[Recorded, ...]], None]
+
+
+class Engine:
+    """Adds blocks and votes, votes and produces by the rules, and makes final blocks durable.
+
+    `may_sign` says, whenever asked, whether the node knows enough to sign.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        validator: Validator,
+        mempool: Mempool,
+        peers: Peers,
+        *,
+        now_ms: Callable[[], int],
+        may_sign: Callable[[], bool],
+        changed: Listener,
+    ) -> None:
+        self.chain = chain
+        self.evidence = EvidencePool(chain)
+        self.presence = Presence(chain)
+        self.finality_log = FinalityLog()
+        self.validator = validator
+        self._mempool = mempool
+        self._peers = peers
+        self._now_ms = now_ms
+        self._knows_enough = may_sign
+        self._awaited_final = validator.own_final
+        self._changed = changed
+        self._watch = Watch()
+
+    def may_sign(self) -> bool:
+        """Whether the node knows enough to sign, and its database is not older than its journal:
+        then what it signed below it is not known here (FINALITY: Voting, own final block)."""
+        awaited = self._awaited_final
+        if awaited is not None and self.chain.blocks.height_of(awaited.id) is not None:
+            self._awaited_final = None
+        return self._awaited_final is None and self._knows_enough()
+
+    # Blocks
+
+    def add_block(self, candidate: Candidate, arrived_ms: int) -> Work[Screening]:
+        """Take a block in, if it is new; raises Invalid… for a bad one.
+
+        `arrived_ms` is when it came, or, for one that was held, when its slot began.
+        """
+        screening = self.chain.screen(candidate)
+        if screening is not Screening.NEW:
+            return screening
+        yield from self._see_block(candidate)
+        valid = yield from blocking(lambda: self.chain.validate(candidate))
+        yield from self._insert(valid, arrived_ms)
+        return screening
+
+    def _see_block(self, candidate: Candidate) -> Work[None]:
+        header = candidate.header
+        parent = None if header.parent is None else self.chain.fork.get(header.parent)
+        if parent is None:
+            return
+        key = scheduled(self.chain.rules, parent, header.slot).key
+        self.validator.notice(key, self._now_slot(), produced=header.slot)
+        signature = candidate.block.signature
+        seen = self._watch.on_block(header, candidate.id, key, signature)
+        if seen is not None:
+            yield from self._found(seen)
+
+    def _insert(self, valid: Recorded, arrived_ms: int) -> Work[None]:
+        chain = self.chain
+        old_head = chain.fork.head
+        yield from self._see_certificate(valid)
+        finalized = chain.insert(valid)
+        if finalized is not None:
+            yield from self._persist(finalized)
+        self._changed(valid, ())
+        yield from self._vote_for(valid, arrived_ms)
+        for vote in chain.take_early_votes(valid.placed.id):
+            try:
+                yield from self._count(vote)
+            except InvalidVote as error:
+                logger.info("vote for %s: %s", valid.placed.id, error)
+        if chain.fork.head is not old_head:
+            self._mempool.prune(lambda key: nonce_at_head(chain, key), chain.fork.head.height + 1)
+
+    def _see_certificate(self, valid: Recorded) -> Work[None]:
+        """Members that voted only where this node did not see it are watched too."""
+        qc, certificate = valid.placed.qc, valid.body.certificate
+        if qc is None or not certificate or self.chain.fork.certificate(qc) is not None:
+            return
+        for place, signature in split_certificate(certificate, qc.members, field="").items():
+            key = qc.members.members[place].key
+            self.presence.heard(key, qc.slot)
+            seen = self._watch.on_vote(qc.header, qc.id, key, signature)
+            if seen is not None:
+                yield from self._found(seen)
+
+    # Votes
+
+    def add_votes(self, votes: Iterable[Vote]) -> Work[tuple[list[Vote], InvalidVote | None]]:
+        """Count votes; returns those that were valid and new, and why a bad one is bad."""
+        fresh: list[Vote] = []
+        bad: InvalidVote | None = None
+        for vote in votes:
+            if not self.chain.may_count(vote):
+                continue
+            try:
+                yield from self._count(vote)
+            except InvalidVote as error:
+                bad = error
+            else:
+                fresh.append(vote)
+        return fresh, bad
+
+    def _count(self, vote: Vote) -> Work[None]:
+        finalized = self.chain.vote(vote)
+        block = self.chain.fork.get(vote.block_id)
+        if block is not None:
+            self.validator.notice(vote.key, self._now_slot(), voted=block.slot)
+            self.presence.heard(vote.key, block.slot)
+            seen = self._watch.on_vote(block.header, block.id, vote.key, vote.signature)
+            if seen is not None:
+                yield from self._found(seen)
+        if finalized is not None:
+            yield from self._persist(finalized)
+
+    def _vote_for(self, valid: Recorded, arrived_ms: int) -> Work[None]:
+        block, fork = valid.placed, self.chain.fork
+        if not self.may_sign():
+            return
+        voters = self.validator.voters(
+            block,
+            is_live=fork.is_live(block),
+            arrived_ms=arrived_ms,
+            slot_end_ms=self.chain.clock.end_ms(block.slot),
+        )
+        if not voters:
+            return
+
+        def cast() -> list[Vote]:
+            # A vote locks its member on a certificate that this chain holds. Were the blocks
+            # lost everywhere in a power cut and the locks not, nobody could ever vote again.
+            self.chain.sync()
+            return self.validator.cast(block, voters, fork.final)
+
+        votes = yield from blocking(cast)
+        self._peers.broadcast(Votes(tuple(votes)))
+        for vote in votes:
+            yield from self._count(vote)
+
+    # Time
+
+    def produce(self, slot: int) -> Work[Recorded | None]:
+        """Make the slot's block if its producer has a seat here, may sign and has a reveal."""
+        head = self.chain.fork.head
+        if head.slot >= slot or not self.may_sign():
+            return None
+        producer = scheduled(self.chain.rules, head, slot).producer
+        if not self.validator.may_produce(producer, slot):
+            return None
+        try:
+            valid = yield from blocking(lambda: self._make(slot, producer))
+        except (Invalid, WrongSeed) as error:
+            logger.warning("no block for slot %d: %s", slot, error)
+            return None
+        self._peers.broadcast(BlockMessage(valid.raw))
+        yield from self._insert(valid, self._now_ms())
+        yield from blocking(lambda: self.validator.look_ahead(producer, valid.layer))
+        return valid
+
+    def _make(self, slot: int, producer: bytes) -> Recorded:
+        chain = self.chain
+        head = chain.fork.head
+        state = chain.state_of(head)
+        seat = self.validator.seat(producer)
+        own = duties(
+            state,
+            chain.id,
+            head.height + 1,
+            producer,
+            seat.key,
+            self.validator.following(producer),
+            self.evidence.pending(state),
+        )
+        reveal = self.validator.reveal(producer, state)
+        proposal = propose(chain, slot, producer, reveal, joined(own, self._ready(slot)))
+        return self.validator.seal(proposal, chain.fork.final)
+
+    def _ready(self, slot: int) -> Iterator[Pending]:
+        clock = self.chain.clock
+        deadline = clock.start_ms(slot) + clock.slot_ms // ASSEMBLY_SHARE
+        for pending in self._mempool.ready(lambda key: nonce_at_head(self.chain, key)):
+            if self._now_ms() > deadline:
+                return
+            yield pending
+
+    # Evidence and proofs
+
+    def add_evidence(self, evidence: Evidence) -> Work[bool]:
+        """Keep evidence that is new; returns whether it was. Raises InvalidEvidence for what
+        proves nothing."""
+        return (yield from blocking(lambda: self.evidence.add(evidence)))
+
+    def _found(self, evidence: Evidence) -> Work[None]:
+        if not (yield from self.add_evidence(evidence)):
+            return
+        logger.error("key %s broke the rules: %s", evidence.key.hex()[:8], evidence.offence)
+        self._peers.broadcast(evidence)
+
+    def take_proof(self, proof: FinalityProof) -> Work[bool]:
+        """Whether the proof shows a final block beyond the own one.
+
+        Raises Invalid… for one that proves nothing, ConflictingFinality for one that excludes
+        the own final block.
+        """
+        return (yield from blocking(lambda: is_ahead(self.chain, proof)))
+
+    # Final blocks
+
+    def _persist(self, finalized: Finalized) -> Work[None]:
+        blocks = [self.chain.recorded(block.id) for block in finalized.blocks]
+        yield from blocking(lambda: self.chain.persist(finalized))
+        now_ms = self._now_ms()
+        done = tuple(block for block in blocks if block is not None)
+        for block in done:
+            header = block.placed.header
+            took_ms = now_ms - self.chain.clock.start_ms(header.slot)
+            entry = FinalityEntry(
+                header.height, header.slot, len(block.transaction_ids), max(took_ms, 0)
+            )
+            self.finality_log.add(entry)
+            logger.debug("final: height %d, slot %d, %d ms", entry.height, entry.slot, took_ms)
+        self.evidence.forget_punished()
+        self._changed(None, done)
+
+    def _now_slot(self) -> int:
+        return self.chain.clock.slot_at(self._now_ms())

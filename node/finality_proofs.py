@@ -1,0 +1,99 @@
+"""Proofs of finality, given to peers and judged: who is ahead, and whether two histories exist."""
+
+from collections.abc import Iterator
+
+from consensus.block import Block, Header
+from consensus.cid import Cid
+from consensus.finality_proof import MAX_PROOF_HEADERS, FinalityProof, check_finality
+from consensus.fork_choice import ConflictingFinality
+from consensus.light import DynastyStep
+from consensus.producers import ProducerSet
+from node.candidate import header_of
+from node.chain import Chain
+
+# A final block's certificate is embedded a few blocks above it, unless finality was late.
+_SEARCHED_BLOCKS = 64
+
+
+def proof_above(chain: Chain, height: int) -> FinalityProof | None:
+    """A proof whose headers reach down to the final block at `height`: the first that the chain
+    embeds, which is of that block's dynasty or a handover to the next. None if there is none.
+
+    It only reads what is durably final, and may run in a thread.
+    """
+    newest = chain.final_proof()
+    if newest is None or not 0 < height <= newest.final.height:
+        return None
+    top = min(newest.final.height, height + _SEARCHED_BLOCKS)
+    for block in _blocks(chain, height + 1, top):
+        found = _embedded(chain, block, height)
+        if found is not None:
+            return found
+    return _down_to(chain, newest, height)
+
+
+def _blocks(chain: Chain, first: int, last: int) -> Iterator[Block]:
+    for height in range(first, last + 1):
+        raw = chain.blocks.at(height)
+        if raw is not None:
+            yield Block.decode(raw)
+
+
+def _embedded(chain: Chain, block: Block, height: int) -> FinalityProof | None:
+    """The proof that a final block's certificate is, if it is one of a block at or above."""
+    if not block.body.certificate or block.header.qc_target is None:
+        return None
+    target = _header(chain, block.header.qc_target.id)
+    final = None if target is None or target.final_if_qc is None else target.final_if_qc
+    header = None if final is None else _header(chain, final)
+    if target is None or header is None or header.height < height:
+        return None
+    return _down_to(chain, FinalityProof(target, block.body.certificate, (header,)), height)
+
+
+def _down_to(chain: Chain, proof: FinalityProof, height: int) -> FinalityProof | None:
+    """The proof with the headers from its final block's down to `height`."""
+    if proof.final.height - height >= MAX_PROOF_HEADERS:
+        return None
+    below = [chain.blocks.at(at) for at in range(proof.final.height - 1, height - 1, -1)]
+    headers = tuple(header_of(raw) for raw in below if raw is not None)
+    return FinalityProof(proof.target, proof.certificate, (proof.final, *headers))
+
+
+def _header(chain: Chain, block_id: Cid) -> Header | None:
+    raw = chain.blocks.get(block_id)
+    return None if raw is None else header_of(raw)
+
+
+def is_ahead(chain: Chain, proof: FinalityProof) -> bool:
+    """Whether the proof shows a final block beyond the own one.
+
+    False also if the set of its dynasty is not known here yet. Raises Invalid… for a proof that
+    proves nothing, ConflictingFinality for one of another final history.
+    """
+    members = _members_of(chain, proof.target.dynasty)
+    if members is None:
+        return False
+    check_finality(proof, chain.id, members, verify=chain.verified.signature)
+    final = chain.durable_final
+    for header in proof.headers:
+        if header.height <= final.height and chain.blocks.id_at(header.height) != header.id():
+            raise ConflictingFinality(final.ref, proof)
+    lowest = proof.lowest
+    if lowest.height == final.height + 1 and lowest.parent != final.id:
+        raise ConflictingFinality(final.ref, proof)
+    return proof.final.height > final.height
+
+
+def _members_of(chain: Chain, dynasty: int) -> ProducerSet | None:
+    final = chain.durable_final
+    if dynasty == final.dynasty:
+        return final.members
+    if dynasty == final.dynasty + 1:
+        return final.next_members
+    if dynasty > final.dynasty:
+        return None
+    if dynasty == 0:
+        return chain.genesis.producer_set
+    data = chain.blocks.handover(dynasty - 1)
+    return None if data is None else ProducerSet(DynastyStep.decode(data).members)

@@ -1,0 +1,70 @@
+"""Where a chain is taken up: genesis in a new database, else the newest final block."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from consensus.block import Header
+from consensus.cid import Cid
+from consensus.errors import InvalidGenesis
+from consensus.finality import ChainBlock
+from consensus.headers import genesis_block
+from consensus.tree import root as tree_root
+from genesis.file import Genesis
+from node.block_results import BlockResults
+from node.candidate import header_of
+from node.chain_point import ChainPoint, point_of, restore
+from storage.blocks import BlockStore, ChainMeta
+from storage.database import DatabaseError, KeyValueStore
+from storage.state import FinalState, write_first_state
+
+
+def write_genesis(genesis: Genesis, blocks: BlockStore, database: KeyValueStore) -> None:
+    """Write the first block and its state; raises InvalidGenesis if they do not fit."""
+    root = genesis_block(genesis.header, genesis.producer_set)
+
+    def finish(state_root: bytes) -> Iterable[tuple[bytes, bytes | None]]:
+        if state_root != genesis.header.state_root:
+            raise InvalidGenesis("the rows do not have the header's root", field="state_root")
+        meta = ChainMeta(root.id, 0, state_root, point_of(root, root.members).encode())
+        results = BlockResults((), ()).encode()
+        return blocks.final_writes(meta, genesis.header.encode(), (), results)
+
+    rows = ((row.key, row.value) for row in genesis.rows)
+    write_first_state(database, rows, finish)
+
+
+def load_final(genesis: Genesis, blocks: BlockStore, state: FinalState, folder: Path) -> ChainBlock:
+    """The newest final block, linked down to its qc_target.
+
+    Raises InvalidGenesis if the database is another chain's, DatabaseError if it is damaged.
+    """
+    meta = blocks.meta()
+    if meta is None or blocks.id_at(0) != genesis.header.id():
+        raise InvalidGenesis(
+            f"the data folder {folder} belongs to another chain: start with "
+            "its own genesis file, or with an empty data folder",
+            field="chain",
+        )
+    lineage: list[tuple[Cid, Header]] = [(meta.id, _final_header(blocks, meta.height, folder))]
+    target = lineage[0][1].qc_target
+    while target is not None and lineage[-1][0] != target.id:
+        parent = lineage[-1][1].parent
+        if parent is None:
+            break
+        lineage.append((parent, _final_header(blocks, lineage[-1][1].height - 1, folder)))
+    if tree_root(state.page) != meta.state_root:
+        raise _damaged(folder, "the state does not have the final block's root")
+    return restore(ChainPoint.decode(meta.point), lineage[::-1])
+
+
+def _final_header(blocks: BlockStore, height: int, folder: Path) -> Header:
+    raw = blocks.at(height)
+    if raw is None:
+        raise _damaged(folder, f"the final block at height {height} is missing")
+    return header_of(raw)
+
+
+def _damaged(folder: Path, what: str) -> DatabaseError:
+    return DatabaseError(
+        f"{folder} is damaged ({what}): move the folder away and let the node sync again"
+    )

@@ -1,0 +1,60 @@
+"""Transactions tried on the head's state: whether one may wait, and what it would do."""
+
+from dataclasses import replace
+
+from consensus.hashing import ZERO_DIGEST
+from consensus.transaction import Transaction
+from node.chain import Chain
+from node.mempool import Pending
+from vm.context import BlockContext
+from vm.modules.account import next_nonce
+from vm.receipt import Event, Receipt
+from vm.simulation import simulate
+from vm.transition import BlockExecution
+from vm.view import View
+
+
+def check_transaction(chain: Chain, pending: Pending) -> None:
+    """Raise Invalid… unless its signatures verify and it could run on the head's state.
+
+    A nonce that comes later than the sender's next is run as if it were the next.
+    """
+    chain.verified.check_transaction(pending.transaction, pending.id, field="")
+    state = chain.state_of(chain.fork.head)
+    transaction = _in_turn(state, pending.transaction)
+    BlockExecution(state, _next_context(chain)).check(transaction, pending.size_bytes)
+
+
+def nonce_at_head(chain: Chain, account: bytes) -> int:
+    """The nonce of the account's next transaction at the head."""
+    return next_nonce(chain.state_of(chain.fork.head), account)
+
+
+def try_transaction(chain: Chain, transaction: Transaction) -> tuple[Receipt, tuple[Event, ...]]:
+    """What the transaction would do as the sender's next in the next block.
+
+    It need not be signed, and its signatures are not verified. Raises InvalidTransaction.
+    """
+    state = chain.state_of(chain.fork.head)
+    return simulate(state, _next_context(chain), _in_turn(state, transaction))
+
+
+def _next_context(chain: Chain) -> BlockContext:
+    head = chain.fork.head
+    slot = head.slot + 1
+    return BlockContext(
+        chain=chain.id,
+        height=head.height + 1,
+        slot=slot,
+        time_ms=chain.clock.start_ms(slot),
+        producer=head.members.members[0].producer,
+        reveal=ZERO_DIGEST,
+        beacon=head.beacon,
+        dynasty=head.dynasty,
+    )
+
+
+def _in_turn(view: View, transaction: Transaction) -> Transaction:
+    """The transaction, or one of a later turn as if it were its sender's next."""
+    expected = next_nonce(view, transaction.sender)
+    return replace(transaction, nonce=expected) if transaction.nonce > expected else transaction

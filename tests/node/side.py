@@ -1,0 +1,163 @@
+"""One node's side of the network: all that judges, asks and answers, under a virtual clock."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+from trio.testing import MockClock
+
+from consensus.record import Record
+from node.candidate import Recorded
+from node.chain import Chain
+from node.driver import Driver
+from node.engine import Engine
+from node.exchange import Exchange
+from node.mempool import Mempool
+from node.peer_handler import PeerHandler
+from node.sync import Sync
+from node.validator import Validator
+from p2p.messages import BlockMessage, Blocks
+from p2p.peer import RemoteError
+from storage.content import ContentStore
+from storage.database import Database
+from storage.journal import Journal
+from tests.node.network import GENESIS_TIME_MS, key, make_genesis_of, make_seats
+
+SEATS = make_seats(4)
+ALICE, BOB = key("alice"), key("bob")
+GENESIS = make_genesis_of(SEATS.values(), [ALICE])
+PEER, OTHER_PEER = b"p" * 32, b"o" * 32
+
+
+@dataclass
+class Wire:
+    """Stands in for the network: records what is sent, answers what is asked."""
+
+    answer: Callable[[Record], Record] = lambda _: Blocks(())
+    sent: list[Record] = field(default_factory=list)
+    blamed: list[str] = field(default_factory=list)
+    asked: list[Record] = field(default_factory=list)
+
+    def broadcast(self, message: Record, exclude: bytes | None = None) -> None:
+        self.sent.append(message)
+
+    def send(self, peer: bytes, message: Record) -> bool:
+        self.sent.append(message)
+        return True
+
+    async def request(self, peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
+        self.asked.append(message)
+        await trio.lowlevel.checkpoint()
+        return self.answer(message)
+
+    def misbehaved(self, peer: bytes, points: float, why: str) -> None:
+        self.blamed.append(why)
+
+
+@dataclass
+class Side:
+    """A node without seats whose clock the test sets."""
+
+    chain: Chain
+    wire: Wire
+    driver: Driver
+    engine: Engine
+    sync: Sync
+    exchange: Exchange
+    handler: PeerHandler
+    mempool: Mempool
+    content: ContentStore
+    journal: Journal
+    now_ms: int = GENESIS_TIME_MS
+    may_sign: bool = True
+
+    def asked(self, kind: type[Record]) -> int:
+        """How often it has asked for this."""
+        return sum(type(request) is kind for request in self.wire.asked)
+
+    def at_slot(self, slot: int) -> None:
+        """It is the beginning of this slot now."""
+        self.now_ms = self.chain.clock.start_ms(slot)
+
+    def run(self, main: Callable[[], Awaitable[None]]) -> None:
+        """Run a test in a nursery for the node's work; time passes by itself."""
+
+        async def wrapped() -> None:
+            async with trio.open_nursery() as nursery:
+                self.driver.nursery = nursery
+                await main()
+
+        trio.run(wrapped, clock=MockClock(autojump_threshold=0))
+
+
+@contextmanager
+def open_side(folder: Path) -> Iterator[Side]:
+    """A side that keeps its files in `folder`."""
+    with (
+        Database.open(folder / "chain") as database,
+        Journal.open(folder / "journal") as journal,
+    ):
+        yield _side(Chain(GENESIS, database), journal, ContentStore(folder / "content"))
+
+
+def _side(chain: Chain, journal: Journal, content: ContentStore) -> Side:
+    wire, mempool, driver = Wire(), Mempool(), Driver()
+    driver.network = wire  # type: ignore[assignment]
+
+    def now_ms() -> int:
+        return made.now_ms
+
+    engine = Engine(
+        chain,
+        Validator(chain.id, [], journal),
+        mempool,
+        driver,
+        now_ms=now_ms,
+        may_sign=lambda: made.may_sign,
+        changed=lambda _new, _final: None,
+    )
+    sync = Sync(engine, driver, now_ms=now_ms, spawn=driver.spawn)
+    exchange = Exchange(engine, sync, driver, now_ms=now_ms, spawn=driver.spawn)
+    handler = PeerHandler(
+        chain, mempool, exchange, driver, content, now_ms=now_ms, accepted=lambda _: None
+    )
+    made = Side(chain, wire, driver, engine, sync, exchange, handler, mempool, content, journal)
+    return made
+
+
+def answers_of(chain: Chain, side: Side) -> Callable[[Record], Record]:
+    """How a node with this chain answers what `side` asks."""
+    engine = Engine(
+        chain,
+        side.engine.validator,
+        Mempool(),
+        side.driver,
+        now_ms=lambda: side.now_ms,
+        may_sign=lambda: False,
+        changed=lambda _new, _final: None,
+    )
+    exchange = Exchange(
+        engine, side.sync, side.driver, now_ms=lambda: side.now_ms, spawn=side.driver.spawn
+    )
+
+    def answer(request: Record) -> Record:
+        found = exchange.serve(request)
+        if found is None:
+            raise RemoteError("not served here")
+        return found
+
+    return answer
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for threads to finish too: virtual time passes meanwhile."""
+    with trio.fail_after(10_000_000):
+        while not condition():  # noqa: ASYNC110 - virtual time
+            await trio.sleep(1)
+
+
+def message_of(block: Recorded) -> BlockMessage:
+    """A block as gossip."""
+    return BlockMessage(block.raw)
