@@ -3,6 +3,7 @@
 A block is IPLD: its id is the CID of its unsigned header, and `parent` is a link.
 """
 
+from functools import lru_cache
 from typing import Annotated
 
 from consensus.cid import DAG_CBOR, Cid, cid_of
@@ -12,6 +13,7 @@ from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part, record
 from consensus.transaction import Transaction
 
+VOTE_MESSAGES_KEPT = 256  # all members of a set vote for the same block
 MAX_BLOCK_TRANSACTIONS = 16_384
 MAX_BLOCK_BYTES = 4 * 1024 * 1024
 MAX_CERTIFICATE_BYTES = (MAX_PRODUCERS + 7) // 8 + 64 * MAX_PRODUCERS
@@ -101,6 +103,7 @@ class Vote(Record):
     signature: Signature
 
 
+@lru_cache(maxsize=VOTE_MESSAGES_KEPT)
 def vote_message(chain: bytes, block_id: Cid) -> bytes:
     """What a vote signs: the encoding of ["vote", 1, chain, block id]."""
     return encode(["vote", 1, chain, block_id])

@@ -36,6 +36,9 @@ class Cid:
         if data[1] not in CODEC_NAMES:
             raise InvalidEncoding(f"unknown CID codec 0x{data[1]:02x}; raw, dag-pb or dag-cbor")
 
+    def __hash__(self) -> int:
+        return hash(self.binary)
+
     @property
     def codec(self) -> int:
         """The multicodec number of the content: RAW, DAG_PB or DAG_CBOR."""

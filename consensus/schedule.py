@@ -14,6 +14,7 @@ Exactly, with H = SHA-256 and all integers big-endian:
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from consensus.codec import encode
 from consensus.hashing import sha256
@@ -27,6 +28,8 @@ DEFAULT_EPOCH_SLOTS = DEFAULT_EPOCH_ROUNDS * MAX_PRODUCERS
 if DEFAULT_EPOCH_ROUNDS < MIN_EPOCH_ROUNDS:
     raise ValueError("the default epoch is shorter than the shortest")
 
+# One order serves every block of an epoch on a branch; few branches matter at a time.
+SHUFFLES_KEPT = 256
 _WORD_BYTES = 4
 _WORDS = 2 ** (8 * _WORD_BYTES)
 
@@ -56,6 +59,7 @@ def producer_at(order: tuple[int, ...], slot: int, epoch_slots: int) -> int:
     return order[slot % epoch_slots % len(order)]
 
 
+@lru_cache(maxsize=SHUFFLES_KEPT)
 def shuffle(count: int, seed: bytes) -> tuple[int, ...]:
     """An unbiased permutation of 0 … count-1 (Fisher–Yates over the stream of `seed`)."""
     order = list(range(count))

@@ -1,0 +1,390 @@
+"""A simulated machine: a disk, a database, a clock, and the node's process when it runs.
+
+The process is the production engine with its chain, journal, sync and exchange; this file only
+carries out their steps. A step can be the last: power goes, the process is killed, a write fails.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from consensus.block import Vote
+from consensus.errors import Invalid
+from consensus.evidence import Evidence
+from consensus.record import Record
+from genesis.file import Genesis
+from node.candidate import Recorded
+from node.chain import Chain
+from node.engine import Engine
+from node.exchange import Exchange
+from node.mempool import Mempool, Pending
+from node.sync import Sync
+from node.trial import check_transaction, nonce_at_head
+from node.validator import Validator, create_journal
+from node.work import Ask, Call, Enter, Pause, Step, Work
+from p2p.handler import Verdict
+from p2p.messages import MAX_VOTES, VOTES_LINGER_S, BlockMessage, Status, Votes
+from p2p.peer import PeerGone, RequestFailed
+from storage.errors import StorageError
+from storage.journal import Journal
+from tests.simulation.clock import Timeline
+from tests.simulation.database import MemoryDatabase
+from tests.simulation.disk import MemoryDisk
+from tests.simulation.genesis import (
+    GENERATION_BYTES,
+    GENESIS_TIME_MS,
+    REVEALS,
+    Election,
+    Population,
+)
+from tests.simulation.plan import SLOT_MS
+from tests.simulation.wire import Item, Wire
+
+JOURNAL = Path("/journal")
+
+logger = logging.getLogger("reelect.simulation")
+
+
+class PowerCut(BaseException):
+    """The machine has lost its power in the middle of an operation."""
+
+
+class Process:
+    """What lives between a start and an end of the node's program."""
+
+    def __init__(self, machine: "Machine", genesis: Genesis) -> None:
+        self.machine = machine
+        self.chain = Chain(genesis, machine.database, elected=machine.election)
+        self.journal = Journal.open(JOURNAL, disk=machine.disk)
+        self.chain.replay()
+        seats = () if machine.is_byzantine else (machine.seat,)
+        self.validator = Validator(
+            self.chain.id, seats, self.journal, entropy=machine.entropy, reveals=REVEALS
+        )
+        self.validator.remember(self.chain.clock.slot_at(machine.now_ms()))
+        self.validator.prepare(self.chain.state_of(self.chain.fork.head))
+        self.mempool = Mempool()
+        self.engine = Engine(
+            self.chain,
+            self.validator,
+            self.mempool,
+            machine,
+            now_ms=machine.now_ms,
+            may_sign=lambda: not machine.is_byzantine and not self.sync.behind,
+            changed=self._changed,
+        )
+        self.sync = Sync(self.engine, machine, now_ms=machine.now_ms, spawn=machine.spawn)
+        self.exchange = Exchange(
+            self.engine, self.sync, machine, now_ms=machine.now_ms, spawn=machine.spawn
+        )
+        self.seen: set[bytes] = set()
+        self.lingering: list[Item] = []
+
+    def _changed(self, new: Recorded | None, final: tuple[Recorded, ...]) -> None:
+        self.machine.changed(self.machine, new, final)
+
+
+class Machine:
+    """A node's machine at its place in the network; `started` is told of each start, `changed`
+    of new and final blocks, `signed` of every vote and block that leaves it."""
+
+    def __init__(
+        self,
+        place: int,
+        population: Population,
+        genesis: Genesis,
+        election: Election,
+        timeline: Timeline,
+        chance: random.Random,
+    ) -> None:
+        self.place = place
+        self.seat = population.seats[place]
+        self.is_byzantine = place in population.byzantine
+        self.is_mute = False
+        self.election = election
+        self.disk = MemoryDisk()
+        self.database = MemoryDatabase()
+        self.database.close()
+        self.process: Process | None = None
+        self.offset_ms = 0.0
+        self.drift = 0.0
+        self.changed: Callable[[Machine, Recorded | None, tuple[Recorded, ...]], None]
+        self.started: Callable[[Machine], None]
+        self.signed: Callable[[Machine, Record], None]
+        self.note: Callable[[Machine, str], None]
+        self.wire: Wire
+        self._genesis = genesis
+        self._timeline = timeline
+        self._chance = chance
+        self._generation = 0
+        self._starts = 0
+        create_journal(JOURNAL, [self.seat.key.public], disk=self.disk)
+
+    # Life
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the node's process runs."""
+        return self.process is not None
+
+    def start(self) -> None:
+        """Start the process on what the disk holds."""
+        self.database = self.database.reopen()
+        self._starts += 1
+        try:
+            self.process = Process(self, self._genesis)
+        except PowerCut:
+            self._end(power_cut=True)
+        except StorageError:
+            self._end(power_cut=False)
+        else:
+            self.note(self, f"starts at height {self.process.chain.fork.final.height}")
+            self.started(self)
+            self.wire.came_up(self.place)
+
+    def stop(self, *, power_cut: bool, why: str) -> None:
+        """End the process; a power cut loses what was not synced."""
+        if self.process is None:
+            return
+        self.note(self, f"ends: {why}")
+        self._end(power_cut=power_cut)
+        self.wire.went_down(self.place)
+
+    def _end(self, *, power_cut: bool) -> None:
+        self.process = None
+        if power_cut:
+            self.disk.crash(self._chance)
+            self.database.crash(self._chance)
+        else:
+            self.disk.kill()
+            self.database.kill()
+
+    def lose_journal(self) -> None:
+        """The disk with the journal is gone; only while the process does not run."""
+        self.disk = MemoryDisk()
+
+    def entropy(self, size_bytes: int) -> bytes:
+        """Bytes that begin with how often they were asked for (see genesis.Election)."""
+        self._generation += 1
+        return self._generation.to_bytes(GENERATION_BYTES, "big") + self._chance.randbytes(
+            size_bytes - GENERATION_BYTES
+        )
+
+    # Time
+
+    def now_ms(self) -> int:
+        """The machine's clock."""
+        now = self._timeline.now
+        return GENESIS_TIME_MS + int(now + self.offset_ms + self.drift * now)
+
+    def slot_begins(self, slot: int) -> float:
+        """When, in true time, the slot begins by this machine's clock."""
+        return (slot * SLOT_MS + 1 - self.offset_ms) / (1 + self.drift)
+
+    # Steps
+
+    def spawn(self, work: Work[None]) -> None:
+        """Run a Work beside the others."""
+        self._resume(work, self._starts, None)
+
+    def run(self, work: Work[None]) -> None:
+        """Run a Work that changes the chain, at once."""
+        self.spawn(_entering(work))
+
+    def _resume(self, work: Work[None], start: int, error: Exception | None) -> None:
+        """Carry out a Work's steps until it ends, waits, or the process does."""
+        try:
+            while self.process is not None and self._starts == start:
+                try:
+                    step = work.send(None) if error is None else work.throw(error)
+                except StopIteration:
+                    return
+                error = None
+                if isinstance(step, (Call, Enter)):  # noqa: UP038 - a union is made anew each time
+                    error = self._do(step)
+                else:
+                    self._wait(work, start, step)
+                    return
+        except PowerCut:
+            self.stop(power_cut=True, why="power cut in an operation")
+        except StorageError as failure:
+            self.stop(power_cut=False, why=str(failure))
+
+    def _do(self, step: Call | Enter) -> Exception | None:
+        try:
+            if isinstance(step, Call):
+                step.call()
+            else:
+                self._whole(step.work)
+        except (Invalid, RequestFailed) as error:
+            return error
+        return None
+
+    def _whole(self, work: Work[None]) -> None:
+        for step in work:
+            if not isinstance(step, Call):
+                raise TypeError("a Work that changes the chain does not wait")
+            step.call()
+
+    def _wait(self, work: Work[None], start: int, step: Step) -> None:
+        if isinstance(step, Pause):
+            self._timeline.after(
+                step.duration_ms / (1 + self.drift), lambda: self._resume(work, start, None)
+            )
+        elif isinstance(step, Ask):
+            question = step
+
+            def succeed(answer: Record) -> None:
+                question.answer = answer
+                self._resume(work, start, None)
+
+            self.wire.ask(
+                self.place,
+                step.peer[0],
+                step.request,
+                succeed,
+                lambda error: self._resume(work, start, error),
+            )
+
+    def produce(self, slot: int) -> None:
+        """The slot has begun by this machine's clock."""
+        if self.process is not None:
+            self.run(_forgetting(self.process.engine.produce(slot)))
+
+    # Peers (node.peers.Peers); a peer's id is its place
+
+    def broadcast(self, message: Record, exclude: bytes | None = None) -> None:
+        """Send gossip to all that do not have it."""
+        for item in self._items(message):
+            if exclude is None:
+                self.signed(self, item.message)
+            if self.process is not None:
+                self.process.seen.add(item.key)
+            self.wire.spread(self.place, item)
+
+    def send(self, peer: bytes, message: Record) -> bool:
+        """Send gossip to one; several votes go together."""
+        (item,) = [Item(b"", message)] if isinstance(message, Votes) else self._items(message)
+        self.wire.send(self.place, peer[0], item)
+        return True
+
+    def misbehaved(self, peer: bytes, points: float, why: str) -> None:
+        """Nobody is banned here; it shows in the trace."""
+        self.note(self, f"blames {peer[0]}: {why}")
+
+    def _items(self, message: Record) -> list[Item]:
+        if isinstance(message, Votes):
+            return [self.wire.item(_vote_key(vote), vote) for vote in message.votes]
+        if isinstance(message, BlockMessage):
+            return [self.wire.item(message.block, message)]
+        return [self.wire.item(message.encode(), message)]
+
+    # Station (tests.simulation.wire)
+
+    def receive(self, sender: int, item: Item) -> None:
+        """Judge gossip that is new, and hand it on if it is right."""
+        process = self.process
+        if process is None:
+            return
+        peer = bytes([sender])
+        message = item.message
+        if isinstance(message, Votes):
+            self._take_votes(process, peer, self._items(message))
+            return
+        if isinstance(message, Status):
+            process.exchange.follow(peer, message)
+            return
+        if item.key in process.seen:
+            return
+        if isinstance(message, Vote):
+            self._take_votes(process, peer, [item])
+            return
+        process.seen.add(item.key)
+        try:
+            if isinstance(message, BlockMessage):
+                if process.exchange.judge_block(peer, message.block) is Verdict.ACCEPT:
+                    self.wire.spread(self.place, item)
+            elif isinstance(message, Evidence):
+                self.spawn(self._judged(process.exchange.judge_evidence(message), sender, [item]))
+        except Invalid as error:
+            self.note(self, f"rejects {message.tag} of {sender}: {error}")
+
+    def _take_votes(self, process: Process, peer: bytes, items: list[Item]) -> None:
+        """Votes linger a moment for company, as they do on a real connection."""
+        fresh = [item for item in items if item.key not in process.seen]
+        if not fresh:
+            return
+        process.seen.update(item.key for item in fresh)
+        if not process.lingering:
+            self._timeline.after(VOTES_LINGER_S * 1000, lambda: self._judge_votes(process, peer))
+        process.lingering += fresh
+
+    def _judge_votes(self, process: Process, peer: bytes) -> None:
+        if self.process is not process:
+            return
+        items, process.lingering = process.lingering[:MAX_VOTES], process.lingering[MAX_VOTES:]
+        votes = Votes(tuple(item.message for item in items if isinstance(item.message, Vote)))
+        self.spawn(self._judged(process.exchange.judge_votes(peer, votes), peer[0], items))
+        if process.lingering:
+            self._judge_votes(process, peer)
+
+    def _judged(self, work: Work[Verdict], sender: int, items: list[Item]) -> Work[None]:
+        """Hand the items on if the verdict on them is good."""
+        try:
+            verdict = yield from work
+        except Invalid as error:
+            self.note(self, f"rejects gossip of {sender}: {error}")
+            return
+        if verdict is Verdict.ACCEPT:
+            for item in items:
+                self.wire.spread(self.place, item)
+
+    def take_transaction(self, pending: Pending) -> None:
+        """Let a transaction wait, if it may."""
+        if self.process is None:
+            return
+        chain = self.process.chain
+        try:
+            check_transaction(chain, pending)
+            nonce = nonce_at_head(chain, pending.transaction.sender)
+            height = chain.fork.head.height + 1
+            self.process.mempool.add(pending, next_nonce=nonce, next_height=height)
+        except Invalid as error:
+            self.note(self, f"leaves out a transaction: {error}")
+
+    def greet(self, peer: int) -> None:
+        """A connection is there: say what the peer may have missed, and how far one is."""
+        if self.process is None:
+            return
+        for message in self.process.exchange.greeting():
+            self.send(bytes([peer]), message)
+        self.tell_status(peer)
+
+    def tell_status(self, peer: int) -> None:
+        """What a peer that asks for the status hears."""
+        if self.process is None:
+            return
+        chain = self.process.chain
+        head, final, now_ms = chain.fork.head, chain.durable_final, self.now_ms()
+        slot = max(chain.clock.slot_at(now_ms), 0)
+        status = Status(head.id, head.height, final.id, final.height, slot, now_ms)
+        self.wire.send(self.place, peer, Item(b"", status))
+
+    def answer(self, asker: int, request: Record) -> Record | None:
+        """Answer a request."""
+        if self.process is None or self.is_mute:
+            raise PeerGone("does not answer")
+        return self.process.exchange.serve(request)
+
+
+def _entering(work: Work[None]) -> Work[None]:
+    yield Enter(work)
+
+
+def _forgetting(work: Work[Recorded | None]) -> Work[None]:
+    yield from work
+
+
+def _vote_key(vote: Vote) -> bytes:
+    return vote.key + vote.block_id.binary + vote.signature

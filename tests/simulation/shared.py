@@ -1,0 +1,82 @@
+"""Results that are the same on every node, computed once for all of them.
+
+Decoding a block and running it on its parent's state are functions of bytes that all nodes
+share. The first node to need a result computes it by the production code, the others take it;
+one seed in twenty runs without this, so that every node computes everything.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import Generic, TypeVar
+from unittest.mock import patch
+
+import node.chain
+import node.exchange
+import node.sync
+import tests.simulation.checks
+from consensus import tree
+from consensus.transaction import Transaction
+from node.candidate import read_block
+from storage.state import StateReader
+from vm.context import BlockContext
+from vm.transition import Outcome, execute_block
+
+MAX_SHARED = 4096
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Known(Generic[K, V]):
+    """The newest results by what they follow from."""
+
+    def __init__(self) -> None:
+        self._results: OrderedDict[K, V] = OrderedDict()
+
+    def find(self, key: K, compute: Callable[[], V]) -> V:
+        """The known result, or the computed one."""
+        found = self._results.get(key)
+        if found is None:
+            found = self._results[key] = compute()
+            if len(self._results) > MAX_SHARED:
+                self._results.popitem(last=False)
+        return found
+
+
+def _sharing_execution() -> Callable[[StateReader, BlockContext, Sequence[Transaction]], Outcome]:
+    known: _Known[tuple[bytes | None, BlockContext, tuple[bytes, ...]], Outcome] = _Known()
+
+    def execute(
+        view: StateReader, block: BlockContext, transactions: Sequence[Transaction]
+    ) -> Outcome:
+        encoded = tuple(transaction.encode() for transaction in transactions)
+        key = (view.page(tree.ROOT_POSITION), block, encoded)
+        return known.find(key, lambda: execute_block(view, block, transactions))
+
+    return execute
+
+
+def _sharing_update() -> Callable[[tree.ReadPage, Mapping[bytes, bytes | None]], tree.TreeUpdate]:
+    known: _Known[object, tree.TreeUpdate] = _Known()
+    update = tree.update
+
+    def shared(read_page: tree.ReadPage, changes: Mapping[bytes, bytes | None]) -> tree.TreeUpdate:
+        key = (read_page(tree.ROOT_POSITION), tuple(changes.items()))
+        return known.find(key, lambda: update(read_page, changes))
+
+    return shared
+
+
+@contextmanager
+def shared_results() -> Iterator[None]:
+    """Share decoding, execution and the tree's new pages among all nodes of a run."""
+    decode = lru_cache(maxsize=MAX_SHARED)(read_block)
+    with ExitStack() as stack:
+        for module in (node.exchange, node.sync, tests.simulation.checks):
+            stack.enter_context(patch.object(module, "read_block", decode))
+        stack.enter_context(patch.object(node.chain, "execute_block", _sharing_execution()))
+        stack.enter_context(patch.object(tree, "update", _sharing_update()))
+        yield
