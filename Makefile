@@ -1,10 +1,11 @@
-# Two commands: `make up` runs a local network, `make test` checks everything.
+# `make up` runs a local network, `make test` checks everything; `make live` lets seven real nodes
+# change their producers, stop and be killed, and takes some minutes.
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test clean
+.PHONY: up test live clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
@@ -14,6 +15,9 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest $(ARGS)
+
+live: .venv/installed-test
+	$(BIN)/python -m tests.live
 
 clean:
 	rm -rf .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,40 @@
+"""Seven real nodes: three of them stop, one seat changes, all are killed, all seats change."""
+
+from pathlib import Path
+
+import trio
+
+from tests.end_to_end.seven_nodes import MAX_RECOVERY_SLOTS, Change, SevenNodes, seven_nodes
+
+SLOT_MS = 500
+STOP_S = 10
+DEADLINE_S = 300
+# A handover costs about one slot; this machine may be busy with other things too.
+MAX_EXTRA_SLOTS = 1.6
+
+
+def check_change(change: Change, dynasty: int) -> None:
+    assert change.dynasty == dynasty
+    assert change.proved_slot > change.handover_slot
+    assert change.limbo_blocks >= 1
+    assert change.extra_slots(SLOT_MS) <= MAX_EXTRA_SLOTS
+
+
+async def live(nodes: SevenNodes) -> None:
+    outage = await nodes.stop_three(STOP_S)
+    assert outage.final_heights[0] == outage.final_heights[1]
+    assert outage.recovery_slots <= MAX_RECOVERY_SLOTS
+    check_change(await nodes.change_one_seat(), 1)
+    restart = await nodes.kill_and_start_all()
+    assert restart.recovery_slots <= MAX_RECOVERY_SLOTS
+    check_change(await nodes.change_all_seats(), 2)
+    assert await nodes.check_chain(2) > 0
+
+
+def test_sets_change_and_nodes_stop(tmp_path: Path) -> None:
+    async def main() -> None:
+        with trio.fail_after(DEADLINE_S):
+            async with seven_nodes(tmp_path, SLOT_MS) as nodes:
+                await live(nodes)
+
+    trio.run(main)
