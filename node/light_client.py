@@ -1,7 +1,7 @@
 """A client that trusts a genesis file and nothing else: every row is proved or refused."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from consensus.block import Header
@@ -9,7 +9,7 @@ from consensus.certificate import split_certificate
 from consensus.cid import Cid
 from consensus.errors import InvalidProof
 from consensus.kinds import JsonObject
-from consensus.light import decode_answer, genesis_state, verify_answer
+from consensus.light import LightAnswer, decode_answer, genesis_state, verify_answer
 from genesis.file import Genesis
 from node.failure import ProofFailed
 from vm.registry import REGISTRY
@@ -54,7 +54,7 @@ class LightClient:
         """The row under a state key; raises ProofFailed whose field names the failed check."""
         data = await self._ask(key)
         try:
-            answer = decode_answer(data)
+            answer = self._unknown_of(decode_answer(data))
             state, value = verify_answer(self._state, key, answer)
         except InvalidProof as error:
             raise ProofFailed(
@@ -67,3 +67,8 @@ class LightClient:
         return Fact(
             key, value, answer.final, state.final_id, len(signatures), len(state.producers.members)
         )
+
+    def _unknown_of(self, answer: LightAnswer) -> LightAnswer:
+        """The answer without the steps that lead up to what is known: nodes begin at genesis."""
+        steps = tuple(s for s in answer.steps if s.limbo.dynasty >= self._state.dynasty)
+        return replace(answer, steps=steps)

@@ -23,6 +23,9 @@ from node.failure import ProofFailed
 from node.light_answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, Unprovable, light_answer
 from node.light_client import Fact, LightClient
 from storage.database import Database
+from tests.node import handovers
+from tests.node.bench import Bench, memory_chain
+from tests.node.handovers import ELECTIONS, epochs, run_epochs
 from tests.node.network import (
     FUNDS,
     key,
@@ -238,3 +241,50 @@ def test_what_needs_more_steps_than_an_answer_has_room_for_is_refused(
 def test_impossible_keys_are_refused(paid: Chain, state_key: bytes) -> None:
     with pytest.raises(InvalidEncoding):
         light_answer(paid, state_key)
+
+
+# Across changes of the producer set
+
+
+@pytest.fixture
+def handed_over() -> Chain:
+    """A chain whose set has changed three times."""
+    chain = memory_chain(handovers.GENESIS, ELECTIONS)
+    run_epochs([chain], epochs(chain, 4))
+    assert chain.durable_final.dynasty == 3
+    return chain
+
+
+def test_a_client_follows_from_genesis_over_every_change_of_the_set(handed_over: Chain) -> None:
+    answer = light_answer(handed_over, ALICES_NONCE)
+    assert [step.limbo.dynasty for step in answer.steps] == [0, 1, 2]
+    client = asking(honest(handed_over), handovers.GENESIS)
+    fact = prove(client, BALANCES.state_key(ALICE.public, "REEL"))
+    assert fact.row == {"amount": str(FUNDS)}
+    assert fact.final_id == handed_over.durable_final.id
+    assert (fact.signed, fact.producers) == (5, 7)
+    left_out = replace(answer, steps=answer.steps[1:])
+    refused = refusal(asking(giving(left_out.encode()), handovers.GENESIS), ALICES_NONCE)
+    assert refused.field == "dynasty step 0"
+
+
+def test_a_client_goes_on_while_the_set_changes_again_and_again() -> None:
+    chain = memory_chain(handovers.GENESIS, ELECTIONS)
+    client = asking(honest(chain), handovers.GENESIS)
+    dynasties = []
+    for slot in epochs(chain, 4):
+        run_epochs([chain], [slot])
+        if chain.final_proof() is None:
+            continue
+        fact = prove(client, ALICES_NONCE)  # every time from genesis on: it knows a part already
+        assert fact.final_id == chain.durable_final.id
+        dynasties.append(fact.final.dynasty)
+    assert sorted(set(dynasties)) == [0, 1, 2, 3]
+
+
+def test_a_restarted_node_still_leads_through_every_change_of_the_set() -> None:
+    bench = Bench(handovers.GENESIS, elected=ELECTIONS)
+    run_epochs([bench.chain], epochs(bench.chain, 4))
+    before = light_answer(bench.chain, ALICES_NONCE)
+    bench.restart()
+    assert light_answer(bench.chain, ALICES_NONCE) == before
