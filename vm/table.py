@@ -7,6 +7,7 @@ parts, share a byte prefix and sort canonically.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from consensus.cid import Cid
@@ -19,6 +20,9 @@ from vm.view import State, View
 KeyPart: TypeAlias = bytes | str | int | Cid
 
 MAX_KEY_PARTS = 5
+# Rows of this size are kept decoded, so many of them: 4 MiB at most, beside their objects.
+MAX_KEPT_ROW_BYTES = 1024
+ROWS_KEPT = 4096
 _PAGE_ROWS = 256
 _ARRAY_HEAD = 0x80  # CBOR: an array of fewer than 24 items has a head of one byte
 
@@ -140,7 +144,14 @@ class Table(TableDeclaration, Generic[R, *K]):
         return self.state_key(*cast(tuple[KeyPart, ...], key))
 
     def _read(self, value: bytes) -> R:
-        return cast(R, self.row.decode(value))
+        is_small = len(value) <= MAX_KEPT_ROW_BYTES
+        return cast(R, _decoded(self.row, value) if is_small else self.row.decode(value))
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _decoded(row: type[Record], value: bytes) -> Record:
+    """The same few rows are read in every block: parameters, assets, the producers' own."""
+    return row.decode(value)
 
 
 def key_fields(key: Mapping[str, object]) -> tuple[Field, ...]:

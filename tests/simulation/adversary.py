@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from consensus.beacon import RevealChain
 from consensus.block import Block, Vote, vote_message
 from consensus.errors import Invalid
-from consensus.finality import ChainBlock
+from consensus.finality import ChainBlock, next_dynasty
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
 from consensus.record import Record
@@ -31,6 +31,7 @@ from vm.modules.producer import current_beacon
 from vm.modules.tokens import Transfer
 
 MAX_WITHHELD = 40
+STRADDLED_PARENTS = 12
 BAD_FIELDS = ("height", "dynasty", "final_if_qc", "state_root", "next_set_hash", "base")
 
 
@@ -89,6 +90,8 @@ class Adversary:
         parents = self._parents(chain, slot)
         if not parents:
             return
+        if "straddle" in self.tricks and self._straddle(chain, parents, slot):
+            return
         best = chain.fork.head if chain.fork.head in parents else parents[-1]
         for variant in range(self._count()):
             parent = best
@@ -99,6 +102,22 @@ class Adversary:
                 qc = self._chance.choice(list(_certified(chain, parent)))
                 self._fired["stale-target"] += 1
             self._show_block(self._make(chain, parent, qc, slot, variant), slot)
+
+    def _straddle(self, chain: Chain, parents: list[ChainBlock], slot: int) -> bool:
+        """While a set hands over, make a block of each dynasty that the slot allows, if there
+        are two, and show each to some."""
+        choices: dict[int, list[tuple[ChainBlock, ChainBlock]]] = {}
+        for parent in parents[-STRADDLED_PARENTS:]:
+            for qc in _certified(chain, parent):
+                dynasty, _ = next_dynasty(parent, qc)
+                choices.setdefault(dynasty, []).append((parent, qc))
+        if len(choices) < 2 or self._chance.random() < 0.2:
+            return False
+        self._fired["straddle"] += 1
+        for dynasty in sorted(choices)[-2:]:
+            parent, qc = self._chance.choice(choices[dynasty])
+            self._show_block(self._make(chain, parent, qc, slot, 0), slot)
+        return True
 
     def _count(self) -> int:
         if self._dares("twin-blocks", 0.6):

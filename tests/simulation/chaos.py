@@ -100,15 +100,15 @@ class Chaos:
         if machine.is_byzantine:
             return
         when = self._chance.uniform(0, SLOT_MS)
-        if self._dares("kill", 0.01):
+        if self._dares("kill", 0.006):
             self._later(machine, when, power_cut=False)
-        elif self._dares("power-cut", 0.02):
+        elif self._dares("power-cut", 0.012):
             self._later(machine, when, power_cut=True)
-        elif self._dares("torn-write", 0.02):
+        elif self._dares("torn-write", 0.012):
             share = self._chance.choice((0.0, 0.5, 1.0))
             machine.disk.fail_at(self._chance.randint(1, 4), PowerCut(), share=share)
             self._fired["torn-write"] += 1
-        elif self._dares("failed-write", 0.01):
+        elif self._dares("failed-write", 0.006):
             self._fail_write(machine)
 
     def _later(self, machine: Machine, when: float, *, power_cut: bool) -> None:

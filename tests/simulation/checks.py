@@ -30,7 +30,6 @@ from p2p.messages import BlockMessage
 from vm.modules.producer import OFFENCES
 from vm.registry import REGISTRY
 
-
 ONE_HISTORY = "one final history"
 NEVER_BACK = "final never goes back"
 EQUAL_ROOTS = "equal final heights have equal state roots"

@@ -7,9 +7,11 @@ from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
 from consensus.producers import Member, ProducerSet, producer_set
 from consensus.schedule import min_epoch_slots
+from consensus.tree import ROOT_POSITION
 from genesis.file import Genesis, make_genesis
 from genesis.preset import load_preset
 from node.validator import Seat
+from storage.state import StateReader
 from tests.simulation.plan import SLOT_MS, Plan
 from vm.modules.chain import CONSTANTS, ChainConstants
 from vm.modules.fee import PRICES, Price
@@ -17,7 +19,6 @@ from vm.modules.producer import BEACONS, CANDIDATES, Commitment, Producer, regis
 from vm.modules.tokens import ASSETS, AssetRow, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
-from vm.view import View
 
 GENESIS_TIME_MS = 1_700_000_000_000
 CLIENTS = 4
@@ -99,9 +100,16 @@ class Election:
     def __init__(self, plan: Plan, population: Population) -> None:
         self._plan = plan
         self._population = population
+        self._elected: dict[bytes | None, ProducerSet] = {}
 
-    def __call__(self, state: View) -> ProducerSet | None:
-        """The elected set; None leaves the set as it is."""
+    def __call__(self, state: StateReader) -> ProducerSet | None:
+        """The elected set, looked up once for each state."""
+        page = state.page(ROOT_POSITION)
+        if page not in self._elected:
+            self._elected[page] = self._elect(state)
+        return self._elected[page]
+
+    def _elect(self, state: StateReader) -> ProducerSet:
         height = sum(_blocks_made(row.chain, row.used) for _, row in BEACONS.every(state))
         seats = [self._population.seats[i] for i in self._places(height)]
         return producer_set([Member(seat.producer, seat.key.public) for seat in seats])

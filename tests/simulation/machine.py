@@ -201,7 +201,7 @@ class Machine:
                 except StopIteration:
                     return
                 error = None
-                if isinstance(step, (Call, Enter)):  # noqa: UP038 - a union is made anew each time
+                if isinstance(step, (Call, Enter)):
                     error = self._do(step)
                 else:
                     self._wait(work, start, step)

@@ -26,6 +26,7 @@ BYZANTINE = (
     "late-block",
     "partial-block",
     "stale-target",
+    "straddle",
     "bad-field",
     "no-answers",
 )
@@ -68,7 +69,9 @@ def plan_of(seed: int, nodes: int) -> Plan:
     """The plan that a seed stands for in networks of `nodes` seats."""
     chance = random.Random(f"plan/{seed}/{nodes}")
     change = chance.choice(CHANGES)
-    spare = nodes if nodes < 12 or (change == "all" and chance.random() < 0.3) else nodes // 3
+    spare = chance.randint(1, max(2, nodes // 3))
+    if change in ("all", "alternate") and (nodes < 12 or chance.random() < 0.3):
+        spare = nodes
     max_faulty = (nodes - 1) // 3
     byzantine = max_faulty if chance.random() < 0.7 else chance.randint(0, max_faulty)
     kept = 1.0 if chance.random() < 0.4 else chance.random()

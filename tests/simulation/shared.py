@@ -75,7 +75,7 @@ def shared_results() -> Iterator[None]:
     """Share decoding, execution and the tree's new pages among all nodes of a run."""
     decode = lru_cache(maxsize=MAX_SHARED)(read_block)
     with ExitStack() as stack:
-        for module in (node.exchange, node.sync, tests.simulation.checks):
+        for module in (node.chain, node.exchange, node.sync, tests.simulation.checks):
             stack.enter_context(patch.object(module, "read_block", decode))
         stack.enter_context(patch.object(node.chain, "execute_block", _sharing_execution()))
         stack.enter_context(patch.object(tree, "update", _sharing_update()))

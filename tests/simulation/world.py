@@ -134,9 +134,9 @@ class World:
             slot += 1
             if slot > 2 * self.plan.slots + self.plan.bound * (1 + self._dynasty()):
                 raise Broken(RECOVERY, f"no handover in {slot} slots")
+            self.outcome.slots = slot
             self._plan_slot(slot)
             self._advance(slot * SLOT_MS + SLOT_MS / 2)
-        self.outcome.slots = slot
         self.outcome.handovers = max(
             machine.process.chain.fork.final.dynasty
             for machine in self.honest
@@ -157,7 +157,7 @@ class World:
             begin = self._beginning(machine, slot)
             self.timeline.at(machine.slot_begins(slot), begin)
         self.outcome.node_slots += sum(machine.is_up for machine in self.machines)
-        if self._chance.random() < 0.4:
+        if self._chance.random() < 0.25:
             self._pay()
         if slot % 5 == 0:
             self._show_light_client()
