@@ -5,7 +5,7 @@ parts, share a byte prefix and sort canonically.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar, TypeVarTuple, cast
@@ -145,13 +145,13 @@ class Table(TableDeclaration, Generic[R, *K]):
 
     def _read(self, value: bytes) -> R:
         is_small = len(value) <= MAX_KEPT_ROW_BYTES
-        return cast(R, _decoded(self.row, value) if is_small else self.row.decode(value))
+        return cast(R, _kept(self.row.decode, value) if is_small else self.row.decode(value))
 
 
 @lru_cache(maxsize=ROWS_KEPT)
-def _decoded(row: type[Record], value: bytes) -> Record:
+def _kept(decode_row: Callable[[bytes], Record], value: bytes) -> Record:
     """The same few rows are read in every block: parameters, assets, the producers' own."""
-    return row.decode(value)
+    return decode_row(value)
 
 
 def key_fields(key: Mapping[str, object]) -> tuple[Field, ...]:
