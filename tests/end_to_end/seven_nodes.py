@@ -44,7 +44,7 @@ START_MS = 9000
 # So many slots before and after a handover are looked at.
 AROUND_SLOTS = 8
 # With fewer slots left, transactions might miss the epoch's election: two commands, or a batch.
-COMMANDS_SLOTS = 16
+COMMANDS_SLOTS = 30
 BATCH_SLOTS = 8
 MAX_FEE = 10_000_000
 CHAIN_PAGE = 100
@@ -159,8 +159,10 @@ class SevenNodes:
     async def change_one_seat(self) -> Change:
         """A spare takes the seat of a producer that resigns, by the commands that people use."""
         await self._room(COMMANDS_SLOTS)
-        for command, name in (("stand", "producer-21"), ("resign", "producer-0")):
-            sent = await self.reelect("producer", command, "--from", name)
+        for sent in await self._reelect_at_once(
+            ("producer", "stand", "--from", "producer-21"),
+            ("producer", "resign", "--from", "producer-0"),
+        ):
             assert sent["state"] == "final"
         return await self._watch_change()
 
@@ -249,7 +251,10 @@ class SevenNodes:
         (handover,) = (header for header in headers.values() if _hands_over(header))
         limbo = [height for height, header in headers.items() if header.handover is not None]
         slots = [item.slot for item in seen.values()]
-        listed, proved = await self._ask_by_commands()
+        listed, proved = await self._reelect_at_once(
+            ("producer", "list"),
+            ("light", "query", "account", "dev1", "--node", self.network.nodes[-1].api),
+        )
         return Change(
             dynasty=headers[max(headers)].dynasty,
             members=_names(listed, "seat"),
@@ -261,18 +266,17 @@ class SevenNodes:
             proved_slot=min(fact["final"]["slot"] for fact in _rows(proved, "proved")),
         )
 
-    async def _ask_by_commands(self) -> tuple[Mapping[str, object], Mapping[str, object]]:
-        """The list of producers, and what a light client is shown by another node."""
-        found: dict[str, Mapping[str, object]] = {}
+    async def _reelect_at_once(self, *commands: Sequence[str]) -> list[dict[str, object]]:
+        """What several commands say that run beside each other."""
+        found: dict[int, dict[str, object]] = {}
 
-        async def ask(*arguments: str) -> None:
-            found[arguments[0]] = await self.reelect(*arguments)
+        async def run_one(place: int) -> None:
+            found[place] = await self.reelect(*commands[place])
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, "producer", "list")
-            node = self.network.nodes[-1].api
-            nursery.start_soon(ask, "light", "query", "account", "dev1", "--node", node)
-        return found["producer"], found["light"]
+            for place in range(len(commands)):
+                nursery.start_soon(run_one, place)
+        return [found[place] for place in range(len(commands))]
 
     # Outages
 
