@@ -4,7 +4,7 @@ Everything but the four roots is recomputed here; the roots are the transition's
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consensus.beacon import next_beacon
 from consensus.block import BlockRef, Body, Header
@@ -126,7 +126,11 @@ def child_header(rules: Rules, parent: ChainBlock, duty: Duty, roots: Roots) -> 
 def child_block(
     rules: Rules, parent: ChainBlock, duty: Duty, header: Header, block_id: Cid
 ) -> ChainBlock:
-    """A checked header in its place on the chain."""
+    """A checked header in its place on the chain.
+
+    It shares objects with its parent's: in a long stall most fields are equal, and all blocks
+    are held.
+    """
     inherited = succession(parent, duty.qc, duty.elected)
     epoch = rules.epoch(duty.slot)
     handover, handover_height = inherited.pending, parent.handover_height
@@ -134,7 +138,7 @@ def child_block(
         handover, handover_height = BlockRef(block_id, duty.slot), header.height
     return ChainBlock(
         id=block_id,
-        header=header,
+        header=replace(header.sharing(parent.header), parent=parent.id),
         parent=parent,
         qc=duty.qc,
         members=inherited.members,

@@ -55,6 +55,12 @@ class Record:
         """The canonical bytes."""
         return encode(self.pack())
 
+    def sharing(self, other: Self) -> Self:
+        """An equal record, made of the objects of `other` where those are equal: that saves the
+        memory of records that are kept in numbers and differ little."""
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in self.fields]
+        return type(self)(*(theirs if theirs == own else own for own, theirs in pairs))
+
     @classmethod
     def unpack(cls, wire: Wire) -> Self:
         """Read the wire form; raises InvalidEncoding naming the field."""

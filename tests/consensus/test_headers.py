@@ -3,7 +3,7 @@
 import pytest
 
 from consensus.beacon import next_beacon
-from consensus.block import Body, Target
+from consensus.block import Body, Header, Target
 from consensus.certificate import certificate_bytes
 from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidSignature
 from consensus.finality import ChainBlock
@@ -166,7 +166,19 @@ def test_an_elected_set_must_be_handed_over_to_and_no_other() -> None:
 def test_the_roots_are_left_to_the_transition() -> None:
     _, _, parent = parents()
     header = altered(make_header(parent, 4, parent), state_root=b"s" * 32, events_root=b"e" * 32)
-    assert place(parent, header, certificate_of(parent)).header is header
+    assert place(parent, header, certificate_of(parent)).header == header
+
+
+def test_a_block_is_made_of_its_parents_objects_where_they_are_equal() -> None:
+    _, _, parent = parents()
+    header = Header.decode(make_header(parent, 4, parent.qc or parent).encode())
+    block = place(parent, header, b"")
+    assert block.header == header
+    assert block.header.parent is parent.id
+    above, own = parent.header, block.header
+    assert own.set_hash is above.set_hash
+    assert own.qc_target is above.qc_target
+    assert own.transactions_root is above.transactions_root
 
 
 def test_epochs_are_opened_by_their_first_block_even_if_whole_ones_are_empty() -> None:

@@ -47,6 +47,19 @@ def test_the_wire_form_is_tag_version_and_fields() -> None:
     assert Outer.decode(VALUE.encode()) == VALUE
 
 
+def test_an_equal_record_can_share_the_objects_of_another() -> None:
+    other = Outer(
+        bytes(32), bytes(32), 2**64 - 1, False, LINK, b"ab", (Inner(1, None), Inner(9, "ü"))
+    )
+    read = Outer.decode(VALUE.encode())
+    shared = read.sharing(other)
+    assert shared == VALUE
+    assert shared.items is other.items
+    assert shared.link is other.link
+    assert shared.account is read.account
+    assert shared.flag
+
+
 def test_json_comes_back_and_says_amounts_in_text() -> None:
     json = VALUE.to_json()
     assert json["amount"] == "18446744073709551615"
