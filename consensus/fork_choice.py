@@ -14,6 +14,9 @@ from consensus.finality import ChainBlock, next_dynasty
 from consensus.finality_proof import FinalityProof
 
 MAX_FALLEN = 4096
+# A member votes for a block in its slot or never, so votes for older blocks come late, or again
+# to those that were cut off; a block that is justified all the same says so by its certificate.
+VOTED_SLOTS = 252
 
 
 class ConflictingFinality(Exception):
@@ -59,7 +62,7 @@ class ForkChoice:
         self._below = _lineage(final)
         self._blocks = {block.id: block for block in (final, *self._below)}
         self._fallen: dict[Cid, None] = {}
-        self._children: dict[Cid, list[ChainBlock]] = {}
+        self._children: dict[Cid, tuple[ChainBlock, ...]] = {}
         self._votes: dict[Cid, dict[int, bytes]] = {}
         self._certificates: dict[Cid, bytes] = {}
         self._best: dict[Cid, ChainBlock] = {final.id: final.qc or final}
@@ -93,8 +96,13 @@ class ForkChoice:
         """The certificate of a justified block, if it is known."""
         return self._certificates.get(block.id)
 
+    def counts(self, block: ChainBlock) -> bool:
+        """Whether votes for a block are counted: not if it lies VOTED_SLOTS below the head."""
+        return block.slot + VOTED_SLOTS > self.head.slot
+
     def votes(self, block: ChainBlock) -> Mapping[int, bytes]:
-        """The signatures counted for a block, by the member's place in its set."""
+        """The signatures counted for a block, by the member's place in its set; of one far below
+        the head they are forgotten."""
         return self._votes.get(block.id, {})
 
     def on_block(self, block: ChainBlock, certificate: bytes) -> Finalized | None:
@@ -109,19 +117,23 @@ class ForkChoice:
         if parent is None or qc is None or not self.is_live(parent):
             raise ValueError("the parent must be the final block or descend from it")
         self._blocks[block.id] = block
-        self._children.setdefault(parent.id, []).append(block)
+        self._children[parent.id] = (*self._children.get(parent.id, ()), block)
         self._best[block.id] = max(self._best[parent.id], qc, key=_key)
         self._consider_head(block)
         return self.on_certificate(qc, certificate) if certificate else None
 
     def on_vote(self, block: ChainBlock, place: int, signature: bytes) -> Finalized | None:
-        """Count a verified vote of the member at `place` for a known block.
+        """Count a verified vote of the member at `place` for a known block, if `counts`.
 
         A quorum justifies the block: returns what that made final, if anything; raises
         ConflictingFinality.
         """
+        if not self.counts(block):
+            return None
         votes = self._votes.setdefault(block.id, {})
         votes.setdefault(place, signature)
+        while not self.counts(self._blocks[oldest := next(iter(self._votes))]):
+            del self._votes[oldest]
         if len(votes) < block.members.quorum or block.id in self._certificates:
             return None
         return self.on_certificate(block, certificate_bytes(block.members, votes))

@@ -179,6 +179,29 @@ def test_a_member_counts_once_for_a_block() -> None:
     assert fork.certificate(one) is None
 
 
+def test_votes_far_below_the_head_are_forgotten_and_count_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fork_choice, "VOTED_SLOTS", 5)
+    fork = ForkChoice(genesis(OLD))
+    blocks = [child(fork.final, 1)]
+    for slot in range(2, 12):
+        blocks.append(child(blocks[-1], slot))
+    for block in blocks:
+        add(fork, block)
+        vote_all(fork, block, OLD.quorum - 1)
+    assert [block.slot for block in blocks if fork.votes(block)] == [7, 8, 9, 10, 11]
+    late = blocks[5]
+    assert not fork.counts(late)
+    vote_all(fork, late)
+    assert not fork.votes(late)
+    assert fork.certificate(late) is None
+    fork.on_certificate(late, certificate_of(late))
+    assert fork.justified is late
+    vote_all(fork, blocks[6])
+    assert fork.justified is blocks[6]
+
+
 def test_equivocating_votes_count_for_each_block_apart() -> None:
     fork = ForkChoice(genesis(OLD))
     pair = [child(fork.final, 1, salt=salt) for salt in (0, 1)]
