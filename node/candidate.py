@@ -1,6 +1,7 @@
 """The forms that a block takes on its way: bytes, candidate, recorded."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from consensus.block import Block, Body, Header
 from consensus.cid import DAG_CBOR, Cid, cid_of
@@ -11,6 +12,11 @@ from consensus.producers import ProducerSet
 from node.block_results import BlockResults
 from storage.state import Layer
 from vm.transition import Outcome
+
+# State keys and their new values; None deletes.
+Writes: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
+
+NO_RESULTS = BlockResults((), ())  # of an empty block
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +35,61 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """What a block that was buried no longer has."""
+
+    raw: bytes
+    body: Body
+    layer: Layer
+
+
+@dataclass(slots=True, eq=False)
 class Recorded:
     """A valid block that is not yet final, with what it does to the state.
 
-    `qc_members` is the set of its qc_target, which `placed` forgets once it is final.
+    `qc_members` is the set of its qc_target, which `placed` forgets once it is final. A buried
+    block lies far below the newest ones because nothing becomes final. Its bytes are in the
+    block store and nowhere else, and its state follows from its writes and its ancestors'.
     """
 
     placed: ChainBlock
     qc_members: ProducerSet
-    raw: bytes
-    body: Body
-    layer: Layer
     transaction_ids: tuple[bytes, ...]
     results: BlockResults
+    whole: Whole | None
+    _writes: Writes = ()
+
+    @property
+    def raw(self) -> bytes:
+        """The encoding of a block that is not buried."""
+        return self._present().raw
+
+    @property
+    def body(self) -> Body:
+        """The body of a block that is not buried."""
+        return self._present().body
+
+    @property
+    def layer(self) -> Layer:
+        """The state after a block that is not buried."""
+        return self._present().layer
+
+    @property
+    def writes(self) -> Writes:
+        """What the block writes to the state."""
+        whole = self.whole
+        return self._writes if whole is None else whole.layer.writes()
+
+    def _present(self) -> Whole:
+        if self.whole is None:
+            raise RuntimeError(f"block {self.placed.id} is buried")
+        return self.whole
+
+    def bury(self) -> None:
+        """Let go of all that can be had again."""
+        if self.whole is not None:
+            self._writes = self.whole.layer.writes()
+            self.whole = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +119,11 @@ def recorded(
 ) -> Recorded:
     """A valid block with its results, while its qc is still linked."""
     qc_members = placed.members if placed.qc is None else placed.qc.members
-    results = BlockResults(outcome.receipts, outcome.events)
-    return Recorded(placed, qc_members, raw, body, layer, outcome.transaction_ids, results)
+    results = NO_RESULTS
+    if outcome.receipts or outcome.events:
+        results = BlockResults(outcome.receipts, outcome.events)
+    whole = Whole(raw, body, layer)
+    return Recorded(placed, qc_members, outcome.transaction_ids, results, whole)
 
 
 def header_of(raw: bytes) -> Header:

@@ -6,7 +6,8 @@ relayed) â†’ `Chain.validate` (header, body, transition; may run in a thread) â†
 No clock and no network here: blocks and votes are whatever the caller brings, one at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import TypeAlias
 
@@ -35,6 +36,7 @@ from node.chain_point import point_of
 from node.clock import SlotClock
 from node.early_votes import EarlyVotes
 from node.first_block import load_final, write_genesis
+from node.unfinal import UnfinalBlocks
 from node.verified import Verified
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import KeyValueStore, Write
@@ -43,10 +45,13 @@ from vm.context import BlockContext
 from vm.modules.chain import chain_constants
 from vm.modules.producer import elect
 from vm.transition import Outcome, execute_block
-from vm.view import View
+
+# So many empty blocks may become durably final in one synced batch, which costs the disk as much
+# as one block does.
+MAX_BATCH_BLOCKS = 256
 
 # The set that a state elects; None leaves the set as it is.
-Elect: TypeAlias = Callable[[View], ProducerSet | None]
+Elect: TypeAlias = Callable[[StateReader], ProducerSet | None]
 
 
 class Screening(Enum):
@@ -85,7 +90,7 @@ class Chain:
         self.fork = ForkChoice(load_final(genesis, self.blocks, self.state, database.folder))
         self.durable_final = self.fork.final
         self.verified = Verified()
-        self._recorded: dict[Cid, Recorded] = {}
+        self._unfinal = UnfinalBlocks(self.state)
         self._early_votes = EarlyVotes()
 
     def replay(self) -> int:
@@ -124,26 +129,21 @@ class Chain:
 
     def state_of(self, block: ChainBlock) -> StateReader:
         """The state after a live block."""
-        known = self._recorded.get(block.id)
-        return self.state.view() if known is None else known.layer
+        return self._unfinal.state_after(block.id)
 
     def recorded(self, block_id: Cid) -> Recorded | None:
         """A live block that is not yet durably final."""
-        return self._recorded.get(block_id)
+        return self._unfinal.get(block_id)
 
-    def head_chain(self) -> list[Recorded]:
+    def head_chain(self) -> tuple[Recorded, ...]:
         """The blocks from the durable final one (excluded) up to the head."""
-        found: list[Recorded] = []
-        at: ChainBlock | None = self.fork.head
-        while at is not None and (known := self._recorded.get(at.id)) is not None:
-            found.append(known)
-            at = at.parent
-        return found[::-1]
+        return self._unfinal.up_to(self.fork.head.id)
 
     def block_bytes(self, block_id: Cid) -> bytes | None:
         """The encoding of a known block, final or not."""
-        known = self._recorded.get(block_id)
-        return self.blocks.get(block_id) if known is None else known.raw
+        known = self._unfinal.get(block_id)
+        whole = None if known is None else known.whole
+        return self.blocks.get(block_id) if whole is None else whole.raw
 
     def final_proof(self) -> FinalityProof | None:
         """What proves the newest durably final block; None while only genesis is final."""
@@ -243,7 +243,7 @@ class Chain:
         if self.fork.get(placed.id) is not None:
             return None
         self.blocks.put(placed.id, valid.raw)
-        self._recorded[placed.id] = valid
+        self._unfinal.add(valid, head=self.fork.head.id)
         return self.fork.on_block(placed, valid.body.certificate)
 
     def sync(self) -> None:
@@ -251,37 +251,65 @@ class Chain:
         self._database.write((), sync=True)
 
     def persist(self, finalized: Finalized) -> None:
-        """Make newly final blocks durable: state, block and indexes in one synced batch each."""
-        proof = _proof_of(finalized)
-        for block in finalized.blocks:
-            valid = self._recorded[block.id]
-            point = point_of(block, valid.qc_members).encode()
-            meta = ChainMeta(block.id, block.height, block.header.state_root, point)
-            writes = layer_batch(valid.layer)
-            writes += self.blocks.final_writes(
-                meta,
-                valid.raw,
-                valid.transaction_ids,
-                valid.results.encode(),
-                proof.encode() if block is finalized.blocks[-1] else None,
-            )
-            if block is finalized.blocks[-1]:
-                writes += self._handover_writes(finalized)
-            self._database.write(writes, sync=True)
-            self.state.absorb(valid.layer)
-            self.blocks.finalized(block.id)
-            self.durable_final = block
-            del self._recorded[block.id]
-        self.blocks.discard([block.id for block in finalized.dropped])
-        for block in finalized.dropped:
-            self._recorded.pop(block.id, None)
+        """Make newly final blocks durable: state, blocks and indexes, in one synced batch for
+        each of the `parts`."""
+        for part in self.parts(finalized):
+            self._persist(part)
 
-    def _handover_writes(self, finalized: Finalized) -> list[Write]:
+    def parts(self, finalized: Finalized) -> Iterator[Finalized]:
+        """The advance in steps of bounded size, to be persisted one after the other: a block with
+        transactions alone, many without together."""
+        part: list[ChainBlock] = []
+        ends = False
+        for block in finalized.blocks:
+            is_empty = not self._known(block).transaction_ids
+            if part and (ends or not is_empty or len(part) == MAX_BATCH_BLOCKS):
+                yield replace(finalized, blocks=tuple(part), dropped=())
+                part = []
+            part.append(block)
+            ends = not is_empty
+        yield replace(finalized, blocks=tuple(part))
+
+    def _persist(self, part: Finalized) -> None:
+        blocks = [self._known(block) for block in part.blocks]
+        top, layer = blocks[-1], self._unfinal.next_final_layer(blocks)
+        writes = layer_batch(layer)
+        for block in blocks[:-1]:
+            placed = block.placed
+            writes += self.blocks.passed_writes(placed.id, placed.height, *self._stored(block))
+        writes += self.blocks.final_writes(_meta_of(top), *self._stored(top), _proof_of(part))
+        writes += self._handover_writes(part)
+        self._database.write(writes, sync=True)
+        self.state.absorb(layer)
+        if top.whole is not None:
+            top.whole.layer.settle(self.state.view())
+        self.durable_final = top.placed
+        for placed in part.blocks:
+            self.blocks.finalized(placed.id)
+            self._unfinal.remove(placed.id)
+        self.blocks.discard([block.id for block in part.dropped])
+        for placed in part.dropped:
+            self._unfinal.remove(placed.id)
+
+    def _known(self, block: ChainBlock) -> Recorded:
+        known = self._unfinal.get(block.id)
+        if known is None:
+            raise RuntimeError(f"block {block.id} becomes final and is not recorded")
+        return known
+
+    def _stored(self, block: Recorded) -> tuple[bytes, tuple[bytes, ...], bytes]:
+        """What the block store keeps of a final block: bytes, transaction ids, results."""
+        raw = self.block_bytes(block.placed.id)
+        if raw is None:
+            raise RuntimeError(f"block {block.placed.id} becomes final and is not stored")
+        return raw, block.transaction_ids, block.results.encode()
+
+    def _handover_writes(self, part: Finalized) -> list[Write]:
         """What keeps the proof of a change of the set, if this advance is one's."""
-        limbo = finalized.certified
-        if limbo.next_members is None or limbo.header.final_if_qc != limbo.header.handover:
+        limbo = part.certified
+        if limbo.next_members is None or limbo.header.handover != part.blocks[-1].id:
             return []
-        step = DynastyStep(limbo.header, finalized.certificate, limbo.next_members.members)
+        step = DynastyStep(limbo.header, part.certificate, limbo.next_members.members)
         return self.blocks.handover_writes(limbo.dynasty, step.encode())
 
     # Votes
@@ -303,13 +331,13 @@ class Chain:
         return self.fork.on_vote(block, place, vote.signature)
 
     def may_count(self, vote: Vote) -> bool:
-        """Whether a vote may be new: not one more by the same member for the same block, and, as
-        long as its block is not known, by a producer that is."""
+        """Whether a vote may be new: not one more by the same member for the same block, nor for
+        one far below the head, and, as long as its block is not known, by a producer that is."""
         block = self.fork.get(vote.block_id)
         if block is None:
             return vote.key in self._known_keys() and vote not in self._early_votes
         place = block.members.place_of_key.get(vote.key)
-        return place is None or place not in self.fork.votes(block)
+        return self.fork.counts(block) and (place is None or place not in self.fork.votes(block))
 
     def _known_keys(self) -> set[bytes]:
         final, head = self.fork.final, self.fork.head
@@ -343,9 +371,18 @@ class Chain:
         return self._early_votes.take(block_id)
 
 
-def _proof_of(finalized: Finalized) -> FinalityProof:
-    final = finalized.blocks[-1].header
-    return FinalityProof(finalized.certified.header, finalized.certificate, (final,))
+def _meta_of(block: Recorded) -> ChainMeta:
+    placed = block.placed
+    point = point_of(placed, block.qc_members).encode()
+    return ChainMeta(placed.id, placed.height, placed.header.state_root, point)
+
+
+def _proof_of(part: Finalized) -> bytes | None:
+    """The proof that the last part of an advance leaves; those before it leave none."""
+    final = part.blocks[-1]
+    if part.certified.header.final_if_qc != final.id:
+        return None
+    return FinalityProof(part.certified.header, part.certificate, (final.header,)).encode()
 
 
 def _place_of(block: ChainBlock, vote: Vote) -> int:

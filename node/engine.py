@@ -7,6 +7,7 @@ durable, and no vote before the blocks that it builds on are.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain as joined
 from typing import TypeAlias
 
@@ -259,11 +260,17 @@ class Engine:
     # Final blocks
 
     def _persist(self, finalized: Finalized) -> Work[None]:
-        blocks = [self.chain.recorded(block.id) for block in finalized.blocks]
-        yield from blocking(lambda: self.chain.persist(finalized))
+        for part in self.chain.parts(finalized):
+            blocks = [self.chain.recorded(block.id) for block in part.blocks]
+            yield from blocking(partial(self.chain.persist, part))
+            done = tuple(block for block in blocks if block is not None)
+            self._log_final(done)
+            self._changed(None, done)
+        self.evidence.forget_punished()
+
+    def _log_final(self, blocks: Iterable[Recorded]) -> None:
         now_ms = self._now_ms()
-        done = tuple(block for block in blocks if block is not None)
-        for block in done:
+        for block in blocks:
             header = block.placed.header
             took_ms = now_ms - self.chain.clock.start_ms(header.slot)
             entry = FinalityEntry(
@@ -271,8 +278,6 @@ class Engine:
             )
             self.finality_log.add(entry)
             logger.debug("final: height %d, slot %d, %d ms", entry.height, entry.slot, took_ms)
-        self.evidence.forget_punished()
-        self._changed(None, done)
 
     def _now_slot(self) -> int:
         return self.chain.clock.slot_at(self._now_ms())

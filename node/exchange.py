@@ -4,7 +4,8 @@ It judges gossip, answers requests, and tells a new peer what it may have missed
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from consensus.block import MAX_BLOCK_BYTES
 from consensus.errors import Invalid
@@ -155,19 +156,24 @@ class Exchange:
             raw = self._chain.block_bytes(request.id)
             return Blocks(() if raw is None else (raw,))
         if isinstance(request, GetBlocks):
-            blocks = self._blocks_after(request.after_height)
-            return Blocks(fitting(blocks, request.limit, MAX_BLOCK_BYTES))
+            found = self._blocks_after(request.after_height)
+            return Blocks(fitting(found, request.limit, MAX_BLOCK_BYTES))
         if isinstance(request, GetFinality):
             return proof_above(self._chain, request.height)
         return None
 
-    def _blocks_after(self, height: int) -> list[bytes]:
+    def _blocks_after(self, height: int) -> Iterator[bytes]:
         chain = self._chain.head_chain()  # first: a block that becomes final meanwhile is in both
-        blocks = self._chain.blocks.final_blocks(height + 1, MAX_BLOCKS)
-        for item in chain:
-            if item.placed.height == height + len(blocks) + 1:
-                blocks.append(item.raw)
-        return blocks
+        final = self._chain.blocks.final_blocks(height + 1, MAX_BLOCKS)
+        yield from final
+        first = height + len(final) + 1
+        if not chain or first < chain[0].placed.height:
+            return
+        for item in islice(chain, first - chain[0].placed.height, None):
+            raw = self._chain.block_bytes(item.placed.id)
+            if raw is None:  # it fell away meanwhile
+                return
+            yield raw
 
     # Connections
 
@@ -176,8 +182,8 @@ class Exchange:
         votes, and evidence (FINALITY: Head). It asks for ancestors by itself."""
         chain, fork = self._chain, self._chain.fork
         best = dict.fromkeys((fork.justified, fork.head))
-        found = [chain.recorded(block.id) for block in best]
-        messages: list[Record] = [BlockMessage(known.raw) for known in found if known is not None]
+        found = [chain.block_bytes(block.id) for block in best if chain.recorded(block.id)]
+        messages: list[Record] = [BlockMessage(raw) for raw in found if raw is not None]
         votes = dict.fromkeys(self._engine.validator.last_votes)
         for block in best:
             votes |= dict.fromkeys(chain.votes_of(block))

@@ -58,11 +58,12 @@ class BlockStore:
     def __init__(self, database: KeyValueStore) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._unfinal: dict[Cid, bytes] = {}  # id → database key, in order of arrival
+        self._unfinal: dict[Cid, int] = {}  # id → sequence number, in order of arrival
         self._sequence = 0
         for key in database.keys(UNFINAL_ROW):
-            self._unfinal[Cid(key[_NUMBER_END:])] = key
-            self._sequence = _NUMBER.unpack(key[len(UNFINAL_ROW) : _NUMBER_END])[0] + 1
+            number = _NUMBER.unpack(key[len(UNFINAL_ROW) : _NUMBER_END])[0]
+            self._unfinal[Cid(key[_NUMBER_END:])] = number
+            self._sequence = number + 1
 
     def meta(self) -> ChainMeta | None:
         """The newest final block's record; None in a database without a chain."""
@@ -87,18 +88,18 @@ class BlockStore:
         with self._lock:
             if block_id in self._unfinal:
                 return
-            key = UNFINAL_ROW + _NUMBER.pack(self._sequence) + block_id.binary
+            key = _unfinal_key(self._sequence, block_id)
             self._database.write([(key, block)], sync=False)
+            self._unfinal[block_id] = self._sequence
             self._sequence += 1
-            self._unfinal[block_id] = key
 
     def unfinal(self) -> Iterator[tuple[Cid, bytes]]:
         """The ids and bytes of the blocks that are not final, in order of arrival.
 
         After a crash also some that were discarded: those below or beside the final block.
         """
-        for block_id, key in list(self._unfinal.items()):
-            block = self._database.get(key)
+        for block_id, number in list(self._unfinal.items()):
+            block = self._database.get(_unfinal_key(number, block_id))
             if block is not None:
                 yield block_id, block
 
@@ -107,7 +108,8 @@ class BlockStore:
         with self._lock:
             known = [block_id for block_id in block_ids if block_id in self._unfinal]
             self._database.write(
-                [(self._unfinal[block_id], None) for block_id in known], sync=False
+                [(_unfinal_key(self._unfinal[block_id], block_id), None) for block_id in known],
+                sync=False,
             )
             for block_id in known:
                 del self._unfinal[block_id]
@@ -129,25 +131,38 @@ class BlockStore:
         """The writes that make the block of `meta` final, for the batch that flattens its state.
 
         `receipts` are whatever the chain keeps of the block's results, `proof` what shows a
-        light client that it is final; both are opaque here. Call `finalized` once the batch is
-        written.
+        light client that it is final; both are opaque here. Blocks below it that become final
+        with it come by `passed_writes` into the same batch. Call `finalized` for each once the
+        batch is written.
         """
-        height = _NUMBER.pack(meta.height)
-        writes: list[Write] = [
-            (META_ROW, meta.encode()),
-            (BLOCK_ROW + height, block),
-            (BLOCK_ID_ROW + height, meta.id.binary),
-            (HEIGHT_ROW + meta.id.binary, height),
-            (RECEIPTS_ROW + height, receipts),
-        ]
-        writes += [
-            (TRANSACTION_ROW + transaction_id, _PLACE.pack(meta.height, index))
-            for index, transaction_id in enumerate(transaction_ids)
-        ]
+        writes = self.passed_writes(meta.id, meta.height, block, transaction_ids, receipts)
+        writes.append((META_ROW, meta.encode()))
         if proof is not None:
             writes.append((PROOF_ROW, proof))
-        key = self._unfinal.get(meta.id)
-        return writes if key is None else [*writes, (key, None)]
+        return writes
+
+    def passed_writes(
+        self,
+        block_id: Cid,
+        height: int,
+        block: bytes,
+        transaction_ids: Sequence[bytes],
+        receipts: bytes,
+    ) -> list[Write]:
+        """The writes that make a block final together with one above it."""
+        place = _NUMBER.pack(height)
+        writes: list[Write] = [
+            (BLOCK_ROW + place, block),
+            (BLOCK_ID_ROW + place, block_id.binary),
+            (HEIGHT_ROW + block_id.binary, place),
+            (RECEIPTS_ROW + place, receipts),
+        ]
+        writes += [
+            (TRANSACTION_ROW + transaction_id, _PLACE.pack(height, index))
+            for index, transaction_id in enumerate(transaction_ids)
+        ]
+        number = self._unfinal.get(block_id)
+        return writes if number is None else [*writes, (_unfinal_key(number, block_id), None)]
 
     def finalized(self, block_id: Cid) -> None:
         """Note that the batch of a block's `final_writes` is written."""
@@ -173,8 +188,8 @@ class BlockStore:
 
     def get(self, block_id: Cid) -> bytes | None:
         """The bytes of a block, final or not."""
-        key = self._unfinal.get(block_id)
-        block = None if key is None else self._database.get(key)
+        number = self._unfinal.get(block_id)
+        block = None if number is None else self._database.get(_unfinal_key(number, block_id))
         if block is not None:
             return block
         height = self.height_of(block_id)
@@ -210,3 +225,7 @@ class BlockStore:
             return None
         height, index = _PLACE.unpack(place)
         return int(height), int(index)
+
+
+def _unfinal_key(number: int, block_id: Cid) -> bytes:
+    return UNFINAL_ROW + _NUMBER.pack(number) + block_id.binary

@@ -27,6 +27,9 @@ from storage.database import (
 
 CACHE_BYTES = 32 * 1024 * 1024
 MERGE_EVERY = 16
+# A merged map takes in the one below it unless that has more than so many times its rows: each
+# row is copied a few times in all, and few maps lie below one another.
+MERGE_GROWTH = 2
 FIRST_STATE_CHUNK_ROWS = 20_000
 
 _ENTRY_BYTES = 200  # what a cache entry takes beside its key and value, about
@@ -143,13 +146,19 @@ class FinalState:
         """At most `limit` rows whose keys begin with `prefix`, from the key `start` on."""
         return self._view.scan(prefix, start, limit=limit)
 
+    def carries(self, layer: "Layer") -> bool:
+        """Whether `layer` is known to lie directly on the present state. One that merged others
+        may have forgotten it, once many layers lie above it."""
+        return layer.settled is None and layer.below() is self._view
+
     def absorb(self, layer: "Layer") -> None:
         """Go on to the state of `layer`, whose batch has just been written.
 
-        The layers above it read on from here; other forks keep reading the state below them.
-        Raises ValueError unless `layer` lies directly on the present state.
+        The layers above it read on from here; other forks keep reading the state below them. If
+        those above lie on another layer of the same state, `settle` that too. Raises ValueError
+        unless `layer` lies directly on the present state.
         """
-        if layer.settled is not None or layer.below() is not self._view:
+        if not self.carries(layer):
             raise ValueError("only a layer that lies directly on the final state can be absorbed")
         view = FinalView(self._database.snapshot(), self._cache, layer.rows)
         self._cache.hand_over(view)
@@ -163,7 +172,9 @@ class Layer:
     """What one block that is not yet final writes, over the state of its parent.
 
     Every `MERGE_EVERY`-th layer of a chain also merges what the layers since the last such one
-    wrote, so that a read passes about n / 16 + 16 maps when n blocks are not final.
+    wrote, and all below that is not much more. So a read passes few maps however many blocks
+    are not final, and the layers far below are not needed by those above: who has no use for
+    their own state can let go of them.
     """
 
     def __init__(self, parent: "Layer | FinalState | FinalView", writes: Rows, pages: Rows) -> None:
@@ -173,28 +184,43 @@ class Layer:
         }
         self._number: int = below._number + 1 if isinstance(below, Layer) else 0
         self.settled: FinalView | None = None
-        self._parent = below
         self._merged = self.rows
-        self._covered: tuple[Layer, ...] = ()  # the other layers in _merged, oldest last
+        self._covered: tuple[Layer, ...] = ()  # others in _merged, the oldest last; not all
         self._below = below
         self._sorted_keys: list[bytes] | None = None
-        if self._number % MERGE_EVERY == MERGE_EVERY - 1:
+        if self._is_merged:
             self._merge()
+
+    @property
+    def _is_merged(self) -> bool:
+        return self._number % MERGE_EVERY == MERGE_EVERY - 1
 
     def _merge(self) -> None:
         covered: list[Layer] = []
-        below = self._parent
-        while (
-            isinstance(below, Layer)
-            and below.settled is None
-            and below._number % MERGE_EVERY != MERGE_EVERY - 1
-        ):
+        below = self._below
+        while isinstance(below, Layer) and below.settled is None and not below._is_merged:
             covered.append(below)
-            below = below._parent
+            below = below._below
+        maps = [self.rows, *(layer.rows for layer in covered)]
+        size = sum(map(len, maps))
+        while isinstance(below, Layer):
+            below._covered = ()  # or this layer would hold on to all layers there ever were
+            if below.settled is not None or len(below._merged) > MERGE_GROWTH * size:
+                break
+            maps.append(below._merged)
+            size += len(below._merged)
+            below = below._below
         merged: dict[bytes, bytes | None] = {}
-        for layer in (*reversed(covered), self):
-            merged |= layer.rows
+        for rows in reversed(maps):
+            merged |= rows
         self._merged, self._covered, self._below = merged, tuple(covered), below
+
+    def writes(self) -> tuple[tuple[bytes, bytes | None], ...]:
+        """The state keys that the block wrote, with their values; None: deleted."""
+        start = len(STATE_ROW)
+        return tuple(
+            (key[start:], value) for key, value in self.rows.items() if key.startswith(STATE_ROW)
+        )
 
     def below(self) -> "Layer | FinalView":
         """Where reads go on that this layer does not answer: past all that is final by now."""
@@ -208,9 +234,10 @@ class Layer:
         return below
 
     def settle(self, view: FinalView) -> None:
-        """Note that this layer is final, as `view` shows, and let go of all below."""
+        """Note that the state after this layer is final, as `view` shows, and let go of all
+        below."""
         self.settled = view
-        self._parent = self._below = view
+        self._below = view
         self._covered = ()
 
     def get(self, key: bytes) -> bytes | None:

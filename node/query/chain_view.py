@@ -54,7 +54,9 @@ class ChainView:
             return None
         if self.is_final(height):
             return self.blocks.at(height)
-        return self.unfinal[height - self.first_unfinal].raw
+        recorded = self.unfinal[height - self.first_unfinal]
+        whole = recorded.whole
+        return self.blocks.get(recorded.placed.id) if whole is None else whole.raw
 
     def results_at(self, height: int) -> bytes | None:
         """The encoding of the results of the block at a height."""
@@ -87,9 +89,11 @@ def view_at(chain: Chain, finality: Finality) -> ChainView:
     if finality is Finality.FINAL:
         block, state = _final(chain)
         return ChainView(block, state, (), chain.blocks)
-    unfinal = tuple(chain.head_chain())
+    unfinal = chain.head_chain()
     if unfinal:
-        return ChainView(unfinal[-1].placed, unfinal[-1].layer, unfinal, chain.blocks)
+        top, whole = unfinal[-1].placed, unfinal[-1].whole
+        after = chain.state_of(top) if whole is None else whole.layer
+        return ChainView(top, after, unfinal, chain.blocks)
     return ChainView(chain.fork.head, chain.state.view(), (), chain.blocks)
 
 

@@ -1,6 +1,7 @@
 """State layers against plain dictionaries: forks, finality, caches and concurrent readers."""
 
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from tests.vectors.generate_state_tree import model_leaves, model_pages, model_r
 Rows = dict[bytes, bytes]
 Writes = Mapping[bytes, bytes | None]
 
+# Merged maps below one another: each has over twice the rows of the one above it.
+MAX_MERGED = 8
 KEYS = [bytes([table, row]) for table in b"\x00ab\xff" for row in b"\x00m\xff"]
 WRITES = st.dictionaries(
     st.sampled_from(KEYS), st.none() | st.sampled_from([b"", b"1", b"2"]), max_size=5
@@ -121,7 +124,7 @@ def test_forks_and_finality_agree_with_the_model(
                 oldest = _oldest(blocks[-1]) if blocks else None
                 if oldest is None:
                     break
-                _finalize(database, state, oldest.layer)
+                _finalize_anyhow(database, state, oldest.layer)
                 final = oldest.rows
                 views.append((state.view(), final))
                 blocks = _descendants(blocks, oldest)
@@ -181,12 +184,50 @@ def test_a_long_chain_is_read_in_few_steps(
     for number in (0, 15, 150, 287, 299):
         assert layers[-1].get(b"%d" % number) == b"new"
         assert layers[number].get(b"last") == b"%d" % number
-        assert len(steps) <= 2 * (300 // state_module.MERGE_EVERY + state_module.MERGE_EVERY)
+        assert len(steps) <= 2 * (2 * state_module.MERGE_EVERY + MAX_MERGED)
         steps.clear()
     for layer in layers[:-1]:
-        _finalize(database, state, layer)
+        _finalize_anyhow(database, state, layer)
         assert layers[-1].scan(b"", limit=1000) == sorted(rows.items())
     assert layers[-1].below() is state.view()
+
+
+def _finalize_anyhow(database: Database, state: FinalState, layer: Layer) -> None:
+    """Whether or not the layer still knows what it lies on."""
+    if state.carries(layer):
+        _finalize(database, state, layer)
+    else:
+        same, _ = make_layer(state, dict(layer.writes()))
+        database.write(layer_batch(same), sync=False)
+        state.absorb(same)
+        layer.settle(state.view())
+
+
+def test_layers_that_nobody_asks_for_are_let_go(database: Database) -> None:
+    """A thousand layers that write the same few rows, after some that write many."""
+    state = FinalState(database)
+    layer: Layer | FinalState = state
+    rows: Rows = {}
+    born: list[weakref.ref[Layer]] = []
+    for number in range(1000):
+        writes = {b"%d" % (number % 21): b"%d" % number}
+        if number < 40:
+            writes |= {b"%d/%d" % (number, i): b"early" for i in range(20)}
+        layer, root = make_layer(layer, writes)
+        born.append(weakref.ref(layer))
+        rows |= writes
+    assert isinstance(layer, Layer)
+    assert root == model_root(model_leaves(rows))
+    assert layer.scan(b"", limit=2000) == sorted(rows.items())
+    assert sum(known() is not None for known in born) <= 2 * state_module.MERGE_EVERY + MAX_MERGED
+    joined, joined_root = make_layer(state, rows)
+    assert joined_root == root
+    child, _ = make_layer(layer, {b"last": b"1"})
+    database.write(layer_batch(joined), sync=False)
+    state.absorb(joined)
+    layer.settle(state.view())
+    assert child.below() is state.view()
+    assert child.scan(b"", limit=2000) == sorted({**rows, b"last": b"1"}.items())
 
 
 def test_a_scan_is_filled_up_behind_deleted_rows(database: Database) -> None:
