@@ -314,6 +314,7 @@ _CONTENT_BYTES = MAX_CONTENT_BYTES + _FRAMING_BYTES
 _ONCE = Rate(1, 4)
 _FREE = Rate(1e9, 1e9)  # answers are bounded by their requests
 _NOTICES = Rate(4, 16)
+_EVIDENCE = Rate(4, 128)  # a node tells all that it keeps to each new peer
 _BLOCKS = Rate(20, 256)
 _VOTE_ITEMS = Rate(400, 4_096)
 _ID_ITEMS = Rate(2_000, 20_000)
@@ -347,7 +348,7 @@ MESSAGES: tuple[MessageKind, ...] = (
     MessageKind(18, GetBlock, Role.REQUEST, 128, _REQUESTS, _CONTROL, Blocks),
     MessageKind(19, GetBlocks, Role.REQUEST, 128, _REQUESTS, _CONTROL, Blocks),
     MessageKind(20, Blocks, Role.RESPONSE, MAX_BLOCK_BYTES + _FRAMING_BYTES, _FREE, _BULK),
-    MessageKind(21, Evidence, Role.GOSSIP, MAX_EVIDENCE_BYTES, _NOTICES, _CONSENSUS),
+    MessageKind(21, Evidence, Role.GOSSIP, MAX_EVIDENCE_BYTES, _EVIDENCE, _CONSENSUS),
     MessageKind(22, GetFinality, Role.REQUEST, 64, _REQUESTS, _CONTROL, FinalityProof),
     MessageKind(
         23,

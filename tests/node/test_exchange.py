@@ -6,17 +6,43 @@ import pytest
 import trio
 
 from consensus.block import Block, Body
-from consensus.errors import InvalidBlock
+from consensus.errors import InvalidBlock, InvalidEvidence
+from consensus.evidence import Evidence
+from consensus.finality_proof import FinalityProof
+from consensus.headers import scheduled
+from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record
 from node.candidate import read_block
 from node.chain import Chain, Screening
-from node.exchange import MAX_IMPORTS, MAX_RELAYED_PER_SLOT
+from node.evidence_pool import MAX_EVIDENCE
+from node.exchange import MAX_ADOPTIONS, MAX_IMPORTS, MAX_RELAYED_PER_SLOT, Exchange
+from node.work import Work
 from p2p.handler import Verdict
-from p2p.messages import BlockMessage, Blocks, GetBlock, GetBlocks, Status, Votes
-from tests.node.network import make_block, make_seats, run_slots, transfer, votes_for
+from p2p.messages import (
+    BY_TYPE,
+    MAX_VOTES,
+    BlockMessage,
+    Blocks,
+    GetBlock,
+    GetBlocks,
+    GetFinality,
+    Status,
+    Votes,
+)
+from tests.node.bench import Bench, memory_chain, node_seats
+from tests.node.network import (
+    key,
+    make_block,
+    make_seats,
+    run_slots,
+    take_block,
+    transfer,
+    votes_for,
+)
 from tests.node.side import (
     ALICE,
     BOB,
+    GENESIS,
     OTHER_PEER,
     PEER,
     SEATS,
@@ -25,6 +51,7 @@ from tests.node.side import (
     message_of,
     until,
 )
+from tests.vm.offences import offend
 
 
 def test_a_block_is_relayed_once_screened_and_then_taken_in(side: Side, other: Chain) -> None:
@@ -269,3 +296,207 @@ def test_every_peer_that_is_ahead_gets_its_turn(side: Side) -> None:
     side.run(main)
     assert len(asked) >= 20
     assert OTHER_PEER in asked[:4]  # each is asked for a proof and for blocks
+
+
+@pytest.mark.parametrize(
+    ("head", "final", "asks"),
+    [(3, 2, False), (4, 3, False), (5, 2, True), (3, 4, True), (0, 0, False)],
+)
+def test_a_peer_is_asked_if_it_claims_to_be_more_than_a_block_ahead(
+    head: int, final: int, asks: bool
+) -> None:
+    bench = Bench(GENESIS)
+    run_slots([bench.chain], SEATS, [1, 2, 3])
+    assert (bench.chain.fork.head.height, bench.chain.durable_final.height) == (3, 2)
+    some_id = bench.chain.fork.head.id
+    bench.exchange.follow(PEER, Status(some_id, head, some_id, final, 3, bench.now_ms))
+    assert bool(bench.asked) == asks
+
+
+# Bounds: what is taken on is put off until the test runs it
+
+
+def putting_off(bench: Bench) -> tuple[Exchange, list[Work[None]]]:
+    works: list[Work[None]] = []
+    exchange = Exchange(
+        bench.engine, bench.sync, bench, now_ms=lambda: bench.now_ms, spawn=works.append
+    )
+    return exchange, works
+
+
+def test_blocks_that_are_being_taken_in_are_bounded() -> None:
+    maker, bench = memory_chain(GENESIS), Bench(GENESIS)
+    exchange, works = putting_off(bench)
+    blocks = [make_block(maker, SEATS, slot) for slot in range(1, MAX_IMPORTS + 3)]
+    bench.at_slot(MAX_IMPORTS + 3)
+    verdicts = [exchange.judge_block(PEER, block.raw) for block in blocks]
+    assert verdicts == [Verdict.ACCEPT] * MAX_IMPORTS + [Verdict.IGNORE] * 2
+    bench.run(works[0])
+    assert exchange.judge_block(PEER, blocks[-1].raw) is Verdict.ACCEPT
+    assert exchange.judge_block(PEER, blocks[-2].raw) is Verdict.IGNORE
+    assert len(works) == MAX_IMPORTS + 1
+
+
+def test_orphans_that_are_being_adopted_are_bounded_one_for_each_peer() -> None:
+    maker, bench = memory_chain(GENESIS), Bench(GENESIS)
+    exchange, works = putting_off(bench)
+    first = make_block(maker, SEATS, 1)
+    take_block(maker, first.raw)
+    orphans = [make_block(maker, SEATS, slot).raw for slot in range(2, 6)]
+    bench.at_slot(6)
+    bench.answer = lambda _peer, _request: Blocks((first.raw,))
+    peers = [bytes([i]) * 32 for i in range(MAX_ADOPTIONS + 1)]
+    for peer in (peers[0], peers[0], *peers[1:]):
+        assert exchange.judge_block(peer, orphans[0]) is Verdict.IGNORE
+    assert len(works) == MAX_ADOPTIONS
+    bench.run(works[0])
+    assert bench.chain.fork.get(first.placed.id) is not None
+    late = memory_chain(GENESIS)
+    take_block(late, make_block(late, SEATS, 4).raw)
+    assert exchange.judge_block(peers[0], make_block(late, SEATS, 5).raw) is Verdict.IGNORE
+    assert len(works) == MAX_ADOPTIONS + 1
+
+
+def test_who_sends_an_orphan_with_false_ancestors_is_blamed() -> None:
+    maker, bench = memory_chain(GENESIS), Bench(GENESIS)
+    first = make_block(maker, SEATS, 1)
+    take_block(maker, first.raw)
+    orphan = make_block(maker, SEATS, 2)
+    bench.at_slot(2)
+    for answer, blamed in ((Blocks(()), 0), (Blocks((orphan.raw,)), 1)):
+        bench.answer = lambda _peer, _request, answer=answer: answer  # type: ignore[misc]
+        assert bench.exchange.judge_block(PEER, orphan.raw) is Verdict.IGNORE
+        assert len(bench.blamed) == blamed
+    assert bench.chain.fork.head.height == 0
+
+
+# Evidence and proofs
+
+
+def test_evidence_goes_round_once_and_a_false_one_not_at_all(side: Side) -> None:
+    guilty, other = (seat.consensus for seat in list(SEATS.values())[:2])
+    evidence = offend(GENESIS, guilty)
+
+    async def main() -> None:
+        assert await side.handler.gossip(PEER, evidence, b"") is Verdict.ACCEPT
+        assert await side.handler.gossip(OTHER_PEER, evidence, b"") is Verdict.IGNORE
+        stranger = offend(GENESIS, key("nobody"))
+        assert await side.handler.gossip(PEER, stranger, b"") is Verdict.IGNORE
+        with pytest.raises(InvalidEvidence):
+            await side.handler.gossip(PEER, replace(evidence, key=other.public), b"")
+
+    side.run(main)
+    assert side.engine.evidence.items() == (evidence,)
+
+
+def test_proofs_of_finality_are_served_or_refused(side: Side) -> None:
+    async def main() -> None:
+        assert await side.handler.serve(PEER, GetFinality(1)) is None
+        run_slots([side.chain], SEATS, [1, 2, 3])
+        for height in (1, 2):
+            proof = await side.handler.serve(PEER, GetFinality(height))
+            assert isinstance(proof, FinalityProof)
+            assert proof.lowest.height == height
+        for height in (0, 3):
+            assert await side.handler.serve(PEER, GetFinality(height)) is None
+
+    side.run(main)
+
+
+def test_blocks_are_served_by_id_and_in_order(side: Side) -> None:
+    run_slots([side.chain], SEATS, [1, 2, 3])
+    head = side.chain.fork.head
+
+    async def main() -> None:
+        for block_id in (head.id, side.chain.fork.final.id):
+            answer = await side.handler.serve(PEER, GetBlock(block_id))
+            assert isinstance(answer, Blocks)
+            assert [read_block(raw).id for raw in answer.blocks] == [block_id]
+        unknown = make_block(side.chain, SEATS, 4).placed.id
+        assert await side.handler.serve(PEER, GetBlock(unknown)) == Blocks(())
+        for after, limit, heights in ((0, 9, [1, 2, 3]), (1, 1, [2]), (2, 9, [3]), (3, 9, [])):
+            answer = await side.handler.serve(PEER, GetBlocks(after, limit))
+            assert isinstance(answer, Blocks)
+            assert [read_block(raw).header.height for raw in answer.blocks] == heights
+
+    side.run(main)
+
+
+# What a new peer hears
+
+
+def test_a_new_peer_is_told_what_it_needs_to_be_level() -> None:
+    bench, late = Bench(GENESIS, node_seats(SEATS)), Bench(GENESIS)
+    for slot in (1, 2, 3):
+        bench.at_slot(slot)
+        made = bench.run(bench.engine.produce(slot))
+        assert made is not None
+        if slot < 3:
+            late.take(made)
+    evidence = offend(GENESIS, next(iter(SEATS.values())).consensus)
+    bench.hear(evidence)
+    assert late.chain.durable_final.height == 0
+
+    for message in bench.exchange.greeting():
+        late.hear(message)
+    assert late.chain.fork.head.id == bench.chain.fork.head.id
+    assert late.chain.fork.justified.id == bench.chain.fork.justified.id
+    assert late.chain.durable_final.id == bench.chain.durable_final.id
+    assert late.engine.evidence.items() == (evidence,)
+    assert late.blamed == []
+
+
+def test_a_head_that_is_not_justified_yet_comes_with_the_block_that_is() -> None:
+    bench, late = Bench(GENESIS), Bench(GENESIS)
+    run_slots([bench.chain, late.chain], SEATS, [1, 2])
+    run_slots([bench.chain], SEATS, [3])
+    head = make_block(bench.chain, SEATS, 4)
+    bench.take(head)
+    votes = votes_for(bench.chain, list(SEATS.values())[:2], head)
+    bench.run(bench.engine.add_votes(votes))
+    late.at_slot(4)
+    for message in bench.exchange.greeting():
+        late.hear(message)
+    assert late.asked == []
+    assert late.chain.fork.head.id == head.placed.id
+    assert len(late.chain.fork.votes(late.chain.fork.head)) == 2
+    assert late.chain.durable_final.height == 2
+
+
+def test_the_own_last_votes_are_told_again_even_if_they_are_beside_the_head() -> None:
+    maker = memory_chain(GENESIS)
+    producer = scheduled(maker.rules, maker.fork.head, 2).producer
+    bench = Bench(GENESIS, node_seats(SEATS, list(SEATS).index(producer)))
+    payment = transfer(maker, ALICE, BOB.public, 1, 0)
+    twins = [make_block(maker, SEATS, 1), make_block(maker, SEATS, 1, [payment])]
+    head, beside = sorted(twins, key=lambda block: block.placed.id)
+    for block in (beside, head):
+        bench.take(block)
+    assert bench.chain.fork.head.id == head.placed.id
+    (votes,) = (message for message in bench.exchange.greeting() if isinstance(message, Votes))
+    (vote,) = votes.votes
+    assert (vote.block_id, vote.key) == (beside.placed.id, SEATS[producer].consensus.public)
+
+
+def test_who_has_nothing_says_nothing() -> None:
+    assert Bench(GENESIS).exchange.greeting() == []
+
+
+def test_a_restarted_node_tells_the_certificate_of_its_final_block() -> None:
+    bench, late = Bench(GENESIS), Bench(GENESIS)
+    run_slots([bench.chain], SEATS, [1, 2, 3])
+    for block in bench.chain.blocks.final_blocks(1, 9):
+        late.run(late.engine.add_block(read_block(block), late.now_ms))
+    head = bench.chain.fork.head
+    bench.restart()
+    assert bench.chain.fork.head.id == head.id
+    late.at_slot(3)
+    for message in bench.exchange.greeting():
+        late.hear(message)
+    assert late.chain.durable_final.id == bench.chain.durable_final.id
+
+
+def test_what_a_node_tells_a_new_peer_is_no_flood() -> None:
+    assert BY_TYPE[Evidence].rate.burst >= MAX_EVIDENCE
+    # Of the head, of the best justified block, and the own last ones.
+    assert MAX_VOTES >= 3 * MAX_PRODUCERS

@@ -2,11 +2,26 @@
 
 from dataclasses import replace
 
+from consensus.cid import RAW, cid_of
 from consensus.record import Record
 from node.chain import Chain
-from p2p.messages import GetTransactions, TransactionIds, Transactions
-from tests.node.network import transfer
-from tests.node.side import ALICE, BOB, PEER, Side
+from p2p.messages import (
+    MAX_CONTENT_BYTES,
+    MAX_CONTENT_CIDS,
+    BlockMessage,
+    Content,
+    ContentBlock,
+    GetContent,
+    GetTransactions,
+    Status,
+    TransactionIds,
+    Transactions,
+    Votes,
+)
+from tests.node.network import run_slots, transfer
+from tests.node.side import ALICE, BOB, PEER, SEATS, Side
+
+MAX_RAW_BYTES = 512 * 1024
 
 
 def test_announced_transactions_are_fetched_checked_and_announced(side: Side, other: Chain) -> None:
@@ -53,3 +68,58 @@ def test_transactions_may_come_while_others_are_listed(side: Side, other: Chain)
     listed = [pending.transaction.sender for pending in side.mempool.ready(next_nonce)]
     assert listed == [ALICE.public]
     assert len(side.mempool) == 2
+
+
+def test_waiting_transactions_are_served_as_many_as_fit(side: Side, other: Chain) -> None:
+    waiting = [transfer(other, ALICE, BOB.public, 1, nonce) for nonce in range(3)]
+    for pending in waiting:
+        side.mempool.add(pending, next_nonce=0, next_height=1)
+    ids = [pending.id for pending in waiting]
+
+    async def main() -> None:
+        answer = await side.handler.serve(PEER, GetTransactions((ids[2], b"?" * 32, ids[0])))
+        assert answer == Transactions(
+            (waiting[2].transaction.encode(), waiting[0].transaction.encode())
+        )
+
+    side.run(main)
+
+
+def test_a_new_peer_hears_of_what_waits(side: Side, other: Chain) -> None:
+    waiting = [transfer(other, ALICE, BOB.public, 1, nonce) for nonce in range(3)]
+    for pending in reversed(waiting):
+        side.mempool.add(pending, next_nonce=0, next_height=1)
+    run_slots([side.chain], SEATS, [1])
+    side.handler.connected(PEER)
+    blocks, votes, ids = side.wire.sent
+    assert isinstance(blocks, BlockMessage)
+    assert isinstance(votes, Votes)
+    assert ids == TransactionIds(tuple(pending.id for pending in waiting))
+
+
+def test_content_is_served_as_much_as_fits_one_answer(side: Side) -> None:
+    data = [bytes([i]) * MAX_RAW_BYTES for i in range(MAX_CONTENT_CIDS)]
+    cids = [cid_of(RAW, block) for block in data]
+    for cid, block in zip(cids, data, strict=True):
+        side.content.put(cid, block)
+    unknown = cid_of(RAW, b"elsewhere")
+
+    async def main() -> None:
+        answer = await side.handler.serve(PEER, GetContent((unknown, *cids[:2])))
+        assert answer == Content((ContentBlock(cids[0], data[0]), ContentBlock(cids[1], data[1])))
+        answer = await side.handler.serve(PEER, GetContent(tuple(cids)))
+        assert isinstance(answer, Content)
+        sizes = [len(block.data) for block in answer.blocks]
+        assert sum(sizes) <= MAX_CONTENT_BYTES
+        assert len(sizes) == min(MAX_CONTENT_CIDS, MAX_CONTENT_BYTES // MAX_RAW_BYTES)
+
+    side.run(main)
+
+
+def test_the_status_is_the_chains_and_the_clocks(side: Side) -> None:
+    side.now_ms -= 5_000
+    assert side.handler.status().slot == 0  # before genesis
+    run_slots([side.chain], SEATS, [1, 2, 3])
+    side.at_slot(7)
+    head, final = side.chain.fork.head, side.chain.durable_final
+    assert side.handler.status() == Status(head.id, 3, final.id, 2, slot=7, time_ms=side.now_ms)
