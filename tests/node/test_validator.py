@@ -1,16 +1,18 @@
 """What the node signs: never twice for a slot, and nothing before the journal knows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from consensus.beacon import RevealChain
 from consensus.block import vote_message
 from consensus.finality import ChainBlock
 from consensus.keys import verifies
 from node.chain import Chain
 from node.proposing import propose
-from node.validator import Seat, Validator, create_journal
+from node.validator import SALT_BYTES, Seat, Validator, create_journal
 from storage.database import Database
 from storage.journal import Journal, JournalError
 from tests.node.network import (
@@ -20,6 +22,8 @@ from tests.node.network import (
     run_slots,
     take_block,
 )
+from vm.modules.producer import BEACONS, Commitment, current_beacon
+from vm.overlay import Overlay
 
 SEATS = make_seats(4)
 GENESIS = make_genesis_of(SEATS.values())
@@ -131,3 +135,71 @@ def test_a_seed_that_was_not_committed_to_is_refused(chain: Chain, file: Path) -
     wrong = [Seat(seat.producer, seat.key, b"w" * 32) for seat in OWN]
     with Journal.open(file) as journal, pytest.raises(ValueError, match="seed"):
         Validator(chain.id, wrong, journal).prepare(chain.state_of(chain.fork.head))
+
+
+def used_up(chain: Chain, producer: bytes, used: int) -> Overlay:
+    """The state in which the producer has used so many of its reveals."""
+    state = Overlay(chain.state.view())
+    beacon = current_beacon(state, producer)
+    BEACONS.put(state, replace(beacon, used=used), producer)
+    return state
+
+
+def test_the_chain_of_reveals_that_follows_is_made_in_time_and_only_then(
+    chain: Chain, file: Path
+) -> None:
+    producer, length = OWN[0].producer, 512
+    salts = iter([b"a" * SALT_BYTES, b"b" * SALT_BYTES])
+    with Journal.open(file) as journal:
+        validator = Validator(chain.id, OWN, journal, entropy=lambda _: next(salts), reveals=64)
+        for used in (0, length // 2 - 2):
+            validator.look_ahead(producer, used_up(chain, producer, used))
+            assert validator.following(producer) is None
+        due = used_up(chain, producer, length // 2 - 1)
+        validator.look_ahead(producer, due)
+        made = validator.following(producer)
+        reveals = RevealChain(OWN[0].beacon_seed, b"a" * SALT_BYTES, 64)
+        assert made == Commitment(b"a" * SALT_BYTES, reveals.commitment, 64)
+        assert validator.following(OWN[1].producer) is None
+
+        validator.look_ahead(producer, used_up(chain, producer, length // 2 + 5))
+        assert validator.following(producer) is made  # no other: it may be on its way already
+
+        beacon = current_beacon(due, producer)
+        BEACONS.put(due, replace(beacon, following=made), producer)
+        validator.look_ahead(producer, due)
+        assert validator.following(producer) is None
+        validator.look_ahead(producer, used_up(chain, producer, length - 2))
+        assert validator.following(producer) != made  # the salt of a chain in use is of no use
+
+
+def test_the_own_final_block_is_the_newest_that_a_key_signed_on(chain: Chain, file: Path) -> None:
+    with Journal.open(file) as journal:
+        assert Validator(chain.id, OWN, journal).own_final is None
+        validator = Validator(chain.id, OWN, journal)
+        finals = []
+        for slot in range(1, 5):
+            block = make_block(chain, SEATS, slot).placed
+            assert votes(validator, block, chain.fork.final) == 4
+            finals.append(chain.fork.final.ref)
+            run_slots([chain], SEATS, [slot])
+        assert validator.own_final == finals[-1]
+        assert finals[-1].slot == 2
+    with Journal.open(file) as journal:
+        one = Validator(chain.id, OWN[:1], journal)
+        block = make_block(chain, SEATS, 5).placed
+        assert votes(one, block, chain.fork.final) == 1
+        assert Validator(chain.id, OWN, journal).own_final == chain.fork.final.ref
+        assert Validator(chain.id, OWN[1:], journal).own_final == finals[-1]
+        assert Validator(chain.id, [], journal).own_final is None
+
+
+def test_the_last_votes_can_be_told_again(chain: Chain, file: Path) -> None:
+    with Journal.open(file) as journal:
+        validator = Validator(chain.id, OWN, journal)
+        assert validator.last_votes == []
+        for slot in (1, 2):
+            block = make_block(chain, SEATS, slot).placed
+            votes(validator, block, chain.fork.final)
+            assert [vote.block_id for vote in validator.last_votes] == [block.id] * 4
+            run_slots([chain], SEATS, [slot])
