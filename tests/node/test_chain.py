@@ -21,6 +21,9 @@ from node.candidate import read_block
 from node.chain import Chain, Screening
 from node.trial import check_transaction
 from storage.database import PAGE_ROW, Database, DatabaseError
+from tests.node import handovers
+from tests.node.bench import Bench
+from tests.node.handovers import ELECTIONS, epochs, run_epochs, voters
 from tests.node.network import (
     FUNDS,
     Seat,
@@ -304,3 +307,18 @@ def test_a_state_that_is_not_the_final_blocks_is_named_as_damage(
     with pytest.raises(DatabaseError, match="root"):
         Chain(GENESIS, database)
     database.close()
+
+
+def test_a_restart_at_any_block_of_a_change_of_the_set_loses_nothing() -> None:
+    bench, whole = (Bench(handovers.GENESIS, elected=ELECTIONS) for _ in range(2))
+    for slot in epochs(whole.chain, 4):
+        (block,) = run_epochs([whole.chain], [slot])
+        take_block(bench.chain, block.raw)
+        take_votes(bench.chain, votes_for(bench.chain, voters(block), block))
+        bench.restart()
+        assert bench.chain.fork.head.id == block.placed.id
+        final = bench.chain.durable_final
+        assert final.id == whole.chain.durable_final.id
+        assert final.next_members == whole.chain.durable_final.next_members
+        assert bench.chain.final_proof() == whole.chain.final_proof()
+    assert bench.chain.durable_final.dynasty == 3

@@ -4,17 +4,23 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import trio
 
+from consensus.fork_choice import ConflictingFinality
 from genesis.build import build_genesis
 from genesis.preset import load_preset
+from node.alarm import Conflict
 from node.config.sections import Config
 from node.config.setting import Raw
 from node.config.sources import load_config
+from node.failure import Refused
+from node.finality_proofs import is_ahead, proof_above
 from node.new_node import create_node, seat_keys
 from node.node import Node, Storage, open_storage, wall_clock_ms
 from p2p.peeraddress import PeerAddress
-from tests.node.network import FUNDS, key, transfer
+from tests.node.bench import memory_chain
+from tests.node.network import FUNDS, key, make_genesis_of, make_seats, run_slots, transfer
 from vm.modules.tokens import balance_of
 
 NODES = 4
@@ -83,3 +89,41 @@ def test_nodes_agree_on_one_final_chain_and_a_payment(tmp_path: Path) -> None:
             assert {balance_of(s.chain.state.view(), BOB.public, "REEL") for s in storages} == {77}
 
     trio.run(main)
+
+
+def follower_config(folder: Path, genesis: bytes) -> Config:
+    """The folder of a node without seats."""
+    folder.mkdir()
+    made = create_node(folder, [], {"p2p.host": "127.0.0.1", "p2p.port": 0, "api.port": 0})
+    made.config.node.genesis.write_bytes(genesis)
+    return load_config(made.file, (), {})
+
+
+def test_a_node_that_saw_two_final_histories_stays_down_until_a_person_acts(
+    tmp_path: Path,
+) -> None:
+    seats = make_seats(4)
+    genesis = make_genesis_of(seats.values(), [ALICE])
+    config = follower_config(tmp_path / "node", genesis.encode())
+    other = memory_chain(genesis)
+    run_slots([other], seats, [11, 12, 13])
+    theirs = proof_above(other, 1)
+    assert theirs is not None
+
+    with open_storage(config) as storage:
+        run_slots([storage.chain], seats, [1, 2, 3])
+    with pytest.raises(ExceptionGroup) as caught, open_storage(config) as storage:
+        is_ahead(storage.chain, theirs)
+    assert caught.group_contains(ConflictingFinality)
+
+    for _ in range(2):
+        with pytest.raises(Refused) as refused, open_storage(config):
+            pass
+        assert refused.value.code == "conflicting-finality"
+        assert "move the file away" in refused.value.message
+    file = Path(refused.value.field)
+    laid_down = Conflict.decode(file.read_bytes())
+    file.rename(tmp_path / "kept")
+    with open_storage(config) as storage:
+        assert laid_down == Conflict(storage.chain.final_proof(), theirs)
+        assert storage.chain.durable_final.slot == 2
