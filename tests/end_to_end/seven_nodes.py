@@ -28,7 +28,7 @@ from node.local.ports import node_ports
 from node.local.process import NodeProcess
 from node.local.run import now_ms, wait_until_ready
 from node.local.setup import LocalChain, LocalWishes, choose_form, open_or_create
-from node.query.answers import BlockSummary, FinalityItem, StatusAnswer
+from node.query.answers import BlockSummary, FinalityItem, ProducersAnswer, StatusAnswer
 from node.query.chain_view import Finality
 from tests.end_to_end.commands import run
 from vm.modules.producer import Stand
@@ -80,6 +80,7 @@ class Outage:
     before they went on; and the slots from then until all nodes had made a later slot final."""
 
     stopped: Sequence[str]
+    seconds: float
     final_heights: tuple[int, int]
     recovery_slots: int
 
@@ -156,32 +157,63 @@ class SevenNodes:
 
     # Set changes
 
-    async def change_one_seat(self) -> Change:
-        """A spare takes the seat of a producer that resigns, by the commands that people use."""
+    async def replace_one(self) -> set[str]:
+        """Let a spare stand and a producer resign, in one epoch, by the commands that people use;
+        the set that is to come."""
         await self._room(COMMANDS_SLOTS)
+        members = await self._members()
         for sent in await self._reelect_at_once(
             ("producer", "stand", "--from", "producer-21"),
             ("producer", "resign", "--from", "producer-0"),
         ):
             assert sent["state"] == "final"
-        return await self._watch_change()
+        return (members | {"producer-21"}) - {"producer-0"}
 
-    async def change_all_seats(self) -> Change:
-        """Everybody who has a seat resigns, and as many others stand, in one epoch."""
+    async def replace_all(self) -> set[str]:
+        """Let all stand who have no seat, and all resign who have, in one epoch; the set that is
+        to come."""
         await self._room(BATCH_SLOTS)
-        async with Client(self.network.nodes[0].api) as client:
-            members = {item.name for item in (await client.producers()).items}
+        members = await self._members()
         names = self.chain.accounts.of_producers()
         await self._send({name: name not in members for name in names})
-        change = await self._watch_change()
-        assert change.members == set(names) - members
-        return change
+        return set(names) - members
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether so much time, and some to recover, is left before the next change is watched."""
+        slots = self._next_turn() - AROUND_SLOTS - self.slot()
+        return slots > seconds * 1000 / self.slot_ms + AROUND_SLOTS
+
+    async def replace_all_in_an_outage(self, seconds: float) -> Outage:
+        """All seats change while three nodes stand still, before the epoch turns and after: the
+        handover block is one of those that wait to become final."""
+        before_turn = round(seconds * 500 / self.slot_ms)
+        await self._room(before_turn + BATCH_SLOTS)
+        dynasty = (await self._newest_set()).dynasty
+        coming = await self.replace_all()
+        turn = self._next_turn()
+        await self.until_slot(turn - before_turn)
+        outage = await self.stop_three(seconds)
+        assert self.slot() > turn
+        await self.until_final(self.slot() + 1)
+        assert (await self._newest_set()).dynasty == dynasty + 1
+        assert await self._members() == coming
+        return outage
+
+    async def _members(self) -> set[str]:
+        return {item.name for item in (await self._newest_set()).items}
+
+    async def _newest_set(self) -> ProducersAnswer:
+        async with Client(self.network.nodes[0].api) as client:
+            return await client.producers()
+
+    def _next_turn(self) -> int:
+        """The first slot of the next epoch."""
+        return (self.slot() // EPOCH_SLOTS + 1) * EPOCH_SLOTS
 
     async def _room(self, slots: int) -> None:
         """Wait for the next epoch if fewer slots are left in this one."""
-        end = (self.slot() // EPOCH_SLOTS + 1) * EPOCH_SLOTS
-        if end - self.slot() < slots:
-            await self.until_slot(end + 1)
+        if self._next_turn() - self.slot() < slots:
+            await self.until_slot(self._next_turn() + 1)
 
     async def _send(self, wishes: Mapping[str, bool]) -> None:
         """Make these producers stand, or not; final when it returns."""
@@ -210,12 +242,12 @@ class SevenNodes:
                 assert answer.receipt is not None
                 assert answer.receipt.status == "ok"
 
-    async def _watch_change(self) -> Change:
-        """Watch the epoch turn and the set change; check that it is the one that was elected,
-        and that every block that was a node's head becomes final."""
+    async def watch_change(self, coming: Set[str]) -> Change:
+        """Watch the epoch turn and the set change; check that `coming` were foreseen and are in
+        it then, and that every block that was a node's head becomes final."""
         before = await self.reelect("producer", "list")
-        elected = _names(before, "elected")
-        turn = (self.slot() // EPOCH_SLOTS + 1) * EPOCH_SLOTS
+        assert _names(before, "elected") == coming
+        turn = self._next_turn()
         heads: dict[int, set[str]] = {}
 
         def watch(status: StatusAnswer) -> None:
@@ -228,7 +260,7 @@ class SevenNodes:
             assert heads[height] == {str(blocks[height].id)}, f"another block at height {height}"
         change = await self._measure(turn, blocks)
         assert change.dynasty == int(str(before["dynasty"])) + 1
-        assert change.members == elected
+        assert change.members == coming
         return change
 
     async def final_blocks(self, first_slot: int) -> dict[int, BlockSummary]:
@@ -302,7 +334,7 @@ class SevenNodes:
                 os.kill(node.pid, signal.SIGCONT)
         went_on = self.slot()
         recovered = await self.until_final(went_on)
-        return Outage([node.name for node in chosen], (soon, late), recovered - went_on)
+        return Outage([node.name for node in chosen], seconds, (soon, late), recovered - went_on)
 
     async def kill_and_start_all(self) -> Restart:
         """Kill all nodes at once and start them one by one in any order."""

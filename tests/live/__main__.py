@@ -17,19 +17,21 @@ from tests.end_to_end.seven_nodes import (
     EPOCH_SLOTS,
     MAX_RECOVERY_SLOTS,
     Change,
+    Outage,
     SevenNodes,
     seven_nodes,
 )
 
 SLOT_MS = 1000
 STOP_S = 60
+SHORT_STOP_S = 20
 DEADLINE_S = 1200
 MAX_EXTRA_SLOTS = 1.6
 
 
 def tell(stage: str, text: str) -> None:
     """One line, at once."""
-    print(f"{time.strftime('%H:%M:%S')}  {stage.ljust(16)}  {text}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')}  {stage.ljust(17)}  {text}", flush=True)
 
 
 def tell_change(stage: str, change: Change, dynasty: int) -> None:
@@ -47,6 +49,19 @@ def tell_change(stage: str, change: Change, dynasty: int) -> None:
     assert extra <= MAX_EXTRA_SLOTS
 
 
+def tell_outage(stage: str, outage: Outage, max_slots: int) -> None:
+    """The figures of an outage, after checking them."""
+    soon, late = outage.final_heights
+    tell(
+        stage,
+        f"{', '.join(outage.stopped)} for {outage.seconds:.0f} s: final height {soon} soon after "
+        f"and {late} at the end; all nodes final again {outage.recovery_slots} slots after "
+        f"SIGCONT (at most {max_slots})",
+    )
+    assert soon == late
+    assert outage.recovery_slots <= max_slots
+
+
 def spread(times_ms: Sequence[int]) -> str:
     """The median and the longest."""
     return f"{statistics.median(times_ms):.0f} ms (at most {max(times_ms)})"
@@ -55,17 +70,9 @@ def spread(times_ms: Sequence[int]) -> str:
 async def live(nodes: SevenNodes) -> None:
     """All stages."""
     tell("ready", f"7 nodes, 21 seats, 21 spares, slots of 1 s, epochs of {EPOCH_SLOTS} slots")
-    tell_change("one seat", await nodes.change_one_seat(), 1)
-    tell_change("all seats", await nodes.change_all_seats(), 2)
-    outage = await nodes.stop_three(STOP_S)
-    tell(
-        "three stopped",
-        f"{', '.join(outage.stopped)} for {STOP_S} s: final height {outage.final_heights[0]} soon "
-        f"after and {outage.final_heights[1]} at the end; all nodes final again "
-        f"{outage.recovery_slots} slots after SIGCONT (at most {MAX_RECOVERY_SLOTS})",
-    )
-    assert outage.final_heights[0] == outage.final_heights[1]
-    assert outage.recovery_slots <= MAX_RECOVERY_SLOTS
+    tell_change("one seat", await nodes.watch_change(await nodes.replace_one()), 1)
+    tell_change("all seats", await nodes.watch_change(await nodes.replace_all()), 2)
+    tell_outage("three stopped", await nodes.stop_three(STOP_S), MAX_RECOVERY_SLOTS)
     restart = await nodes.kill_and_start_all()
     tell(
         "all killed",
@@ -74,8 +81,10 @@ async def live(nodes: SevenNodes) -> None:
         "after the last",
     )
     assert restart.recovery_slots <= MAX_RECOVERY_SLOTS
-    tell_change("all seats again", await nodes.change_all_seats(), 3)
-    tell("one chain", f"all nodes agree on {await nodes.check_chain(3)} blocks, all final")
+    tell_change("all seats again", await nodes.watch_change(await nodes.replace_all()), 3)
+    outage = await nodes.replace_all_in_an_outage(SHORT_STOP_S)
+    tell_outage("all, in an outage", outage, 2 * MAX_RECOVERY_SLOTS)  # once more for a handover
+    tell("one chain", f"all nodes agree on {await nodes.check_chain(4)} blocks, all final")
 
 
 def main() -> None:
