@@ -91,11 +91,11 @@ async def register(
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Make the sending account a producer that stands for election.
+    """Make the account that sends (--from) a producer that stands for election.
 
     Its keys are those of the account's [[seats]] in the configuration, as `reelect init --seats`
-    writes it, or those named here. The node with these keys should follow the chain by the next
-    epoch; their secrets stay where they are.
+    writes it, or those named here; their secrets stay where they are. Have the node with these
+    keys follow the chain first: it may be elected at the next epoch.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ async def register(
 
 @app.command
 async def stand(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
-    """Stand for election: the next epoch may give the sending producer a seat.
+    """Let the producer that sends (--from) stand for election at the next epoch.
 
     Until staking comes, the first 21 candidates in the order of their addresses are elected.
     """
@@ -134,7 +134,7 @@ async def stand(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = Fals
 
 @app.command
 async def resign(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
-    """Stop standing for election: the sending producer keeps its seat until the next epoch.
+    """Let the producer that sends (--from) stand no longer; it keeps its seat until the next epoch.
 
     If fewer than 4 producers stand, the set stays as it is.
     """
