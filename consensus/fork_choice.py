@@ -161,13 +161,18 @@ class ForkChoice:
         return self._finalize(final, block, certificate)
 
     def _justify(self, block: ChainBlock) -> None:
-        waiting = [block]
+        rank_before = self._rank(self.head)
+        waiting, better = [block], list[ChainBlock]()
         while waiting:
             at = waiting.pop()
             if _key(self._best[at.id]) < _key(block):
                 self._best[at.id] = block
+                better.append(at)
                 waiting.extend(self._children.get(at.id, ()))
-        self._choose_head()
+        if self._rank(self.head) < rank_before:  # a later certificate need not finalize a handover
+            self._choose_head()
+        for at in better:
+            self._consider_head(at)
 
     def _choose_head(self) -> None:
         self.head = self.final
@@ -189,7 +194,8 @@ class ForkChoice:
         path = [final, *takewhile(lambda block: block is not self.final, _ancestors(final))]
         live = {final.id, *(block.id for block in self.descendants(final))}
         gone = [block for block in self.descendants(self.final) if block.id not in live]
-        dropped = tuple(block for block in gone if block not in path)
+        on_path = {block.id for block in path}
+        dropped = tuple(block for block in gone if block.id not in on_path)
         for block in (self.final, *gone):
             del self._best[block.id]
             self._children.pop(block.id, None)

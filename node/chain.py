@@ -47,8 +47,8 @@ from vm.modules.producer import elect
 from vm.transition import Outcome, execute_block
 
 # So many empty blocks may become durably final in one synced batch, which costs the disk as much
-# as one block does.
-MAX_BATCH_BLOCKS = 256
+# as one block does; to tell listeners of them takes a few milliseconds.
+MAX_BATCH_BLOCKS = 128
 
 # The set that a state elects; None leaves the set as it is.
 Elect: TypeAlias = Callable[[StateReader], ProducerSet | None]

@@ -155,6 +155,54 @@ def test_a_late_child_knows_what_its_parent_knew() -> None:
     assert fork.best_certified(late) is one
 
 
+def best_by_search(fork: ForkChoice) -> ChainBlock:
+    """The head by its definition, over all live blocks."""
+    live = [fork.final, *fork.descendants(fork.final)]
+    highest = max(fork._rank(block) for block in live)
+    return min((block for block in live if fork._rank(block) == highest), key=lambda b: b.id)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_head_is_the_best_of_all_live_blocks(seed: int) -> None:
+    chance = random.Random(seed)
+    fork = ForkChoice(genesis(OLD))
+    blocks = [fork.final]
+    for slot in range(1, 26):
+        live = [block for block in blocks if fork.is_live(block)]
+        parent = chance.choice([fork.head, fork.head, *live[-4:]])
+        # the best certificate, or as a producer names it that knows less
+        qc = chance.choice([fork.best_certified(parent), parent.qc or parent])
+        elected = chance.choice([None, NEW, OLD])
+        if parent.handover is None and elected is not None and elected != parent.members:
+            blocks.append(child(parent, slot, qc, elected=elected, salt=slot))
+        else:
+            blocks.append(child(parent, slot, qc, salt=slot))
+        add(fork, blocks[-1])
+        assert fork.head is best_by_search(fork)
+        for _ in range(chance.randint(0, 2)):
+            voted = chance.choice([block for block in blocks if fork.is_live(block)])
+            if voted is not fork.final:
+                vote_all(fork, voted)
+            assert fork.head is best_by_search(fork)
+
+
+def test_the_head_falls_back_when_a_better_certificate_hands_nothing_over() -> None:
+    fork = ForkChoice(genesis(OLD))
+    one = child(fork.final, 1)
+    handover = child(one, 2, one, elected=NEW)
+    limbo = child(handover, 3, handover)
+    late = child(limbo, 5, handover)
+    other = child(limbo, 6, handover)
+    tip = child(other, 7, handover)
+    add(fork, one, handover, limbo, late, other, tip)
+    fork.on_certificate(limbo, certificate_of(limbo))
+    assert fork.final is handover
+    assert fork.head is tip  # its child would be the first of the next dynasty
+    fork.on_certificate(other, certificate_of(other))
+    assert fork.head is late  # not so on `other`, which is certified later and finalizes nothing
+    assert fork.head is best_by_search(fork)
+
+
 # Votes and finality
 
 
