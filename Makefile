@@ -4,6 +4,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+SEEDS ?= 200
+FIRST ?= 0
+NODES ?= 21
 
 .PHONY: up test live clean
 
@@ -18,6 +21,9 @@ test: .venv/installed-test
 
 live: .venv/installed-test
 	$(BIN)/python -m tests.live
+
+simulate: .venv/installed-test
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --nodes $(NODES) $(ARGS)
 
 clean:
 	rm -rf .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

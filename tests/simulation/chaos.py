@@ -4,6 +4,8 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from consensus.block import Vote
+from p2p.messages import BlockMessage
 from tests.simulation.machine import Machine, PowerCut
 from tests.simulation.plan import BYZANTINE, SLOT_MS, Plan
 from tests.simulation.wire import CHAOS_DELAYS_MS, SETTLED_DELAYS_MS
@@ -62,10 +64,19 @@ class Chaos:
             wire.loss = chance.choice((0.0, 0.05, 0.3))
         if self._may("duplicate"):
             wire.repeat = chance.choice((0.0, 0.1))
+        if self._dares("veil", 0.5):
+            wire.veil = {
+                BlockMessage: chance.choice((0.0, 0.1, 0.3)),
+                Vote: chance.choice((0.1, 0.3, 0.6)),
+            }
 
     def end(self) -> None:
         """The spell is over, and what was to befall in it befalls no more."""
         self.is_raging = False
+        wire = self._world.wire
+        wire.loss = wire.repeat = 0.0
+        wire.veil = {}
+        wire.delays = SETTLED_DELAYS_MS
         for machine in self._world.machines:
             machine.disk.fail_at(0)
             machine.database.fail_at(0)
@@ -79,18 +90,27 @@ class Chaos:
         self._black_out(slot)
 
     def _cut(self) -> None:
-        chance, places = self._chance, range(len(self._world.machines))
-        sides = dict.fromkeys(places, 0)
-        if self._dares("partition", 0.75):
-            parts = chance.choice((2, 2, 3))
-            sides = {place: chance.randrange(parts) for place in places}
-        pairs = [(a, b) for a in places for b in places if sides[a] != sides[b]]
-        self._fired["partition"] += bool(pairs)
-        if self._dares("one-way", 0.4):
-            deaf = chance.sample(places, max(1, len(places) // 4))
-            pairs += [(a, b) for b in deaf for a in places if a != b and chance.random() < 0.7]
-            self._fired["one-way"] += 1
+        """Part the nodes, for both directions or for one only; or join them again."""
+        is_full, is_one_way = self._dares("partition", 0.6), self._dares("one-way", 0.4)
+        sides = self._sides() if is_full or is_one_way else {}
+        pairs = [(a, b) for a in sides for b in sides if sides[a] != sides[b]]
+        if pairs and not is_full:
+            pairs = [(a, b) for a, b in pairs if sides[a] < sides[b]]
+        self._fired["partition"] += bool(pairs) and is_full
+        self._fired["one-way"] += bool(pairs) and not is_full
         self._world.wire.cut(pairs)
+
+    def _sides(self) -> dict[int, int]:
+        """Each node's side: by chance, or one set on either side but for a few."""
+        chance, places = self._chance, range(len(self._world.machines))
+        if chance.random() < 0.5:
+            parts = chance.choice((2, 2, 3))
+            return {place: chance.randrange(parts) for place in places}
+        first = chance.randrange(2)
+        sides = {place: first if place < self._plan.nodes else 1 - first for place in places}
+        for place in chance.sample(places, chance.randint(0, 1 + len(places) // 4)):
+            sides[place] = 1 - sides[place]
+        return sides
 
     def _befall(self, machine: Machine) -> None:
         if machine.process is None:
@@ -149,4 +169,4 @@ class Chaos:
             return
         power_cut = self._may("power-cut") and self._chance.random() < 0.5
         for machine in stopped:
-            machine.stop(power_cut=power_cut, why="blackout")
+            machine.stop(power_cut=power_cut, all_lost=power_cut, why="blackout")

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from consensus.block import Header, Vote
+from consensus.block import BlockRef, Header, Vote
 from consensus.cid import Cid
 from consensus.evidence import (
     Evidence,
@@ -24,7 +24,7 @@ from consensus.producers import ProducerSet
 from consensus.record import Record
 from consensus.tree import root
 from genesis.file import Genesis
-from node.candidate import Recorded, read_block
+from node.candidate import Recorded, header_of, read_block
 from node.chain import Chain
 from p2p.messages import BlockMessage
 from vm.modules.producer import OFFENCES
@@ -32,6 +32,7 @@ from vm.registry import REGISTRY
 
 ONE_HISTORY = "one final history"
 NEVER_BACK = "final never goes back"
+FINAL_BY_RULE = "what is final is final by the rules"
 EQUAL_ROOTS = "equal final heights have equal state roots"
 NOT_SLASHABLE = "no honest producer is slashable"
 LIGHT_CLIENTS = "every light client agrees"
@@ -63,6 +64,8 @@ class FinalHistory:
 
     def add(self, place: int, chain: Chain, blocks: tuple[Recorded, ...]) -> None:
         """Blocks have become durably final on a node."""
+        if blocks and blocks[-1].placed.header.height > self.height:
+            self._check_rule(chain, blocks[-1].placed.id)
         for block in blocks:
             header = block.placed.header
             known = self._blocks.setdefault(header.height, (block.placed.id, header.state_root))
@@ -80,6 +83,26 @@ class FinalHistory:
             self.height = max(self.height, header.height)
         if blocks and root(chain.state.page) != blocks[-1].placed.header.state_root:
             raise Broken(EQUAL_ROOTS, f"node {place} at height {self._heights[place]}")
+
+    def _check_rule(self, chain: Chain, newest: Cid) -> None:
+        """The newest advance is one that FINALITY.md allows, by another reading of its headers:
+        in consecutive slots, from a source of the target's own dynasty, and, above a handover
+        block that the source is or descends from, of that block."""
+        proof = chain.final_proof()
+        if proof is None or proof.final.id() != newest:
+            return  # only a part of the advance, whose last part leaves the proof
+        if proof.target.qc_target is None or proof.target.base is None:
+            raise Broken(FINAL_BY_RULE, "by genesis")
+        target, final = proof.target, proof.final
+        source = proof.target.base
+        if proof.target.qc_target.dynasty == target.dynasty:
+            source = BlockRef(proof.target.qc_target.id, proof.target.qc_target.slot)
+        if target.slot != source.slot + 1:
+            raise Broken(FINAL_BY_RULE, f"slot {target.slot} finalizes from slot {source.slot}")
+        handover = None if target.handover is None else chain.blocks.get(target.handover)
+        capped = handover is not None and header_of(handover).slot <= source.slot
+        if final.id() != (target.handover if capped else source.id):
+            raise Broken(FINAL_BY_RULE, f"slot {target.slot} finalizes slot {final.slot}")
 
     def restarted(self, place: int, chain: Chain) -> None:
         """A node has started: what was final there is final."""

@@ -12,7 +12,7 @@ from genesis.file import Genesis, make_genesis
 from genesis.preset import load_preset
 from node.validator import Seat
 from storage.state import StateReader
-from tests.simulation.plan import SLOT_MS, Plan
+from tests.simulation.plan import MIN_SLOTS, SLOT_MS, Plan
 from vm.modules.chain import CONSTANTS, ChainConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import BEACONS, CANDIDATES, Commitment, Producer, register
@@ -24,9 +24,7 @@ GENESIS_TIME_MS = 1_700_000_000_000
 CLIENTS = 4
 FUNDS = 10**12
 MAX_UNFINAL_BLOCKS = 24
-# Honest producers use up their reveals and commit to new ones; Byzantine ones never do.
-REVEALS = 12
-BYZANTINE_REVEALS = 600
+BYZANTINE_REVEALS = 600  # they never commit to new ones
 # A salt begins with the number of the chain of reveals, so that a state shows its height.
 GENERATION_BYTES = 2
 FIRST_SALT = bytes(GENERATION_BYTES) + b"salt of reveals"
@@ -45,6 +43,12 @@ class Population:
     seats: tuple[Seat, ...]
     clients: tuple[KeyPair, ...]
     byzantine: frozenset[int]
+
+    @property
+    def reveals(self) -> int:
+        """The length of honest producers' chains of reveals: they use them up in a run, but not
+        in a stall, in which none can commit to new ones."""
+        return 8 + 2 * MIN_SLOTS // len(self.seats)
 
     @classmethod
     def of(cls, plan: Plan) -> "Population":
@@ -81,7 +85,7 @@ def make_simulated_genesis(plan: Plan, population: Population) -> Genesis:
     for name, parameter in REGISTRY.parameters.items():
         parameter.set(state, preset.parameters.get(name, parameter.default))
     for i, seat in enumerate(population.seats):
-        length = BYZANTINE_REVEALS if i in population.byzantine else REVEALS
+        length = BYZANTINE_REVEALS if i in population.byzantine else population.reveals
         reveals = RevealChain(seat.beacon_seed, FIRST_SALT, length)
         commitment = Commitment(FIRST_SALT, reveals.commitment, length)
         register(state, seat.producer, Producer(seat.key.public, f"p{i}"), commitment)

@@ -34,7 +34,6 @@ from tests.simulation.disk import MemoryDisk
 from tests.simulation.genesis import (
     GENERATION_BYTES,
     GENESIS_TIME_MS,
-    REVEALS,
     Election,
     Population,
 )
@@ -50,6 +49,14 @@ class PowerCut(BaseException):
     """The machine has lost its power in the middle of an operation."""
 
 
+class _Nothing(random.Random):
+    """The chance by which nothing is kept."""
+
+    def randint(self, a: int, b: int) -> int:
+        """The least."""
+        return a
+
+
 class Process:
     """What lives between a start and an end of the node's program."""
 
@@ -60,7 +67,7 @@ class Process:
         self.chain.replay()
         seats = () if machine.is_byzantine else (machine.seat,)
         self.validator = Validator(
-            self.chain.id, seats, self.journal, entropy=machine.entropy, reveals=REVEALS
+            self.chain.id, seats, self.journal, entropy=machine.entropy, reveals=machine.reveals
         )
         self.validator.remember(self.chain.clock.slot_at(machine.now_ms()))
         self.validator.prepare(self.chain.state_of(self.chain.fork.head))
@@ -103,6 +110,7 @@ class Machine:
         self.is_byzantine = place in population.byzantine
         self.is_mute = False
         self.election = election
+        self.reveals = population.reveals
         self.disk = MemoryDisk()
         self.database = MemoryDatabase()
         self.database.close()
@@ -143,19 +151,20 @@ class Machine:
             self.started(self)
             self.wire.came_up(self.place)
 
-    def stop(self, *, power_cut: bool, why: str) -> None:
-        """End the process; a power cut loses what was not synced."""
+    def stop(self, *, power_cut: bool, why: str, all_lost: bool = False) -> None:
+        """End the process; a power cut loses some, or all, of what was not synced."""
         if self.process is None:
             return
         self.note(self, f"ends: {why}")
-        self._end(power_cut=power_cut)
+        self._end(power_cut=power_cut, all_lost=all_lost)
         self.wire.went_down(self.place)
 
-    def _end(self, *, power_cut: bool) -> None:
+    def _end(self, *, power_cut: bool, all_lost: bool = False) -> None:
         self.process = None
         if power_cut:
-            self.disk.crash(self._chance)
-            self.database.crash(self._chance)
+            chance = _Nothing() if all_lost else self._chance
+            self.disk.crash(chance)
+            self.database.crash(chance)
         else:
             self.disk.kill()
             self.database.kill()
@@ -222,10 +231,20 @@ class Machine:
         return None
 
     def _whole(self, work: Work[None]) -> None:
-        for step in work:
+        """Carry out a Work that changes the chain, to its end."""
+        error: Exception | None = None
+        while True:
+            try:
+                step = work.send(None) if error is None else work.throw(error)
+            except StopIteration:
+                return
             if not isinstance(step, Call):
                 raise TypeError("a Work that changes the chain does not wait")
-            step.call()
+            error = None
+            try:
+                step.call()
+            except Invalid as rejection:
+                error = rejection
 
     def _wait(self, work: Work[None], start: int, step: Step) -> None:
         if isinstance(step, Pause):

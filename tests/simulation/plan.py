@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 # What the network, the disks and the clocks do.
-NETWORK = ("delay", "loss", "duplicate", "partition", "one-way")
+NETWORK = ("delay", "loss", "duplicate", "veil", "partition", "one-way")
 MACHINES = (
     "skew",
     "drift",

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from consensus.block import Vote
 from consensus.record import Record
+from p2p.messages import BlockMessage
 from p2p.peer import PeerGone, RemoteError
 from tests.simulation.clock import Timeline
 
@@ -68,6 +70,7 @@ class Wire:
         self._last_arrival: dict[tuple[int, int], float] = {}
         self.loss = 0.0
         self.repeat = 0.0
+        self.veil = {BlockMessage: 0.0, Vote: 0.0}  # what share of nodes never gets such an item
         self.delays = SETTLED_DELAYS_MS
         self.sent = 0
 
@@ -96,6 +99,12 @@ class Wire:
         for one, other in sorted(joined):
             if self.reaches(one, other) and self.reaches(other, one):
                 self._connect(one, other)
+
+    def connect_all(self) -> None:
+        """All connect anew."""
+        places = range(len(self._stations))
+        self.cut([(one, other) for one in places for other in places if one != other])
+        self.cut(())
 
     def came_up(self, place: int) -> None:
         """A node has started: it connects to all it reaches."""
@@ -141,10 +150,17 @@ class Wire:
         """Send an item to all that it is not under way to."""
         copies = item.has_copy
         copies.add(sender)
-        if len(copies) < len(self._stations):
-            for receiver in self._reached[sender]:
-                if receiver not in copies:
-                    self._send(sender, receiver, item, 0)
+        if len(copies) == len(self._stations):
+            return
+        veil = self.veil.get(type(item.message), 0.0)
+        for receiver in self._reached[sender]:
+            if receiver in copies:
+                continue
+            if veil and self._chance.random() < veil:
+                copies.add(receiver)  # nobody else tells it either
+                self._fired["veil"] += 1
+            else:
+                self._send(sender, receiver, item, 0)
 
     def send(self, sender: int, receiver: int, item: Item, extra_ms: float = 0) -> None:
         """Send an item to one, whether it has it or not."""

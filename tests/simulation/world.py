@@ -37,7 +37,7 @@ from tests.simulation.machine import Machine
 from tests.simulation.plan import SLOT_MS, Plan
 from tests.simulation.shared import shared_results
 from tests.simulation.signatures import fast_signatures
-from tests.simulation.wire import SETTLED_DELAYS_MS, Wire
+from tests.simulation.wire import Wire
 from vm.modules.tokens import Transfer
 
 Print = Callable[[str], None]
@@ -194,12 +194,10 @@ class World:
     def _heal(self, slot: int) -> None:
         self._note(None, "all is well")
         self._chaos.end()
-        self.wire.loss = self.wire.repeat = 0.0
-        self.wire.delays = SETTLED_DELAYS_MS
-        self.wire.cut(())
         for machine in self.machines:
             if not machine.is_up:
                 machine.start()
+        self.wire.connect_all()
         self._healed_slot, self._is_recovered = slot, False
         self._dynasty_at_healing = self._dynasty()
 
