@@ -76,7 +76,11 @@ def test_a_broken_promise_ends_a_run_and_is_named() -> None:
 
 def test_what_nobody_expects_is_a_broken_promise_too() -> None:
     world = World(replace(plan_of(0, 4), faults=(), byzantine=0))
-    world.timeline.at(5_000, lambda: {}["bug"])
+
+    def bug() -> None:
+        raise KeyError("made up")
+
+    world.timeline.at(5_000, bug)
     outcome = world.run()
     assert outcome.broken is not None
     assert "KeyError" in str(outcome.broken)

@@ -213,7 +213,7 @@ class World:
             for machine in self.honest
         )
         taken = slot - self._healed_slot
-        handovers = self._dynasty() - self._dynasty_at_healing
+        handovers = max(0, self._dynasty() - self._dynasty_at_healing)
         allowed = self.plan.bound * (1 + handovers)
         if lowest >= self._healed_slot:
             self._is_recovered = True
