@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from consensus.block import BlockRef, Header, Vote
+from consensus.block import BlockRef, Header, Target, Vote
 from consensus.cid import Cid
 from consensus.evidence import (
     Evidence,
@@ -12,6 +12,7 @@ from consensus.evidence import (
     evidence_of_votes,
     source_slot,
 )
+from consensus.finality import ChainBlock
 from consensus.finality_proof import FinalityProof
 from consensus.light import (
     DynastyStep,
@@ -32,6 +33,7 @@ from vm.registry import REGISTRY
 
 ONE_HISTORY = "one final history"
 NEVER_BACK = "final never goes back"
+HEAD_BY_RULE = "the head is the head by the rules"
 FINAL_BY_RULE = "what is final is final by the rules"
 EQUAL_ROOTS = "equal final heights have equal state roots"
 NOT_SLASHABLE = "no honest producer is slashable"
@@ -91,17 +93,13 @@ class FinalHistory:
         proof = chain.final_proof()
         if proof is None or proof.final.id() != newest:
             return  # only a part of the advance, whose last part leaves the proof
-        if proof.target.qc_target is None or proof.target.base is None:
-            raise Broken(FINAL_BY_RULE, "by genesis")
         target, final = proof.target, proof.final
-        source = proof.target.base
-        if proof.target.qc_target.dynasty == target.dynasty:
-            source = BlockRef(proof.target.qc_target.id, proof.target.qc_target.slot)
-        if target.slot != source.slot + 1:
-            raise Broken(FINAL_BY_RULE, f"slot {target.slot} finalizes from slot {source.slot}")
+        if target.qc_target is None or target.base is None:
+            raise Broken(FINAL_BY_RULE, "by genesis")
         handover = None if target.handover is None else chain.blocks.get(target.handover)
-        capped = handover is not None and header_of(handover).slot <= source.slot
-        if final.id() != (target.handover if capped else source.id):
+        pending = None if handover is None else BlockRef(*_id_and_slot(header_of(handover)))
+        allowed = finalized_by(target.slot, target.dynasty, target.qc_target, target.base, pending)
+        if allowed is None or final.id() != allowed.id:
             raise Broken(FINAL_BY_RULE, f"slot {target.slot} finalizes slot {final.slot}")
 
     def restarted(self, place: int, chain: Chain) -> None:
@@ -121,6 +119,51 @@ class FinalHistory:
         known = self._blocks.get(header.height)
         if known is not None and known[0] != header.id():
             raise Broken(LIGHT_CLIENTS, f"height {header.height}: {header.id()}")
+
+
+def finalized_by(
+    slot: int, dynasty: int, qc_target: Target, base: BlockRef, pending: BlockRef | None
+) -> BlockRef | None:
+    """finalizes(b), read from FINALITY.md once more: consecutive slots, the source within the
+    dynasty, and the cap."""
+    source = base
+    if qc_target.dynasty == dynasty:
+        source = BlockRef(qc_target.id, qc_target.slot)
+    if slot != source.slot + 1:
+        return None
+    return pending if pending is not None and pending.slot <= source.slot else source
+
+
+def check_head(chain: Chain) -> None:
+    """The head is the one by child_key, read from FINALITY.md once more."""
+    fork = chain.fork
+    certified = {fork.final.id: fork.best_certified(fork.final)}
+    best, best_rank = fork.final, _child_rank(fork.final, certified[fork.final.id])
+    for block in fork.descendants(fork.final):
+        if block.parent is None or block.qc is None:
+            raise Broken(HEAD_BY_RULE, f"live block {block.id} is cut off")
+        known = [certified[block.parent.id], block.qc]
+        known += [block] if fork.certificate(block) is not None else []
+        certified[block.id] = max(known, key=lambda each: (each.dynasty, each.slot))
+        rank = _child_rank(block, certified[block.id])
+        if rank > best_rank or (rank == best_rank and block.id < best.id):
+            best, best_rank = block, rank
+    if best is not fork.head:
+        raise Broken(HEAD_BY_RULE, f"slot {fork.head.slot} instead of slot {best.slot}")
+
+
+def _child_rank(block: ChainBlock, qc: ChainBlock) -> tuple[int, int, int]:
+    dynasty, base = block.dynasty, block.base
+    pending = block.handover
+    if pending is not None and qc.dynasty == dynasty:
+        final = finalized_by(qc.slot, qc.dynasty, qc.qc_target, qc.base, qc.handover)
+        if final == pending:
+            dynasty, base = dynasty + 1, pending
+    return dynasty, qc.slot if qc.dynasty == dynasty else base.slot, block.height
+
+
+def _id_and_slot(header: Header) -> tuple[Cid, int]:
+    return header.id(), header.slot
 
 
 class Conscience:

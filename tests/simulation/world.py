@@ -29,6 +29,7 @@ from tests.simulation.checks import (
     Conscience,
     FinalHistory,
     Follower,
+    check_head,
     check_state,
 )
 from tests.simulation.clock import Timeline
@@ -161,6 +162,9 @@ class World:
             self._pay()
         if slot % 5 == 0:
             self._show_light_client()
+        looked_at = self._chance.choice(self.honest)
+        if looked_at.process is not None:
+            check_head(looked_at.process.chain)
 
     def _beginning(self, machine: Machine, slot: int) -> Callable[[], None]:
         adversary = self.adversaries.get(machine.place)
