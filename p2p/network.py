@@ -46,7 +46,8 @@ logger = logging.getLogger("reelect.p2p")
 
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
-    """A connected peer; times in seconds. `clock_offset_ms` is its clock minus this node's."""
+    """A connected peer; times in seconds. `clock_offset_ms` is its clock minus this node's, as
+    far as its last answer shows it (least_offset_ms)."""
 
     id: PeerId
     address: str

@@ -274,7 +274,7 @@ class Peer:
                 self.end("it does not read")
 
     async def _ask_status(self) -> None:
-        asked_at = trio.current_time()
+        asked_at, asked_ms = trio.current_time(), self._owner.own_status().time_ms
         try:
             status = await self.request(GetStatus(), self._timing.silence_s)
         except RequestTimeout:
@@ -283,9 +283,9 @@ class Peer:
             pass  # refused, or ending anyway
         else:
             if isinstance(status, Status):
-                trip_s = self.round_trip_s = trio.current_time() - asked_at
-                now_ms = self._owner.own_status().time_ms - round(trip_s * 500)
-                self.clock_offset_ms = status.time_ms - now_ms
+                self.round_trip_s = trio.current_time() - asked_at
+                now_ms = self._owner.own_status().time_ms
+                self.clock_offset_ms = least_offset_ms(asked_ms, status.time_ms, now_ms)
                 await self._heard(status, BY_TYPE[Status])
 
     # Writing
@@ -469,3 +469,13 @@ class Peer:
 
     def _refuse(self, request: int, reason: str) -> None:
         self._put(BY_TYPE[Refusal], request, Refusal(reason).encode())
+
+
+def least_offset_ms(asked_ms: int, told_ms: int, answered_ms: int) -> int:
+    """How far a peer's clock, which showed `told_ms` at some time between the question and the
+    answer, is ahead of the own one at least (negative: behind).
+
+    An answer that was long on its way, from a peer that stood still or wants to mislead, shows
+    little: never that a right clock is wrong.
+    """
+    return sorted((told_ms - answered_ms, 0, told_ms - asked_ms))[1]
