@@ -93,9 +93,8 @@ class SendOptions(NodeOptions):
         """The account's key, from the local network or the keystore; raises Refused."""
         section = self.section
         local = local_accounts(section)
-        key = None if local is None else local.key(account)
-        if key is not None:
-            return key
+        if local is not None and local.holds(account):
+            return local.key(account)
         store = Keystore(section.keystore)
         name = store.find(format_address(account)).name
         return KeyPair.from_seed(store.seed(name, ask_password(self.password_file)))

@@ -52,13 +52,15 @@ class LocalAccounts(Record):
         groups = (list(self.for_people()), list(self.of_producers()))
         return ", ".join(f"{group[0]} to {group[-1]}" for group in groups if group)
 
-    def key(self, account: bytes) -> KeyPair | None:
-        """The key of one of these accounts; None for any other."""
+    def holds(self, account: bytes) -> bool:
+        """Whether it is one of these accounts."""
+        return account in self.accounts or account in self.producers
+
+    def key(self, account: bytes) -> KeyPair:
+        """The key of one of these accounts."""
         if account in self.accounts:
             return account_key(self.mnemonic, self.accounts.index(account))
-        if account in self.producers:
-            return account_key(self.mnemonic, FIRST_SEAT_INDEX + self.producers.index(account))
-        return None
+        return account_key(self.mnemonic, FIRST_SEAT_INDEX + self.producers.index(account))
 
 
 def producer_name(place: int) -> str:
