@@ -22,7 +22,7 @@ from node.chain import Chain, Screening
 from node.trial import check_transaction
 from storage.database import PAGE_ROW, Database, DatabaseError
 from tests.node import handovers
-from tests.node.bench import Bench
+from tests.node.bench import Bench, memory_chain
 from tests.node.handovers import ELECTIONS, epochs, run_epochs, voters
 from tests.node.network import (
     FUNDS,
@@ -322,3 +322,17 @@ def test_a_restart_at_any_block_of_a_change_of_the_set_loses_nothing() -> None:
         assert final.next_members == whole.chain.durable_final.next_members
         assert bench.chain.final_proof() == whole.chain.final_proof()
     assert bench.chain.durable_final.dynasty == 3
+
+
+def test_the_proof_of_a_handover_is_kept_when_its_block_is_final_and_no_sooner() -> None:
+    chain = memory_chain(handovers.GENESIS, ELECTIONS)
+    opening = chain.constants.epoch_slots
+    kept = {}
+    for slot in (1, 2, *range(opening - 2, opening + 4)):
+        run_epochs([chain], [slot])
+        kept[slot] = chain.blocks.handover(0) is not None
+        final = chain.durable_final
+        assert kept[slot] == (final.dynasty > 0 or final.handover is not None)
+    # The handover block's own certificate makes its parent final, the next one's the block.
+    assert [slot for slot in kept if kept[slot]] == [opening + 1, opening + 2, opening + 3]
+    assert chain.blocks.handover(1) is None
