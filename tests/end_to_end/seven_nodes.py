@@ -53,6 +53,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Coming:
+    """The set that takes over from the one of `dynasty` at the beginning of the epoch whose first
+    slot is `turn`."""
+
+    members: Set[str]
+    dynasty: int
+    turn: int
+
+
+@dataclass(frozen=True)
 class Change:
     """A change of the set. Times are those of all nodes, from the start of a block's slot until
     the node held it final: of the `limbo` blocks, which come between the handover block and the
@@ -157,50 +167,53 @@ class SevenNodes:
 
     # Set changes
 
-    async def replace_one(self) -> set[str]:
-        """Let a spare stand and a producer resign, in one epoch, by the commands that people use;
-        the set that is to come."""
-        await self._room(COMMANDS_SLOTS)
-        members = await self._members()
+    async def replace_one(self) -> Coming:
+        """Let a spare stand and a producer resign, in one epoch, by the commands that people
+        use."""
+        before, turn = await self._before(COMMANDS_SLOTS)
         for sent in await self._reelect_at_once(
             ("producer", "stand", "--from", "producer-21"),
             ("producer", "resign", "--from", "producer-0"),
         ):
             assert sent["state"] == "final"
-        return (members | {"producer-21"}) - {"producer-0"}
+        coming = (_members(before) | {"producer-21"}) - {"producer-0"}
+        return await self._foreseen(Coming(coming, before.dynasty, turn))
 
-    async def replace_all(self) -> set[str]:
-        """Let all stand who have no seat, and all resign who have, in one epoch; the set that is
-        to come."""
-        await self._room(BATCH_SLOTS)
-        members = await self._members()
-        names = self.chain.accounts.of_producers()
+    async def replace_all(self, slots: int = BATCH_SLOTS) -> Coming:
+        """Let all stand who have no seat, and all resign who have, in one epoch that has so many
+        slots left."""
+        before, turn = await self._before(slots)
+        members, names = _members(before), self.chain.accounts.of_producers()
         await self._send({name: name not in members for name in names})
-        return set(names) - members
-
-    def has_time(self, seconds: float) -> bool:
-        """Whether so much time, and some to recover, is left before the next change is watched."""
-        slots = self._next_turn() - AROUND_SLOTS - self.slot()
-        return slots > seconds * 1000 / self.slot_ms + AROUND_SLOTS
+        return await self._foreseen(Coming(set(names) - members, before.dynasty, turn))
 
     async def replace_all_in_an_outage(self, seconds: float) -> Outage:
         """All seats change while three nodes stand still, before the epoch turns and after: the
         handover block is one of those that wait to become final."""
-        before_turn = round(seconds * 500 / self.slot_ms)
-        await self._room(before_turn + BATCH_SLOTS)
-        dynasty = (await self._newest_set()).dynasty
-        coming = await self.replace_all()
-        turn = self._next_turn()
-        await self.until_slot(turn - before_turn)
+        early = round(seconds * 500 / self.slot_ms)
+        coming = await self.replace_all(early + BATCH_SLOTS)
+        await self.until_slot(coming.turn - early)
         outage = await self.stop_three(seconds)
-        assert self.slot() > turn
+        assert self.slot() > coming.turn
         await self.until_final(self.slot() + 1)
-        assert (await self._newest_set()).dynasty == dynasty + 1
-        assert await self._members() == coming
+        newest = await self._newest_set()
+        assert newest.dynasty == coming.dynasty + 1
+        assert _members(newest) == coming.members
         return outage
 
-    async def _members(self) -> set[str]:
-        return {item.name for item in (await self._newest_set()).items}
+    async def _before(self, slots: int) -> tuple[ProducersAnswer, int]:
+        """The set before a change, and the next epoch's first slot; waits for that epoch if fewer
+        slots are left in this one."""
+        if self._next_turn() - self.slot() < slots:
+            await self.until_slot(self._next_turn() + 1)
+        return await self._newest_set(), self._next_turn()
+
+    async def _foreseen(self, coming: Coming) -> Coming:
+        """Check that `reelect producer list` foresees the set, in time."""
+        listed = await self.reelect("producer", "list")
+        assert _names(listed, "elected") == coming.members
+        assert self.slot() < coming.turn
+        return coming
 
     async def _newest_set(self) -> ProducersAnswer:
         async with Client(self.network.nodes[0].api) as client:
@@ -210,11 +223,6 @@ class SevenNodes:
         """The first slot of the next epoch."""
         return (self.slot() // EPOCH_SLOTS + 1) * EPOCH_SLOTS
 
-    async def _room(self, slots: int) -> None:
-        """Wait for the next epoch if fewer slots are left in this one."""
-        if self._next_turn() - self.slot() < slots:
-            await self.until_slot(self._next_turn() + 1)
-
     async def _send(self, wishes: Mapping[str, bool]) -> None:
         """Make these producers stand, or not; final when it returns."""
         async with Client(self.network.nodes[0].api) as client:
@@ -222,8 +230,6 @@ class SevenNodes:
             signed = []
             for name, stands in wishes.items():
                 sender = self.chain.accounts.by_name()[name]
-                key = self.chain.accounts.key(sender)
-                assert key is not None
                 made = Transaction(
                     chain=self.chain.genesis.chain,
                     sender=sender,
@@ -235,19 +241,17 @@ class SevenNodes:
                     actions=(Stand(stands).pack(),),
                     signatures=(),
                 )
-                signed.append(made.signed(key).encode())
+                signed.append(made.signed(self.chain.accounts.key(sender)).encode())
             for result in await client.submit_batch(signed):
                 assert result.id is not None, result.problem
                 answer = await client.wait(result.id, Until.FINAL, 60)
                 assert answer.receipt is not None
                 assert answer.receipt.status == "ok"
 
-    async def watch_change(self, coming: Set[str]) -> Change:
-        """Watch the epoch turn and the set change; check that `coming` were foreseen and are in
-        it then, and that every block that was a node's head becomes final."""
-        before = await self.reelect("producer", "list")
-        assert _names(before, "elected") == coming
-        turn = self._next_turn()
+    async def watch_change(self, coming: Coming) -> Change:
+        """Watch the epoch turn and the set change; check that the set is the one that was to
+        come, and that every block that was a node's head becomes final."""
+        turn = coming.turn
         heads: dict[int, set[str]] = {}
 
         def watch(status: StatusAnswer) -> None:
@@ -259,8 +263,8 @@ class SevenNodes:
         for height in set(heads) & set(blocks):
             assert heads[height] == {str(blocks[height].id)}, f"another block at height {height}"
         change = await self._measure(turn, blocks)
-        assert change.dynasty == int(str(before["dynasty"])) + 1
-        assert change.members == coming
+        assert change.dynasty == coming.dynasty + 1
+        assert change.members == coming.members
         return change
 
     async def final_blocks(self, first_slot: int) -> dict[int, BlockSummary]:
@@ -391,6 +395,10 @@ def _hands_over(header: Header) -> bool:
 
 def _ids(blocks: Mapping[int, BlockSummary]) -> dict[int, str]:
     return {height: str(block.id) for height, block in blocks.items()}
+
+
+def _members(answer: ProducersAnswer) -> set[str]:
+    return {item.name for item in answer.items}
 
 
 def _rows(answer: Mapping[str, object], field: str) -> list[dict[str, Any]]:
