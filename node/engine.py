@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain as joined
 from typing import TypeAlias
 
-from consensus.block import Vote
+from consensus.block import BlockRef, Vote
 from consensus.certificate import split_certificate
 from consensus.errors import Invalid, InvalidVote
 from consensus.evidence import Evidence
@@ -62,24 +62,30 @@ class Engine:
     ) -> None:
         self.chain = chain
         self.evidence = EvidencePool(chain)
-        self.presence = Presence(chain)
+        self.presence = Presence(chain, chain.clock.slot_at(now_ms()))
         self.finality_log = FinalityLog()
         self.validator = validator
         self._mempool = mempool
         self._peers = peers
         self._now_ms = now_ms
         self._knows_enough = may_sign
-        self._awaited_final = validator.own_final
+        self._own_final = validator.own_final
         self._changed = changed
         self._watch = Watch()
 
     def may_sign(self) -> bool:
         """Whether the node knows enough to sign, and its database is not older than its journal:
         then what it signed below it is not known here (FINALITY: Voting, own final block)."""
-        awaited = self._awaited_final
+        return self.awaited_final is None and self._knows_enough()
+
+    @property
+    def awaited_final(self) -> BlockRef | None:
+        """The block that was final here when this node last signed, if its database does not
+        know that any more."""
+        awaited = self._own_final
         if awaited is not None and self.chain.blocks.height_of(awaited.id) is not None:
-            self._awaited_final = None
-        return self._awaited_final is None and self._knows_enough()
+            self._own_final = None
+        return self._own_final
 
     # Blocks
 
@@ -157,7 +163,9 @@ class Engine:
     def _count(self, vote: Vote) -> Work[None]:
         finalized = self.chain.vote(vote)
         block = self.chain.fork.get(vote.block_id)
-        if block is not None:
+        if block is None:  # kept for a block that is still to come: its member is there
+            self.presence.heard(vote.key, self._now_slot())
+        else:
             self.validator.notice(vote.key, self._now_slot(), voted=block.slot)
             self.presence.heard(vote.key, block.slot)
             seen = self._watch.on_vote(block.header, block.id, vote.key, vote.signature)
@@ -266,6 +274,7 @@ class Engine:
             done = tuple(block for block in blocks if block is not None)
             self._log_final(done)
             self._changed(None, done)
+        self.presence.advanced(self._now_slot())
         self.evidence.forget_punished()
 
     def _log_final(self, blocks: Iterable[Recorded]) -> None:

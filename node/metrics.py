@@ -115,6 +115,22 @@ class _NodeCollector(Collector):
             "reelect_content_bytes", "Bytes in the store of content.", services.content.size
         )
         yield _gauge("reelect_ready", "1 if the node can serve, else 0.", int(health.ready))
+        stall = health.stall
+        yield _gauge(
+            "reelect_stall_slots",
+            "Slots since the final block's slot if finality is late, else 0.",
+            0 if stall is None else stall.slots,
+        )
+        yield _gauge(
+            "reelect_silent_members",
+            "Members of the producer set that are silent while finality is late.",
+            0 if stall is None else len(stall.silent),
+        )
+        yield _gauge(
+            "reelect_unsigned",
+            "1 if something keeps the node's seats from signing, else 0.",
+            int(bool(health.signing)),
+        )
         yield _gauge(
             "reelect_clock_offset_seconds",
             "The peers' median clock minus the node's.",

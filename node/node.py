@@ -28,7 +28,10 @@ from node.hub import Hub
 from node.mempool import Mempool
 from node.peer_handler import PeerHandler
 from node.production import produce_blocks
+from node.query.status_query import stall_answer
 from node.services import Health, Services
+from node.signing import why_unsigned
+from node.stall_log import StallLog
 from node.sync import Sync
 from node.validator import JOURNAL_FILE, Seat, Validator
 from node.wallet.derivation import KeyKind
@@ -215,6 +218,7 @@ class Node:
             self._driver.nursery = nursery
             await nursery.start(self._run_network)
             nursery.start_soon(produce_blocks, self.engine, self._driver, self._now_ms)
+            nursery.start_soon(self._tell_of_stalls)
             task_status.started()
 
     async def _run_network(
@@ -229,26 +233,47 @@ class Node:
             raise cannot_listen(p2p.host, p2p.port, error, "p2p.port") from error
         self._left.set()
 
+    async def _tell_of_stalls(self) -> None:
+        chain, log = self._storage.chain, StallLog()
+        while True:
+            await trio.sleep(chain.clock.slot_ms / 1000)
+            stall = self.health().stall
+            answer = None if stall is None else stall_answer(chain, stall)
+            log.note(answer, chain.durable_final, chain.clock.slot_at(self._now_ms()))
+
     async def leave(self) -> None:
         """Say goodbye to the peers; `run` then goes on without them until it is cancelled."""
         self.network.close()
         await self._left.wait()
 
     def health(self) -> Health:
-        """Whether the node follows the chain, and if not why."""
+        """Whether the node follows the chain, and if not why; whether anything becomes final.
+
+        A node that is behind, or whose clock is off, cannot tell whether others are silent.
+        """
         reasons: list[str] = []
-        offset = self._clock_offset_ms()
-        skew_ms = self._storage.chain.clock.skew_ms
-        if abs(offset) > skew_ms:
+        clock = self._storage.chain.clock
+        offset, skew_ms = self._clock_offset_ms(), clock.skew_ms
+        is_off, is_syncing = abs(offset) > skew_ms, self._sync.behind
+        if is_off:
             reasons.append(
                 f"the clock is {-offset} ms off from the peers' median; at most {skew_ms} ms "
                 "are allowed: set the clock"
             )
-        if self._sync.behind:
+        if is_syncing:
             reasons.append("catching up with blocks that are final elsewhere")
         if self._config.p2p.peers and not self.network.peers():
             reasons.append("no peer is connected")
-        return Health(not reasons, tuple(reasons), self._sync.behind, offset)
+        can_tell = not (is_off or is_syncing)
+        slot = clock.slot_at(self._now_ms())
+        return Health(
+            ready=not reasons,
+            reasons=tuple(reasons),
+            syncing=is_syncing,
+            clock_offset_ms=offset,
+            stall=self.engine.presence.stall(slot) if can_tell else None,
+            signing=tuple(why_unsigned(self.engine, clock_is_off=is_off, is_syncing=is_syncing)),
+        )
 
     def _may_sign(self) -> bool:
         within = abs(self._clock_offset_ms()) <= self._storage.chain.clock.skew_ms

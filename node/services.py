@@ -9,6 +9,7 @@ from node.chain import Chain
 from node.finality_log import FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool
+from node.presence import Stall
 from p2p.counters import Counters
 from p2p.identity import PeerId
 from p2p.network import PeerInfo
@@ -17,12 +18,18 @@ from storage.content import ContentStore
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the node can serve and, if not, why, in sentences."""
+    """Whether the node can serve and, if not, why, in sentences.
+
+    `stall` says why nothing becomes final, which is no fault of this node: it serves all the
+    same. `signing` says why its seats sign nothing, nothing if they do.
+    """
 
     ready: bool
     reasons: tuple[str, ...]
     syncing: bool
     clock_offset_ms: int
+    stall: Stall | None = None
+    signing: tuple[str, ...] = ()
 
 
 class PeersView(Protocol):

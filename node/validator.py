@@ -111,6 +111,18 @@ class Validator:
         self._bind(lost, slot)
         return lost
 
+    def forgetful(self, justified_slot: int) -> list[tuple[bytes, int]]:
+        """The producers that count as amnesiac as long as no later block is justified than that
+        of this slot, each with the least slot that lets it vote again."""
+        entries = [
+            (seat.producer, self._journal.entry(seat.key.public)) for seat in self._seats.values()
+        ]
+        return [
+            (producer, entry.state.floor)
+            for producer, entry in entries
+            if entry is not None and entry.state.floor > justified_slot
+        ]
+
     def prepare(self, state: View) -> None:
         """Build the seats' chains of reveals before their first slot needs them.
 

@@ -17,6 +17,7 @@ async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
         {
             "node": client.base_url,
             "ready": answer.ready or "; ".join(answer.reasons),
+            **_troubles(answer),
             "chain": answer.chain.hex(),
             "network": answer.network,
             "slot": _slot(answer),
@@ -32,6 +33,16 @@ async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
             "release": answer.release,
         }
     )
+
+
+def _troubles(answer: StatusAnswer) -> dict[str, str]:
+    """What is shown only if there is something to say."""
+    found = {}
+    if answer.stall is not None:
+        found["stall"] = answer.stall.sentence
+    if answer.signing:
+        found["signing"] = "; ".join(answer.signing)
+    return found
 
 
 def _slot(answer: StatusAnswer) -> str:

@@ -21,7 +21,7 @@ class LiveStatus:
             f"head {status.head.height}  justified {status.justified.height}  "
             f"final {status.final.height}  lag {status.finality_lag_slots} slots  "
             f"{transactions_per_second(status, latest):.1f} tx/s  peers {status.peers}  "
-            f"missed slots {self._missed(status)}"
+            f"missed slots {self._missed(status)}{_stall(status)}"
         )
 
     def _missed(self, status: StatusAnswer) -> int:
@@ -32,6 +32,13 @@ class LiveStatus:
                 return 0
             self._missed_before = status.missed_slots
         return status.missed_slots - self._missed_before
+
+
+def _stall(status: StatusAnswer) -> str:
+    stall = status.stall
+    if stall is None:
+        return ""
+    return f"  stalled {stall.slots} slots, {len(stall.silent)} of {stall.members} silent"
 
 
 def transactions_per_second(status: StatusAnswer, latest: Sequence[FinalityItem]) -> float:

@@ -53,10 +53,47 @@ class Place(Record):
 
 
 @part
+class SilentProducer(Record):
+    """A producer that was not heard of for a round of its set."""
+
+    producer: AccountId
+    name: Name
+
+
+@part
+class StallAnswer(Record):
+    """Why nothing becomes final: `slots` since the final block's slot, the votes that are needed
+    of so many members, and the members that are silent."""
+
+    slots: Counter
+    quorum: Counter
+    members: Counter
+    silent: Annotated[tuple[SilentProducer, ...], AtMost(MAX_PRODUCERS)]
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        count, split = len(self.silent), "vote, but for different blocks or too late"
+        if count == 0:
+            why = f"all {split}"
+        else:
+            who = "this producer is" if count == 1 else f"these {count} producers are"
+            why = f"{who} silent: {', '.join(item.name for item in self.silent)}"
+            if self.members - count >= self.quorum:
+                why += f"; the others {split}"
+        return (
+            f"nothing has become final for {self.slots} slots: {self.quorum} of {self.members} "
+            f"votes are needed, and {why}"
+        )
+
+
+@part
 class StatusAnswer(Record):
     """A node and its chain. `slot` is the clock's (negative before genesis); `missed_slots`
     counts the slots up to the head that have no block; `finality_lag_slots` is the head's slot
-    minus the final block's; `seats` are the producers that this node runs."""
+    minus the final block's; `seats` are the producers that this node runs. `stall` says why
+    nothing becomes final, null if finality is not late or this node cannot tell; `signing` why
+    the seats here sign nothing now, empty if they do."""
 
     chain: Digest
     network: Name
@@ -81,6 +118,8 @@ class StatusAnswer(Record):
     reasons: Annotated[tuple[Sentence, ...], AtMost(64)]
     syncing: bool
     clock_offset_ms: Integer
+    stall: StallAnswer | None = None
+    signing: Annotated[tuple[Sentence, ...], AtMost(64)] = ()
 
 
 @part

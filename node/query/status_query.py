@@ -1,7 +1,10 @@
 """The answer about the node itself."""
 
+from node.chain import Chain
 from node.events import place_of
-from node.query.answers import StatusAnswer
+from node.presence import Stall
+from node.producer_names import producer_name
+from node.query.answers import SilentProducer, StallAnswer, StatusAnswer
 from node.query.chain_view import Finality, view_at
 from node.services import Services
 from node.version import VERSION
@@ -35,4 +38,13 @@ def status(services: Services) -> StatusAnswer:
         reasons=health.reasons,
         syncing=health.syncing,
         clock_offset_ms=health.clock_offset_ms,
+        stall=None if health.stall is None else stall_answer(chain, health.stall),
+        signing=health.signing,
     )
+
+
+def stall_answer(chain: Chain, stall: Stall) -> StallAnswer:
+    """The stall with its producers' names in the head's state."""
+    state = chain.state_of(chain.fork.head)
+    silent = (SilentProducer(each, producer_name(state, each)) for each in stall.silent)
+    return StallAnswer(stall.slots, stall.quorum, stall.members, tuple(silent))
