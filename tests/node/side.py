@@ -57,6 +57,13 @@ class Wire:
 
 
 @dataclass
+class WallClock:
+    """Stands still until the test sets it."""
+
+    now_ms: int = GENESIS_TIME_MS
+
+
+@dataclass
 class Side:
     """A node without seats whose clock the test sets."""
 
@@ -70,8 +77,17 @@ class Side:
     mempool: Mempool
     content: ContentStore
     journal: Journal
-    now_ms: int = GENESIS_TIME_MS
+    clock: WallClock
     may_sign: bool = True
+
+    @property
+    def now_ms(self) -> int:
+        """What its clock says."""
+        return self.clock.now_ms
+
+    @now_ms.setter
+    def now_ms(self, now_ms: int) -> None:
+        self.clock.now_ms = now_ms
 
     def asked(self, kind: type[Record]) -> int:
         """How often it has asked for this."""
@@ -103,11 +119,11 @@ def open_side(folder: Path) -> Iterator[Side]:
 
 
 def _side(chain: Chain, journal: Journal, content: ContentStore) -> Side:
-    wire, mempool, driver = Wire(), Mempool(), Driver()
+    wire, mempool, driver, clock = Wire(), Mempool(), Driver(), WallClock()
     driver.network = wire  # type: ignore[assignment]
 
     def now_ms() -> int:
-        return made.now_ms
+        return clock.now_ms
 
     engine = Engine(
         chain,
@@ -123,7 +139,19 @@ def _side(chain: Chain, journal: Journal, content: ContentStore) -> Side:
     handler = PeerHandler(
         chain, mempool, exchange, driver, content, now_ms=now_ms, accepted=lambda _: None
     )
-    made = Side(chain, wire, driver, engine, sync, exchange, handler, mempool, content, journal)
+    made = Side(
+        chain,
+        wire,
+        driver,
+        engine,
+        sync,
+        exchange,
+        handler,
+        mempool,
+        content,
+        journal,
+        clock,
+    )
     return made
 
 
