@@ -47,6 +47,7 @@ from storage.journal import Journal
 
 MAX_JOIN_SECRET_BYTES = 4096
 FETCH_TIMEOUT_S = 10.0
+MAX_MISSED_SLOTS = 4
 
 logger = logging.getLogger("reelect.node")
 
@@ -235,11 +236,15 @@ class Node:
 
     async def _tell_of_stalls(self) -> None:
         chain, log = self._storage.chain, StallLog()
+        slot = chain.clock.slot_at(self._now_ms())
         while True:
             await trio.sleep(chain.clock.slot_ms / 1000)
+            last, slot = slot, chain.clock.slot_at(self._now_ms())
+            if slot - last > MAX_MISSED_SLOTS:  # the machine slept, not the others
+                self.engine.presence.listen_from(slot)
             stall = self.health().stall
             answer = None if stall is None else stall_answer(chain, stall)
-            log.note(answer, chain.durable_final, chain.clock.slot_at(self._now_ms()))
+            log.note(answer, chain.durable_final, slot)
 
     async def leave(self) -> None:
         """Say goodbye to the peers; `run` then goes on without them until it is cancelled."""

@@ -41,6 +41,10 @@ class Presence:
         if len(self._last_slot) > MAX_HEARD:
             del self._last_slot[min(self._last_slot, key=lambda known: self._last_slot[known])]
 
+    def listen_from(self, slot: int) -> None:
+        """Note that this node heard nothing for a while before this slot."""
+        self._since = slot
+
     def advanced(self, now_slot: int) -> None:
         """Note that a block has become final. As long as old ones do, this node catches up."""
         if self._is_late(now_slot, self._chain.fork.final.slot):

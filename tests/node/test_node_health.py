@@ -75,6 +75,23 @@ def test_a_node_whose_clock_is_off_blames_nobody(
     assert health.signing == ("nothing is signed while the clock is off: set the clock",)
 
 
+def test_a_node_that_slept_blames_nobody(
+    clocked: Clocked, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "reelect.chain")
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(clocked.node._tell_of_stalls)
+            for slot in (100, 101, 500, 501, 500 + BOUND):
+                clocked.at_slot(slot)
+                await trio.sleep(clocked.storage.chain.clock.slot_ms / 1000)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert caplog.messages == []
+
+
 def test_the_log_tells_of_it_by_itself(clocked: Clocked, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "reelect.chain")
 
