@@ -34,7 +34,7 @@ def alarm(folder: Path, own: Callable[[], FinalityProof | None]) -> Iterator[Non
     try:
         yield
     except* ConflictingFinality as group:
-        lay_down(folder, own(), _first(group))
+        lay_down(folder, own(), first_conflict(group))
         raise
 
 
@@ -47,9 +47,10 @@ def lay_down(folder: Path, own: FinalityProof | None, conflict: ConflictingFinal
     return file
 
 
-def _first(group: BaseExceptionGroup[ConflictingFinality]) -> ConflictingFinality:
+def first_conflict(group: BaseExceptionGroup[ConflictingFinality]) -> ConflictingFinality:
+    """The first conflict in a group, however deep."""
     first = group.exceptions[0]
-    return first if isinstance(first, ConflictingFinality) else _first(first)
+    return first if isinstance(first, ConflictingFinality) else first_conflict(first)
 
 
 def check_no_alarm(folder: Path) -> None:

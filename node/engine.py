@@ -134,9 +134,12 @@ class Engine:
     def _see_certificate(self, valid: Recorded) -> Work[None]:
         """Members that voted only where this node did not see it are watched too."""
         qc, certificate = valid.placed.qc, valid.body.certificate
-        if qc is None or not certificate or self.chain.fork.certificate(qc) is not None:
+        if qc is None or not certificate:
             return
+        counted = self.chain.fork.votes(qc)
         for place, signature in split_certificate(certificate, qc.members, field="").items():
+            if place in counted:
+                continue
             key = qc.members.members[place].key
             self.presence.heard(key, qc.slot)
             seen = self._watch.on_vote(qc.header, qc.id, key, signature)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from consensus.evidence import Evidence, check_evidence
 from node.chain import Chain
-from vm.modules.producer import is_punishable
+from vm.modules.producer import is_punishable, is_punished
 from vm.view import View
 
 # More offenders at once than two sets have: the oldest evidence gives way.
@@ -48,7 +48,7 @@ class EvidencePool:
         """Drop what the final state has punished."""
         state = self._chain.state.view()
         for key in list(self._by_key):
-            if not is_punishable(state, key):
+            if is_punished(state, key):
                 self._drop(key)
 
     def _drop(self, key: bytes) -> None:

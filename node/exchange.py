@@ -140,10 +140,15 @@ class Exchange:
 
     def follow(self, peer: PeerId, status: Status) -> None:
         """Catch up with a peer that claims to be ahead, or to have another final history."""
-        chain = self._chain
-        ahead = status.head_height > chain.fork.head.height + 1
-        if ahead or status.final_height > chain.durable_final.height + 1:
+        chain, height = self._chain, status.final_height
+        is_ahead = status.head_height > chain.fork.head.height + 1
+        if is_ahead or height > chain.durable_final.height + 1:
             self._sync.want(peer)
+        elif height <= chain.durable_final.height and self._differs(status):
+            self._spawn(self._sync.compare(peer, height))
+
+    def _differs(self, status: Status) -> bool:
+        return self._chain.blocks.id_at(status.final_height) != status.final_id
 
     # Requests
 

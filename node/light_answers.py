@@ -56,5 +56,13 @@ def _steps_to(chain: Chain, dynasty: int) -> tuple[DynastyStep, ...]:
             f"{MAX_DYNASTY_STEPS} changes of the producer set",
             code=NO_DYNASTY_PROOF,
         )
-    found = [chain.blocks.handover(number) for number in range(dynasty)]
-    return tuple(DynastyStep.decode(data) for data in found if data is not None)
+    steps: list[DynastyStep] = []
+    for number in range(dynasty):
+        data = chain.blocks.handover(number)
+        if data is None:
+            raise Unprovable(
+                f"this node has no proof that the set of dynasty {number} handed over",
+                code=NO_DYNASTY_PROOF,
+            )
+        steps.append(DynastyStep.decode(data))
+    return tuple(steps)

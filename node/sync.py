@@ -112,6 +112,19 @@ class Sync:
         answer = yield from ask(peer, GetBlocks(height, MAX_BLOCKS))
         return answer.blocks if isinstance(answer, Blocks) else ()
 
+    def compare(self, peer: PeerId, height: int) -> Work[None]:
+        """Have a peer prove that another block than here is final at a height; its word alone
+        means nothing. Raises ConflictingFinality if it can."""
+        try:
+            answer = yield from ask(peer, GetFinality(height))
+            if isinstance(answer, FinalityProof):
+                yield from enter(self._engine.take_proof(answer))
+        except RequestFailed as error:
+            logger.info("a proof from %s: %s", short_id(peer), error)
+        except Invalid as error:
+            logger.warning("a proof from %s: %s", short_id(peer), error)
+            self._peers.misbehaved(peer, REJECTED_POINTS, str(error))
+
     def take(self, candidate: Candidate) -> Work[Screening]:
         """Take a block in; raises Invalid… for a bad one.
 

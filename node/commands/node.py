@@ -13,6 +13,7 @@ import trio
 from cyclopts import Parameter
 
 from consensus.fork_choice import ConflictingFinality
+from node.alarm import first_conflict
 from node.api.app import make_app
 from node.api.server import Listener, listen, serve
 from node.commands.keystore_options import read_first_line
@@ -63,7 +64,7 @@ async def node(
                 nursery.cancel_scope.cancel()
     except* ConflictingFinality as group:
         raise Refused(
-            f"{group.exceptions[0]}; this node has stopped and will not sign: keep the data "
+            f"{first_conflict(group)}; this node has stopped and will not sign: keep the data "
             "folder and find out which producers broke the rules",
             code="conflicting-finality",
         ) from group

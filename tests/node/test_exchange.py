@@ -9,6 +9,7 @@ from consensus.block import Block, Body
 from consensus.errors import InvalidBlock, InvalidEvidence
 from consensus.evidence import Evidence
 from consensus.finality_proof import FinalityProof
+from consensus.fork_choice import ConflictingFinality
 from consensus.headers import scheduled
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record
@@ -16,6 +17,7 @@ from node.candidate import read_block
 from node.chain import Chain, Screening
 from node.evidence_pool import MAX_EVIDENCE
 from node.exchange import MAX_ADOPTIONS, MAX_IMPORTS, MAX_RELAYED_PER_SLOT, Exchange
+from node.finality_proofs import proof_above
 from node.work import Work
 from p2p.handler import Verdict
 from p2p.messages import (
@@ -309,8 +311,22 @@ def test_a_peer_is_asked_if_it_claims_to_be_more_than_a_block_ahead(
     run_slots([bench.chain], SEATS, [1, 2, 3])
     assert (bench.chain.fork.head.height, bench.chain.durable_final.height) == (3, 2)
     some_id = bench.chain.fork.head.id
-    bench.exchange.follow(PEER, Status(some_id, head, some_id, final, 3, bench.now_ms))
+    final_id = bench.chain.blocks.id_at(final) or some_id
+    bench.exchange.follow(PEER, Status(some_id, head, final_id, final, 3, bench.now_ms))
     assert bool(bench.asked) == asks
+
+
+def test_a_peer_that_claims_another_final_block_has_to_prove_it() -> None:
+    bench, other = Bench(GENESIS), memory_chain(GENESIS)
+    run_slots([bench.chain], SEATS, [1, 2, 3])
+    run_slots([other], SEATS, [11, 12, 13])
+    head, final = other.fork.head, other.durable_final
+    status = Status(head.id, head.height, final.id, final.height, 13, bench.now_ms)
+    bench.exchange.follow(PEER, status)
+    assert bench.asked == [GetFinality(final.height)]  # which is answered with something else
+    bench.answer = lambda _, request: proof_above(other, final.height) or Blocks(())
+    with pytest.raises(ConflictingFinality):
+        bench.exchange.follow(PEER, status)
 
 
 # Bounds: what is taken on is put off until the test runs it

@@ -2,7 +2,7 @@
 
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import Stand, elect
-from vm.modules.producer.offences import Report, is_punishable
+from vm.modules.producer.offences import Report, is_punishable, is_punished
 from vm.modules.producer.registration import Register, possession_message, register
 from vm.modules.producer.reveals import Recommit, current_beacon
 from vm.modules.producer.tables import (
@@ -43,6 +43,7 @@ __all__ = [
     "elect",
     "is_duty",
     "is_punishable",
+    "is_punished",
     "possession_message",
     "producer",
     "register",

@@ -52,6 +52,12 @@ class Report(Action):
         context.emit(Barred(owner.producer, evidence.offence, slot, context.sender))
 
 
+def is_punished(view: View, key: bytes) -> bool:
+    """Whether the producer of this consensus key is barred."""
+    owner = KEYS.get(view, key)
+    return owner is not None and OFFENCES.get(view, owner.producer) is not None
+
+
 def is_punishable(view: View, key: bytes) -> bool:
     """Whether evidence against this consensus key can still be reported: it is a producer's,
     and that is not barred yet."""
