@@ -102,6 +102,9 @@ def _responses(endpoint: Endpoint) -> JsonObject:
             "description": HTTPStatus(status).phrase,
             "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+    # The server's own answer, before any of ours is asked.
+    too_large = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    found[str(int(too_large))] = {"description": too_large.phrase}
     return found
 
 
