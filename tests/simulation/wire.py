@@ -233,6 +233,7 @@ class Wire:
             try:
                 answer = self._stations[asked].answer(asker, request)
             except PeerGone:
+                self._fired["no-answers"] += 1
                 self._timeline.after(5000, lambda: lose(PeerGone("no answer")))
                 return
             self._timeline.after(self._delay(), lambda: come_back(answer))
