@@ -64,6 +64,7 @@ class Exchange:
         self._spawn = spawn
         self._imports = 0
         self._adopting: set[PeerId] = set()
+        self._comparing: set[PeerId] = set()
         self._relayed: dict[tuple[int, bytes], int] = {}
 
     # Gossip
@@ -145,10 +146,22 @@ class Exchange:
         if is_ahead or height > chain.durable_final.height + 1:
             self._sync.want(peer)
         elif height <= chain.durable_final.height and self._differs(status):
-            self._spawn(self._sync.compare(peer, height))
+            self._consider_claim(peer, height)
 
     def _differs(self, status: Status) -> bool:
         return self._chain.blocks.id_at(status.final_height) != status.final_id
+
+    def _consider_claim(self, peer: PeerId, height: int) -> None:
+        """Claims cost nothing: one at a time of each peer is followed up."""
+        if peer not in self._comparing:
+            self._comparing.add(peer)
+            self._spawn(self._compare(peer, height))
+
+    def _compare(self, peer: PeerId, height: int) -> Work[None]:
+        try:
+            yield from self._sync.compare(peer, height)
+        finally:
+            self._comparing.discard(peer)
 
     # Requests
 

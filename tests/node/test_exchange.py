@@ -322,8 +322,14 @@ def test_a_peer_that_claims_another_final_block_has_to_prove_it() -> None:
     run_slots([other], SEATS, [11, 12, 13])
     head, final = other.fork.head, other.durable_final
     status = Status(head.id, head.height, final.id, final.height, 13, bench.now_ms)
+
+    def claim_again(peer: bytes, request: Record) -> Record:
+        bench.exchange.follow(peer, status)
+        return Blocks(())
+
+    bench.answer = claim_again
     bench.exchange.follow(PEER, status)
-    assert bench.asked == [GetFinality(final.height)]  # which is answered with something else
+    assert bench.asked == [GetFinality(final.height)]  # once, however often it is claimed
     bench.answer = lambda _, request: proof_above(other, final.height) or Blocks(())
     with pytest.raises(ConflictingFinality):
         bench.exchange.follow(PEER, status)
