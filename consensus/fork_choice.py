@@ -98,7 +98,7 @@ class ForkChoice:
 
     def counts(self, block: ChainBlock) -> bool:
         """Whether votes for a block are counted: not if it lies VOTED_SLOTS below the head."""
-        return block.slot + VOTED_SLOTS > self.head.slot
+        return block.header.slot + VOTED_SLOTS > self.head.header.slot
 
     def votes(self, block: ChainBlock) -> Mapping[int, bytes]:
         """The signatures counted for a block, by the member's place in its set; of one far below

@@ -49,7 +49,7 @@ class ProducerSet:
         """f = floor((n - 1) / 3)."""
         return (len(self.members) - 1) // 3
 
-    @property
+    @cached_property
     def quorum(self) -> int:
         """q = n - f."""
         return len(self.members) - self.max_faulty

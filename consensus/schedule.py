@@ -29,7 +29,7 @@ if DEFAULT_EPOCH_ROUNDS < MIN_EPOCH_ROUNDS:
     raise ValueError("the default epoch is shorter than the shortest")
 
 # One order serves every block of an epoch on a branch; few branches matter at a time.
-SHUFFLES_KEPT = 256
+ORDERS_KEPT = 256
 _WORD_BYTES = 4
 _WORDS = 2 ** (8 * _WORD_BYTES)
 
@@ -51,7 +51,7 @@ def schedule_seed(beacon: bytes, epoch: int, dynasty: int) -> bytes:
 
 def schedule(producers: ProducerSet, beacon: bytes, epoch: int, dynasty: int) -> tuple[int, ...]:
     """The places in the set in the order in which the members produce, repeated all epoch."""
-    return shuffle(len(producers.members), schedule_seed(beacon, epoch, dynasty))
+    return _order(len(producers.members), beacon, epoch, dynasty)
 
 
 def producer_at(order: tuple[int, ...], slot: int, epoch_slots: int) -> int:
@@ -59,7 +59,11 @@ def producer_at(order: tuple[int, ...], slot: int, epoch_slots: int) -> int:
     return order[slot % epoch_slots % len(order)]
 
 
-@lru_cache(maxsize=SHUFFLES_KEPT)
+@lru_cache(maxsize=ORDERS_KEPT)
+def _order(count: int, beacon: bytes, epoch: int, dynasty: int) -> tuple[int, ...]:
+    return shuffle(count, schedule_seed(beacon, epoch, dynasty))
+
+
 def shuffle(count: int, seed: bytes) -> tuple[int, ...]:
     """An unbiased permutation of 0 … count-1 (Fisher–Yates over the stream of `seed`)."""
     order = list(range(count))

@@ -22,7 +22,8 @@ MAX_KEYS = 4 * MAX_PRODUCERS
 # A vote surrounds another only if two slots fit strictly between its source and its target.
 _NARROW_SLOTS = 2
 
-_Kept: TypeAlias = tuple[int, Cid, Header, bytes]  # slot, block id, header, signature
+# Slot, block id, header, signature; and of a vote its source slot.
+_Kept: TypeAlias = tuple[int, Cid, Header, bytes, int | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -57,19 +58,19 @@ class Watch:
     ) -> Evidence | None:
         """The evidence that this vote of `key` for the block completes, if it does."""
         signed = self._signed.get(key) or self._admit(key)
-        slot, votes = header.slot, signed.votes
+        slot, votes, source = header.slot, signed.votes, source_slot(header)
+        vote = (slot, block_id, header, signature, source)
         known = votes[slot % MAX_SLOTS]
         if known is None or known[0] < slot:
-            votes[slot % MAX_SLOTS] = (slot, block_id, header, signature)
+            votes[slot % MAX_SLOTS] = vote
         elif known[0] == slot:
-            return _double_vote(signed, key, known, (slot, block_id, header, signature))
-        source = source_slot(header)
+            return _double_vote(signed, key, known, vote)
         if source is None:
             return None
         is_wide = slot > source + _NARROW_SLOTS
         found: Evidence | None = None
         if slot < signed.top_wide or (is_wide and source < signed.top_source):
-            found = _surround(signed, key, Statement(header, signature))
+            found = _surround(signed, key, slot, source, Statement(header, signature))
         signed.top_source = max(signed.top_source, source)
         if is_wide and slot > signed.top_wide:
             signed.top_wide = slot
@@ -83,7 +84,7 @@ class Watch:
         slot, blocks = header.slot, signed.blocks
         known = blocks[slot % MAX_SLOTS]
         if known is None or known[0] < slot:
-            blocks[slot % MAX_SLOTS] = (slot, block_id, header, signature)
+            blocks[slot % MAX_SLOTS] = (slot, block_id, header, signature, None)
         elif known[0] == slot and known[1] != block_id:
             made = evidence_of_blocks(key, _statement(known), Statement(header, signature))
             return _caught(signed, made)
@@ -106,10 +107,14 @@ def _double_vote(signed: _Signed, key: bytes, known: _Kept, vote: _Kept) -> Evid
     return _caught(signed, evidence_of_votes(key, _statement(known), _statement(vote)))
 
 
-def _surround(signed: _Signed, key: bytes, vote: Statement) -> Evidence | None:
+def _surround(
+    signed: _Signed, key: bytes, slot: int, source: int, vote: Statement
+) -> Evidence | None:
     """The evidence that a vote makes with an earlier one of another slot."""
     for known in signed.votes:
-        if known is not None and known[0] != vote.header.slot:
+        if known is None or (known_source := known[4]) is None:
+            continue
+        if source < known_source < known[0] < slot or known_source < source < slot < known[0]:
             found = evidence_of_votes(key, _statement(known), vote)
             if found is not None:
                 return _caught(signed, found)

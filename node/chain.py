@@ -277,7 +277,7 @@ class Chain:
         for block in blocks[:-1]:
             placed = block.placed
             writes += self.blocks.passed_writes(placed.id, placed.height, *self._stored(block))
-        writes += self.blocks.final_writes(_meta_of(top), *self._stored(top), _proof_of(part))
+        writes += self.blocks.final_writes(meta_of(top), *self._stored(top), _proof_of(part))
         writes += self._handover_writes(part)
         self._database.write(writes, sync=True)
         self.state.absorb(layer)
@@ -335,14 +335,15 @@ class Chain:
         one far below the head, and, as long as its block is not known, by a producer that is."""
         block = self.fork.get(vote.block_id)
         if block is None:
-            return vote.key in self._known_keys() and vote not in self._early_votes
+            return self._is_known(vote.key) and vote not in self._early_votes
         place = block.members.place_of_key.get(vote.key)
         return self.fork.counts(block) and (place is None or place not in self.fork.votes(block))
 
-    def _known_keys(self) -> set[bytes]:
+    def _is_known(self, key: bytes) -> bool:
+        """Whether it is a consensus key of a set that votes, or will after a handover."""
         final, head = self.fork.final, self.fork.head
         sets = (final.members, final.next_members, head.members, head.next_members)
-        return {member.key for known in sets if known is not None for member in known.members}
+        return any(known is not None and key in known.place_of_key for known in sets)
 
     def votes_of(self, block: ChainBlock) -> list[Vote]:
         """The votes for a block that were counted, or that its certificate holds."""
@@ -356,7 +357,7 @@ class Chain:
         ]
 
     def _keep_early(self, vote: Vote) -> None:
-        if vote.key not in self._known_keys():
+        if not self._is_known(vote.key):
             raise InvalidVote("not by a producer, for a block that is not known", field="key")
         self._check_vote(vote)
         self._early_votes.keep(vote)
@@ -371,7 +372,8 @@ class Chain:
         return self._early_votes.take(block_id)
 
 
-def _meta_of(block: Recorded) -> ChainMeta:
+def meta_of(block: Recorded) -> ChainMeta:
+    """What the block store keeps of the newest final block; a function of its chain."""
     placed = block.placed
     point = point_of(placed, block.qc_members).encode()
     return ChainMeta(placed.id, placed.height, placed.header.state_root, point)

@@ -74,9 +74,9 @@ def pause(duration_ms: int) -> Work[None]:
 def enter(work: Work[T]) -> Work[T]:
     """The result of a Work that changes the chain."""
     results: list[T] = []
-
-    def whole() -> Work[None]:
-        results.append((yield from work))
-
-    yield Enter(whole())
+    yield Enter(_collecting(results, work))
     return results[0]
+
+
+def _collecting(results: list[T], work: Work[T]) -> Work[None]:
+    results.append((yield from work))

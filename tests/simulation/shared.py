@@ -1,8 +1,8 @@
 """Results that are the same on every node, computed once for all of them.
 
-Decoding a block and running it on its parent's state are functions of bytes that all nodes
-share. The first node to need a result computes it by the production code, the others take it;
-one seed in twenty runs without this, so that every node computes everything.
+Decoding a block, running it on its parent's state and verifying a signature are functions of
+bytes that all nodes share. The first node to need a result computes it by the production code,
+the others take it; one seed in twenty runs without this, so that every node computes everything.
 """
 
 from collections import OrderedDict
@@ -17,8 +17,12 @@ import node.exchange
 import node.sync
 import tests.simulation.checks
 from consensus import tree
+from consensus.cid import Cid
 from consensus.transaction import Transaction
-from node.candidate import read_block
+from node.candidate import Recorded, read_block
+from node.chain import meta_of
+from node.verified import Verified
+from storage.blocks import ChainMeta
 from storage.state import StateReader
 from vm.context import BlockContext
 from vm.transition import Outcome, execute_block
@@ -70,13 +74,22 @@ def _sharing_update() -> Callable[[tree.ReadPage, Mapping[bytes, bytes | None]],
     return shared
 
 
+def _sharing_meta() -> Callable[[Recorded], ChainMeta]:
+    known: _Known[Cid, ChainMeta] = _Known()
+    return lambda block: known.find(block.placed.id, lambda: meta_of(block))
+
+
 @contextmanager
 def shared_results() -> Iterator[None]:
-    """Share decoding, execution and the tree's new pages among all nodes of a run."""
+    """Share decoding, execution, the tree's new pages, a final block's place and what verified
+    among all nodes of a run."""
+    verified = Verified()
     decode = lru_cache(maxsize=MAX_SHARED)(read_block)
     with ExitStack() as stack:
         for module in (node.chain, node.exchange, node.sync, tests.simulation.checks):
             stack.enter_context(patch.object(module, "read_block", decode))
         stack.enter_context(patch.object(node.chain, "execute_block", _sharing_execution()))
         stack.enter_context(patch.object(tree, "update", _sharing_update()))
+        stack.enter_context(patch.object(node.chain, "meta_of", _sharing_meta()))
+        stack.enter_context(patch.object(node.chain, "Verified", lambda: verified))
         yield
