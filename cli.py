@@ -27,6 +27,7 @@ COMMANDS = (
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("journal", "node.commands.journal:app", "Look at, copy and move the signing journal."),
+    ("db", "node.commands.db:app", "Check, repair, copy and move a stopped node's database."),
     ("cid", "node.commands.cid:cid", "Print the content id of a file or folder."),
     ("light", "node.commands.light:app", "Ask any node and believe only what it proves."),
     ("config", "node.commands.config:app", "Show the settings and where each comes from."),

@@ -105,6 +105,32 @@ class LogSection(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class StorageSection(Section):
+    """What the node keeps of the chain, and how a new one gets it."""
+
+    keep_blocks: Annotated[
+        int,
+        Setting(0, integer(0, 2**40), "Newest final blocks to keep; 0 keeps all (an archive)."),
+    ]
+    snapshot_blocks: Annotated[
+        int,
+        Setting(
+            1000,
+            integer(0, 2**40),
+            "Take a snapshot for new nodes each so many blocks; 0: never.",
+        ),
+    ]
+    join: Annotated[
+        str,
+        Setting(
+            "auto",
+            choice("auto", "snapshot", "blocks"),
+            "How a new node gets the state: a snapshot if peers have one, only so, or all blocks.",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class ContentSection(Section):
     """Videos that the node keeps."""
 
@@ -148,6 +174,7 @@ class Config:
     p2p: P2pSection
     api: ApiSection
     log: LogSection
+    storage: StorageSection
     content: ContentSection
     client: ClientSection
     seats: tuple[Seat, ...]
@@ -158,6 +185,7 @@ SECTIONS: dict[str, type[Section]] = {
     "p2p": P2pSection,
     "api": ApiSection,
     "log": LogSection,
+    "storage": StorageSection,
     "content": ContentSection,
     "client": ClientSection,
 }

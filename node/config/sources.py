@@ -27,6 +27,7 @@ from node.config.sections import (
     P2pSection,
     Seat,
     Section,
+    StorageSection,
     settings_of,
 )
 from node.failure import Usage
@@ -68,6 +69,7 @@ class Choices:
             cast(P2pSection, sections["p2p"]),
             cast(ApiSection, sections["api"]),
             cast(LogSection, sections["log"]),
+            cast(StorageSection, sections["storage"]),
             cast(ContentSection, sections["content"]),
             cast(ClientSection, sections["client"]),
             self._seats(),
