@@ -1,13 +1,14 @@
 """Blocks on disk: final ones by height with their indexes, and those that are not yet final.
 
 A final block's rows are written in the one synced batch that makes its state final, so they
-are there exactly if the state is. Blocks that are not final are written unsynced as they come:
-after a crash some may be missing, and peers have them.
+are there exactly if the state is. Old ones may be dropped from the lowest height on, so that
+what is kept has no gaps but the one above genesis. Blocks that are not final are written unsynced
+as they come: after a crash some may be missing, and peers have them.
 """
 
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated
 
 from consensus.cid import Cid
@@ -18,6 +19,7 @@ from storage.database import (
     BLOCK_ID_ROW,
     BLOCK_ROW,
     EVIDENCE_ROW,
+    FIRST_ROW,
     HANDOVER_ROW,
     HEIGHT_ROW,
     META_ROW,
@@ -32,6 +34,9 @@ from storage.database import (
 
 MAX_POINT_BYTES = 65_536
 MAX_EVIDENCE_ROWS = 1024
+# A batch drops so many old blocks at most, and no further one once it drops so many rows.
+MAX_PRUNED_BLOCKS = 256
+MAX_PRUNED_ROWS = 4096
 
 _NUMBER = struct.Struct(">Q")  # heights and sequence numbers: big-endian, so that keys sort
 _PLACE = struct.Struct(">QI")  # a transaction's height and index
@@ -168,6 +173,42 @@ class BlockStore:
         """Note that the batch of a block's `final_writes` is written."""
         with self._lock:
             self._unfinal.pop(block_id, None)
+
+    def first_height(self) -> int:
+        """The height from which on every final block is kept: 0, unless older ones were dropped
+        or never came. Genesis is kept always."""
+        row = self._database.get(FIRST_ROW)
+        return 0 if row is None else int.from_bytes(row, "big")
+
+    def first_writes(self, height: int) -> list[Write]:
+        """The write that says that below this height no block is kept but genesis."""
+        return [(FIRST_ROW, _NUMBER.pack(height))]
+
+    def prune_writes(
+        self, end: int, transaction_ids: Callable[[bytes], Iterable[bytes]]
+    ) -> list[Write]:
+        """The writes that drop the oldest final blocks below the height `end` with all that finds
+        them, not more than one batch should; none if there are no such blocks.
+
+        `transaction_ids` reads a block's out of what `final_writes` kept of its results.
+        """
+        height = max(self.first_height(), 1)
+        end = min(end, height + MAX_PRUNED_BLOCKS)
+        writes: list[Write] = []
+        while height < end and len(writes) < MAX_PRUNED_ROWS:
+            place = _NUMBER.pack(height)
+            block_id = self._database.get(BLOCK_ID_ROW + place)
+            receipts = self._database.get(RECEIPTS_ROW + place)
+            if block_id is None or receipts is None:
+                raise DatabaseError(
+                    f"{self._database.folder} is damaged (it lacks the final block at height "
+                    f"{height}): move the folder away and let the node sync again"
+                )
+            writes += [(row + place, None) for row in (BLOCK_ROW, BLOCK_ID_ROW, RECEIPTS_ROW)]
+            writes.append((HEIGHT_ROW + block_id, None))
+            writes += [(TRANSACTION_ROW + each, None) for each in transaction_ids(receipts)]
+            height += 1
+        return [*writes, *self.first_writes(height)] if writes else []
 
     def handover_writes(self, dynasty: int, step: bytes) -> list[Write]:
         """The write that keeps the proof (opaque here) that a dynasty's set handed over."""

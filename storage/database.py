@@ -35,6 +35,7 @@ TRANSACTION_ROW = b"t"  # ‖ transaction id → height ‖ index
 HANDOVER_ROW = b"d"  # ‖ dynasty → proof of the change of its producer set
 EVIDENCE_ROW = b"e"  # ‖ consensus key → evidence against its holder
 RECEIPTS_ROW = b"r"  # ‖ height → receipts of the final block
+FIRST_ROW = b"k"  # alone → the lowest height, above genesis, whose final block is kept
 END_ROW = b"\xff"  # alone: the last row, which every scan to the end must meet
 
 Write: TypeAlias = tuple[bytes, bytes | None]  # a key and its new value, None to delete

@@ -10,8 +10,18 @@ import pytest
 
 from consensus import tree
 from consensus.cid import DAG_CBOR, cid_of
-from storage.blocks import BlockStore, ChainMeta
-from storage.database import META_ROW, UNFINAL_ROW, Database, DatabaseError
+from storage.blocks import MAX_PRUNED_BLOCKS, MAX_PRUNED_ROWS, BlockStore, ChainMeta
+from storage.database import (
+    BLOCK_ID_ROW,
+    BLOCK_ROW,
+    HEIGHT_ROW,
+    META_ROW,
+    RECEIPTS_ROW,
+    TRANSACTION_ROW,
+    UNFINAL_ROW,
+    Database,
+    DatabaseError,
+)
 from storage.state import FinalState
 from tests.vectors.generate_state_tree import model_leaves, model_root
 
@@ -78,6 +88,81 @@ def test_final_blocks_are_found_by_every_index(folder: Path) -> None:
         assert list(store.unfinal()) == []
 
 
+def _ids_in(receipts: bytes) -> list[bytes]:
+    return [b"transaction %s/%d" % (receipts.removeprefix(b"receipts "), i) for i in range(2)]
+
+
+def _block_rows(database: Database) -> dict[bytes, bytes]:
+    kinds = (BLOCK_ROW, BLOCK_ID_ROW, HEIGHT_ROW, RECEIPTS_ROW, TRANSACTION_ROW)
+    return dict(row for kind in kinds for row in database.scan(kind, limit=999))
+
+
+def test_old_blocks_go_with_all_that_finds_them(database: Database, store: BlockStore) -> None:
+    for height in range(20):
+        _make_final(database, store, height)
+    rows = _block_rows(database)
+    assert store.first_height() == 0
+    database.write(store.prune_writes(12, _ids_in), sync=True)
+    assert store.first_height() == 12
+    assert [store.at(height) for height in range(20)] == [
+        BLOCKS[0],
+        *[None] * 11,
+        *BLOCKS[12:20],
+    ]
+    assert store.final_blocks(12, 99) == BLOCKS[12:20]
+    left = _block_rows(database)
+    for height in range(1, 12):
+        assert store.get(IDS[height]) is None
+        assert store.id_at(height) is store.height_of(IDS[height]) is store.receipts(height) is None
+        assert store.transaction(b"transaction %d/1" % height) is None
+    assert store.transaction(b"transaction 12/1") == (12, 1)
+    assert left.items() <= rows.items()
+    assert len(rows) - len(left) == 11 * 6  # block, id, height, receipts and two transactions
+
+
+def test_nothing_is_dropped_twice_or_above_the_end(database: Database, store: BlockStore) -> None:
+    for height in range(9):
+        _make_final(database, store, height)
+    for end in (0, 1):
+        assert store.prune_writes(end, _ids_in) == []
+    database.write(store.prune_writes(5, _ids_in), sync=True)
+    assert [store.prune_writes(end, _ids_in) for end in range(6)] == [[]] * 6
+    database.write(store.first_writes(8), sync=True)  # as a node that came by a snapshot
+    assert store.prune_writes(8, _ids_in) == []
+    database.write(store.prune_writes(9, _ids_in), sync=True)
+    assert (store.at(8), store.first_height()) == (None, 9)
+
+
+def test_a_batch_drops_so_many_blocks_and_rows_at_most(
+    database: Database, store: BlockStore
+) -> None:
+    for height in range(300):
+        _make_final(database, store, height)
+    for first in (1 + MAX_PRUNED_BLOCKS, 299):
+        database.write(store.prune_writes(299, _ids_in), sync=True)
+        assert store.first_height() == first
+
+
+def test_a_batch_ends_once_it_has_many_rows(database: Database, store: BlockStore) -> None:
+    for height in range(9):
+        _make_final(database, store, height)
+
+    def many(receipts: bytes) -> list[bytes]:
+        return [*_ids_in(receipts), *(b"%d" % i for i in range(MAX_PRUNED_ROWS))]
+
+    database.write(store.prune_writes(9, many), sync=True)
+    assert store.first_height() == 2  # at least one, whatever it holds
+
+
+def test_a_block_that_should_be_there_is_missed(
+    folder: Path, database: Database, store: BlockStore
+) -> None:
+    for height in (0, 1, 3):
+        _make_final(database, store, height)
+    with pytest.raises(DatabaseError, match=f"{folder} is damaged .*height 2"):
+        store.prune_writes(4, _ids_in)
+
+
 def test_blocks_that_are_not_final_come_back_in_order(folder: Path) -> None:
     order = [5, 200, 3, 256, 1, 299, *range(10, 20)]
     with Database.open(folder) as database:
@@ -132,7 +217,7 @@ def _rows(height: int) -> dict[bytes, bytes]:
 NODE = """
 import sys
 from pathlib import Path
-from storage.blocks import BlockStore, ChainMeta
+from storage.blocks import MAX_PRUNED_BLOCKS, MAX_PRUNED_ROWS, BlockStore, ChainMeta
 from storage.database import Database
 from storage.state import FinalState, layer_batch, make_layer
 from tests.storage.test_blocks import BLOCKS, IDS, _rows
