@@ -47,8 +47,8 @@ class Disk(Protocol):
     def lock(self, path: Path) -> Lock:
         """Take the lock that the file `path` stands for; made if absent. Raises InUse."""
 
-    def read(self, path: Path, limit: int) -> bytes:
-        """At most the first `limit` bytes of a file, whoever has it open."""
+    def read(self, path: Path, limit: int, start: int = 0) -> bytes:
+        """At most `limit` bytes of a file from `start` on, whoever has it open."""
 
     def open(self, path: Path) -> AppendFile:
         """Open a file that exists."""
@@ -112,9 +112,10 @@ class RealDisk:
             raise
         return _RealLock(descriptor)
 
-    def read(self, path: Path, limit: int) -> bytes:
-        """At most the first `limit` bytes."""
+    def read(self, path: Path, limit: int, start: int = 0) -> bytes:
+        """At most `limit` bytes from `start` on."""
         with path.open("rb") as file:
+            file.seek(start)
             return file.read(limit)
 
     def open(self, path: Path) -> _RealFile:

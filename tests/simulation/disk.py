@@ -156,9 +156,9 @@ class MemoryDisk:
         lock = self._locks[path] = MemoryLock(self, path)
         return lock
 
-    def read(self, path: Path, limit: int) -> bytes:
-        """At most the first `limit` bytes."""
-        return bytes(self._found(path).data[:limit])
+    def read(self, path: Path, limit: int, start: int = 0) -> bytes:
+        """At most `limit` bytes from `start` on."""
+        return bytes(self._found(path).data[start : start + limit])
 
     def open(self, path: Path) -> MemoryFile:
         """Open a file that exists."""
