@@ -19,8 +19,8 @@ from consensus.kinds import Bytes, Counter, Digest
 from consensus.merkle import verify_merkle
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
 from consensus.record import AtMost, Record, record
-from consensus.tree import StateProof
-from consensus.tree import verify as verify_state
+from consensus.tree_proof import StateProof
+from consensus.tree_proof import verify as verify_state
 
 MAX_DYNASTY_STEPS = 256
 MAX_DYNASTY_STEP_BYTES = 4096
@@ -182,7 +182,7 @@ def check_state(header: Header, key: bytes, value: bytes | None, proof: StatePro
     None means that there is no such row. The header must be proved final first.
     """
     with _checking("state proof"):
-        verify_state(header.state_root, key, value, proof)
+        verify_state(header.state_root, {key: value}, proof)
 
 
 def check_inclusion(root: bytes, item: bytes, proof: InclusionProof) -> None:

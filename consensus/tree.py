@@ -10,8 +10,7 @@ to
 - H(0x01 ‖ left ‖ right) otherwise.
 
 So the root is a function of the set of rows alone: neither order nor deleted rows leave a trace.
-
-**Proofs** (normative). See StateProof and verify.
+Proofs of rows are in tree_proof.py, those of all rows under a prefix in tree_range.py.
 
 **Pages** (of this machine's database only; no other node sees them). Four levels make a page,
 named by its position: the path's first nibbles (most significant first), one byte of 0 to 15
@@ -27,12 +26,9 @@ the pages, too, are a function of the set of rows.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Self
 
-from consensus.errors import InvalidProof
 from consensus.hashing import DIGEST_BYTES, ZERO_DIGEST, sha256
-from consensus.kinds import Bytes, Digest
-from consensus.record import AtMost, Record, part, record
 
 ReadPage = Callable[[bytes], bytes | None]
 
@@ -40,12 +36,11 @@ PATH_BITS = 8 * DIGEST_BYTES
 ROOT_POSITION = b""
 EMPTY_ROOT = ZERO_DIGEST
 
-_LEVELS = 4
-_SLOTS = 1 << _LEVELS
+_SLOTS = 16
 _MASK_BYTES = 2
 _INNER_BYTES = DIGEST_BYTES
 _LEAF_BYTES = 2 * DIGEST_BYTES
-_MAX_POSITION = PATH_BITS // _LEVELS - 1
+_MAX_POSITION = PATH_BITS // 4 - 1
 
 # A node is b"" (empty), a leaf (path and value hash, 64 bytes) or an inner hash (32 bytes).
 _Changes = Sequence[tuple[bytes, bytes | None]]
@@ -67,29 +62,44 @@ class TreeUpdate:
     pages: dict[bytes, bytes | None]
 
 
-@part
-class OtherLeaf(Record):
-    """The only row of a subtree, shown to prove that another row is absent."""
+@dataclass(slots=True)
+class Subtree:
+    """A subtree of a stored tree: the slots of the page at `position` from the slot `first` on,
+    a power of two."""
 
-    path: Digest
-    value_hash: Digest
+    read_page: ReadPage
+    position: bytes
+    first: int
+    slots: list[bytes]
 
+    @classmethod
+    def whole(cls, read_page: ReadPage) -> Self:
+        """The whole tree; raises DamagedTree, as `halves` does."""
+        slots = _split(ROOT_POSITION, read_page(ROOT_POSITION))
+        return cls(read_page, ROOT_POSITION, 0, slots)
 
-@record("state-proof")
-class StateProof(Record):
-    """Shows that a row is, or is not, in the tree with a given root.
+    @property
+    def leaf(self) -> bytes | None:
+        """Path and value hash of the only row, b"" if there is none; None if there are more."""
+        nodes = list(filter(None, self.slots))
+        if not nodes:
+            return b""
+        return nodes[0] if len(nodes) == 1 and len(nodes[0]) == _LEAF_BYTES else None
 
-    The proof descends from the root along the row's path until the subtree holds no row or one.
-    Bit i of `bitmap` (most significant bit of a byte first) is set if the sibling at depth
-    i + 1 holds any row; `siblings` are these siblings' hashes from the root downwards. The
-    deepest sibling is never empty, so the last set bit of `bitmap` ends the way, and the last
-    byte of `bitmap` is not zero. `other` is the only row where the way ends, if that is another
-    row than the proved one, else null.
-    """
+    @property
+    def hash(self) -> bytes:
+        """The subtree's hash."""
+        return _node_hash(_node_above(self.slots))
 
-    bitmap: Annotated[bytes, Bytes(DIGEST_BYTES)]
-    siblings: Annotated[tuple[Digest, ...], AtMost(PATH_BITS)]
-    other: OtherLeaf | None
+    def halves(self) -> tuple[Self, Self]:
+        """The left and the right half of a subtree of two rows or more."""
+        position, first, slots = self.position, self.first, self.slots
+        if len(slots) == 1:
+            position, first = position + bytes((first,)), 0
+            slots = _split(position, _stored(self.read_page, position))
+        middle = len(slots) // 2
+        left = type(self)(self.read_page, position, first, slots[:middle])
+        return left, type(self)(self.read_page, position, first + middle, slots[middle:])
 
 
 def key_path(key: bytes) -> bytes:
@@ -99,7 +109,7 @@ def key_path(key: bytes) -> bytes:
 
 def root(read_page: ReadPage) -> bytes:
     """The root of the stored tree."""
-    return _node_hash(_levels(_split(ROOT_POSITION, read_page(ROOT_POSITION)))[0][0])
+    return Subtree.whole(read_page).hash
 
 
 def update(read_page: ReadPage, changes: Mapping[bytes, bytes | None]) -> TreeUpdate:
@@ -121,98 +131,14 @@ def update(read_page: ReadPage, changes: Mapping[bytes, bytes | None]) -> TreeUp
     return TreeUpdate(_node_hash(node), pages)
 
 
-def prove(read_page: ReadPage, path: bytes) -> StateProof:
-    """The proof that the row at `path` is present, with its value, or absent.
-
-    Raises DamagedTree.
-    """
-    siblings: list[bytes] = []
-    position = ROOT_POSITION
-    levels = _levels(_split(position, read_page(position)))
-    while True:
-        nibble = _nibble(path, len(position))
-        for level in range(_LEVELS):
-            node = levels[level][nibble >> (_LEVELS - level)]
-            if len(node) != _INNER_BYTES:
-                return _proof(path, node, siblings)
-            siblings.append(levels[level + 1][nibble >> (_LEVELS - 1 - level) ^ 1])
-        node = levels[_LEVELS][nibble]
-        if len(node) != _INNER_BYTES:
-            return _proof(path, node, siblings)
-        position += bytes((nibble,))
-        levels = _levels(_split(position, _stored(read_page, position)))
+def leaf_hash(leaf: bytes) -> bytes:
+    """The hash of a subtree of one row: `leaf` is its path and the hash of its value."""
+    return sha256(b"\x00" + leaf)
 
 
-def verify(root: bytes, key: bytes, value: bytes | None, proof: StateProof) -> None:
-    """Raise InvalidProof unless `proof` shows that the tree with this root holds exactly `value`
-    under `key` (None: no row).
-
-    The way starts at the depth of the last set bit of `bitmap`, plus 1 (0 if there is none),
-    with the proved row's hash, or `other`'s, or the empty subtree's, and takes in the siblings
-    from the deepest up to the root.
-    """
-    present = _present(proof)
-    path = key_path(key)
-    node = _start(path, value, proof.other, len(present))
-    bits = int.from_bytes(path, "big")
-    siblings = list(proof.siblings)
-    for depth in reversed(range(len(present))):
-        sibling = siblings.pop() if present[depth] else ZERO_DIGEST
-        if bits >> (PATH_BITS - 1 - depth) & 1:
-            node = _inner_hash(sibling, node)
-        else:
-            node = _inner_hash(node, sibling)
-    if node != root:
-        raise InvalidProof("the proof does not lead to the state root")
-
-
-def _present(proof: StateProof) -> list[bool]:
-    """For each depth of the way, whether the sibling is in the proof."""
-    bitmap = proof.bitmap
-    if bitmap[-1:] == b"\x00":
-        raise InvalidProof("the last byte is zero", field="bitmap")
-    bits = int.from_bytes(bitmap, "big")
-    size = 8 * len(bitmap)
-    present = [bool(bits >> (size - 1 - i) & 1) for i in range(size)]
-    while present and not present[-1]:
-        present.pop()
-    if len(proof.siblings) != sum(present):
-        raise InvalidProof(
-            f"{len(proof.siblings)} hashes where the bitmap tells {sum(present)}", field="siblings"
-        )
-    if ZERO_DIGEST in proof.siblings:
-        raise InvalidProof("an empty sibling is left out, not listed", field="siblings")
-    return present
-
-
-def _start(path: bytes, value: bytes | None, other: OtherLeaf | None, depth: int) -> bytes:
-    """The hash of the subtree at `depth` where the way of the proof ends."""
-    if value is not None:
-        if other is not None:
-            raise InvalidProof("a proof of presence has no other row", field="other")
-        return _leaf_hash(path + sha256(value))
-    if other is None:
-        return ZERO_DIGEST
-    apart = int.from_bytes(path, "big") ^ int.from_bytes(other.path, "big")
-    if not apart:
-        raise InvalidProof("shows that the row is present, not absent", field="other")
-    if apart.bit_length() > PATH_BITS - depth:
-        raise InvalidProof("lies in another subtree than the absent row", field="other")
-    return _leaf_hash(other.path + other.value_hash)
-
-
-def _proof(path: bytes, node: bytes, siblings: list[bytes]) -> StateProof:
-    """The proof that ends at an empty or leaf `node`, from all siblings downwards."""
-    bitmap = bytearray((len(siblings) + 7) // 8)
-    for i, sibling in enumerate(siblings):
-        if sibling:
-            bitmap[i // 8] |= 0x80 >> i % 8
-    alien = node and node[:DIGEST_BYTES] != path
-    return StateProof(
-        bytes(bitmap),
-        tuple(_node_hash(sibling) for sibling in siblings if sibling),
-        OtherLeaf(node[:DIGEST_BYTES], node[DIGEST_BYTES:]) if alien else None,
-    )
+def inner_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of a subtree of two rows or more, from those of its halves."""
+    return sha256(b"\x01" + left + right)
 
 
 def _change_page(
@@ -230,7 +156,7 @@ def _change_page(
     for nibble, group in groups.items():
         below = position + bytes((nibble,))
         slots[nibble] = _change_slot(read_page, pages, below, slots[nibble], group)
-    node = _levels(slots)[0][0]
+    node = _node_above(slots)
     collapses = len(node) != _INNER_BYTES and (not node or position != ROOT_POSITION)
     page = None if collapses else _join(slots)
     if page != stored:
@@ -295,37 +221,27 @@ def _join(slots: list[bytes]) -> bytes:
     return masks.to_bytes(2 * _MASK_BYTES, "big") + b"".join(slots)
 
 
-def _levels(slots: list[bytes]) -> list[list[bytes]]:
-    """The nodes of a page: levels 0 (its top, one node) to 4 (its slots)."""
-    levels = [slots]
+def _node_above(slots: list[bytes]) -> bytes:
+    """The node above some slots of a page, a power of two."""
     while len(slots) > 1:
         slots = [_parent(slots[i], slots[i + 1]) for i in range(0, len(slots), 2)]
-        levels.append(slots)
-    return levels[::-1]
+    return slots[0]
 
 
 def _parent(left: bytes, right: bytes) -> bytes:
     if len(left) == len(right) == _INNER_BYTES:
-        return _inner_hash(left, right)
+        return inner_hash(left, right)
     if not left and len(right) != _INNER_BYTES:
         return right
     if not right and len(left) != _INNER_BYTES:
         return left
-    return _inner_hash(_node_hash(left), _node_hash(right))
+    return inner_hash(_node_hash(left), _node_hash(right))
 
 
 def _node_hash(node: bytes) -> bytes:
     if len(node) == _LEAF_BYTES:
-        return _leaf_hash(node)
+        return leaf_hash(node)
     return node or ZERO_DIGEST
-
-
-def _leaf_hash(leaf: bytes) -> bytes:
-    return sha256(b"\x00" + leaf)
-
-
-def _inner_hash(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\x01" + left + right)
 
 
 def _nibble(path: bytes, index: int) -> int:

@@ -2,7 +2,8 @@
 
 from consensus.errors import InvalidEncoding
 from consensus.light import MAX_DYNASTY_STEPS, MAX_KEY_BYTES, DynastyStep, LightAnswer
-from consensus.tree import key_path, prove, root
+from consensus.tree import key_path, root
+from consensus.tree_proof import prove
 from node.chain import Chain
 
 NOT_YET_FINAL = "not-yet-final"
@@ -44,7 +45,7 @@ def light_answer(chain: Chain, key: bytes) -> LightAnswer:
         final=proved.final,
         key=key,
         value=state.get(key),
-        proof=prove(state.page, key_path(key)),
+        proof=prove(state.page, [key_path(key)]),
     )
 
 

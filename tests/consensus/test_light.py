@@ -32,7 +32,8 @@ from consensus.light import (
 )
 from consensus.merkle import merkle_proof, merkle_root
 from consensus.producers import MAX_PRODUCERS, Member, ProducerSet, producer_set
-from consensus.tree import StateProof, key_path, prove, update
+from consensus.tree import key_path, update
+from consensus.tree_proof import StateProof, prove
 
 KEY, VALUE = encode(["token.balance", bytes(32), "REEL"]), b"a balance"
 ABSENT = encode(["token.balance", bytes(32), "OTHER"])
@@ -88,7 +89,7 @@ class Chain:
         return DynastyStep(self.headers[4], self.certificate(4), NEW.producers.members)
 
     def answer(self, key: bytes = KEY, value: bytes | None = VALUE) -> LightAnswer:
-        proof = prove(self.pages.get, key_path(key))
+        proof = prove(self.pages.get, [key_path(key)])
         target, final = self.headers[6], self.headers[5]
         return LightAnswer((self.step,), target, self.certificate(6), final, key, value, proof)
 
@@ -379,7 +380,7 @@ def test_the_injected_verifier_decides(chain: Chain) -> None:
 
 
 def test_a_row_of_a_proved_header(chain: Chain) -> None:
-    proof = prove(chain.pages.get, key_path(KEY))
+    proof = prove(chain.pages.get, [key_path(KEY)])
     check_state(chain.headers[5], KEY, VALUE, proof)
     other = replace(chain.headers[5], state_root=sha256(b"other"))
     with pytest.raises(InvalidProof):
@@ -419,7 +420,7 @@ def test_the_bounds_leave_room_for_the_largest_answer(chain: Chain) -> None:
     members = tuple(Member(bytes([i]) * 32, bytes([i]) * 32) for i in range(MAX_PRODUCERS))
     step = DynastyStep(largest, bytes(3 + 64 * MAX_PRODUCERS), members)
     assert len(step.encode()) <= MAX_DYNASTY_STEP_BYTES
-    proof = StateProof(bytes(31) + b"\1", (bytes(32),) * 256, None)
+    proof = StateProof(bytes(65), (bytes(32),) * 256, ())
     answer = LightAnswer(
         (step,) * 256, largest, step.certificate, largest, bytes(1024), bytes(65_536), proof
     )

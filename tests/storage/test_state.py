@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from consensus import tree
 from consensus.hashing import sha256
+from consensus.tree_proof import prove
 from storage import state as state_module
 from storage.database import META_ROW, PAGE_ROW, STATE_ROW, Database, DatabaseError, Snapshot
 from storage.state import (
@@ -348,7 +349,7 @@ def test_reads_are_cached_absent_rows_too(database: Database, reads: list[bytes]
     _finalize(database, state, layer)
     reads.clear()
     assert [state.get(key) for key in (b"a", b"b", b"c")] == [b"2", None, b"3"]
-    tree.prove(state.page, tree.key_path(b"a"))
+    prove(state.page, [tree.key_path(b"a")])
     assert reads == []
 
 
