@@ -15,7 +15,7 @@ def merkle_root(items: Sequence[bytes]) -> bytes:
     """The root of a list."""
     if not items:
         return sha256(b"")
-    level = [_leaf(item) for item in items]
+    level = [leaf_hash(item) for item in items]
     while len(level) > 1:
         level = _next_level(level)
     return level[0]
@@ -28,7 +28,7 @@ def merkle_proof(items: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """
     if not 0 <= index < len(items):
         raise IndexError(f"no item {index} among {len(items)}")
-    level = [_leaf(item) for item in items]
+    level = [leaf_hash(item) for item in items]
     path: list[bytes] = []
     while len(level) > 1:
         sibling = index ^ 1
@@ -45,14 +45,14 @@ def verify_merkle(root: bytes, item: bytes, index: int, size: int, proof: Sequen
     if not 0 <= index < size:
         raise InvalidProof(f"a list of {size} items has no item {index}", field="index")
     remaining = list(reversed(proof))
-    node = _leaf(item)
+    node = leaf_hash(item)
     last = size - 1
     while last:
         if index & 1 or index < last:
             if not remaining:
                 raise InvalidProof("too short", field="proof")
             sibling = remaining.pop()
-            node = _inner(sibling, node) if index & 1 else _inner(node, sibling)
+            node = inner_hash(sibling, node) if index & 1 else inner_hash(node, sibling)
         index >>= 1
         last >>= 1
     if remaining:
@@ -62,13 +62,15 @@ def verify_merkle(root: bytes, item: bytes, index: int, size: int, proof: Sequen
 
 
 def _next_level(level: list[bytes]) -> list[bytes]:
-    pairs = [_inner(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+    pairs = [inner_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
     return pairs + level[-1:] if len(level) % 2 else pairs
 
 
-def _leaf(item: bytes) -> bytes:
+def leaf_hash(item: bytes) -> bytes:
+    """The hash of an item."""
     return sha256(b"\x00" + item)
 
 
-def _inner(left: bytes, right: bytes) -> bytes:
+def inner_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of the node above two others."""
     return sha256(b"\x01" + left + right)

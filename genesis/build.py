@@ -7,7 +7,7 @@ from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
 from genesis.file import Genesis, make_genesis
 from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
-from vm.modules.chain import CONSTANTS, ChainConstants
+from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import CANDIDATES, Producer, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
@@ -59,9 +59,11 @@ def _put_constants(
         chain.slot_ms if slot_ms is None else slot_ms,
         chain.epoch_slots if epoch_slots is None else epoch_slots,
         chain.max_unfinal_blocks,
+        chain.unbonding_s,
         preset.asset.symbol,
     )
     CONSTANTS.put(state, constants)
+    PROGRESS.put(state, FIRST_PROGRESS)
 
 
 def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes, int]]) -> None:

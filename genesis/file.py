@@ -17,7 +17,7 @@ from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSe
 from consensus.record import AtMost, Record, part, record
 from consensus.schedule import MIN_EPOCH_ROUNDS, min_epoch_slots
 from consensus.tree import key_path, update
-from vm.modules.chain import chain_constants
+from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.producer import BEACONS, elect
 from vm.modules.tokens import ASSETS
 from vm.overlay import EmptyView, Overlay
@@ -136,10 +136,11 @@ def _check_order(rows: tuple[Row, ...]) -> None:
 
 
 def _check_state(genesis: Genesis, state: View) -> None:
-    for i, row in enumerate(genesis.rows):
-        _check_row(row, f"rows[{i}]")
+    _check_rows(genesis.rows)
     if ASSETS.get(state, chain_constants(state).native_asset) is None:
         raise InvalidGenesis("has no token.asset row", field="chain.native_asset")
+    if PROGRESS.get(state) != FIRST_PROGRESS:
+        raise InvalidGenesis("not where a chain begins", field="chain.progress")
     for i, member in enumerate(genesis.members):
         if BEACONS.get(state, member.producer) is None:
             raise InvalidGenesis("has no producer.beacon row", field=f"members[{i}]")
@@ -166,10 +167,11 @@ def _elected(state: View) -> ProducerSet:
     return elected
 
 
-def _check_row(row: Row, field: str) -> None:
-    try:
-        table = REGISTRY.table_of(row.key)
-        table.key_parts(row.key)
-        table.row.decode(row.value)
-    except Invalid as error:
-        raise error.within(field) from None
+def _check_rows(rows: Iterable[Row]) -> None:
+    for i, row in enumerate(rows):
+        try:
+            table = REGISTRY.table_of(row.key)
+            table.key_parts(row.key)
+            table.row.decode(row.value)
+        except Invalid as error:
+            raise error.within(f"rows[{i}]") from None

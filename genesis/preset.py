@@ -11,7 +11,7 @@ from consensus.kinds import Amount, Asset, Json, Text, Uint
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
-from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs
+from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
 from vm.modules.fee import Price
 from vm.registry import REGISTRY
 
@@ -29,6 +29,7 @@ class ChainSection(Record):
     slot_ms: SlotMs
     epoch_slots: PresetEpochSlots
     max_unfinal_blocks: MaxUnfinalBlocks
+    unbonding_s: UnbondingS
 
 
 @part

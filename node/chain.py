@@ -40,6 +40,7 @@ from node.unfinal import UnfinalBlocks
 from node.verified import Verified
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import KeyValueStore, Write
+from storage.history_store import HistoryStore
 from storage.state import FinalState, StateReader, layer_batch, make_layer
 from vm.context import BlockContext
 from vm.modules.chain import chain_constants
@@ -79,15 +80,17 @@ class Chain:
         self.genesis = genesis
         self.id = genesis.chain
         self.blocks = BlockStore(database)
+        self.history = HistoryStore(database)
         self._database = database
         self._elected = elected
         if self.blocks.meta() is None:
-            write_genesis(genesis, self.blocks, database)
+            write_genesis(genesis, self.blocks, self.history, database)
         self.state = FinalState(database)
         self.constants = chain_constants(self.state.view())
         self.clock = SlotClock(self.constants.genesis_time_ms, self.constants.slot_ms)
         self.rules = Rules(self.id, self.constants.epoch_slots)
-        self.fork = ForkChoice(load_final(genesis, self.blocks, self.state, database.folder))
+        final = load_final(genesis, self.rules, self.blocks, self.state, database.folder)
+        self.fork = ForkChoice(final)
         self.durable_final = self.fork.final
         self.verified = Verified()
         self._unfinal = UnfinalBlocks(self.state)
@@ -162,18 +165,23 @@ class Chain:
 
     def context_of(self, placed: ChainBlock) -> BlockContext:
         """What a block's transactions see of it."""
-        header = placed.header
-        if header.producer is None or header.reveal is None:
-            raise InvalidHeader("only genesis has no producer and no reveal", field="header")
+        header, handover = placed.header, placed.handover
+        if header.parent is None or header.producer is None or header.reveal is None:
+            raise InvalidHeader("only genesis has no parent, producer and reveal", field="header")
         return BlockContext(
             chain=self.id,
+            parent=header.parent,
             height=header.height,
             slot=header.slot,
             time_ms=self.clock.start_ms(header.slot),
             producer=header.producer,
             reveal=header.reveal,
             beacon=placed.beacon,
+            epoch_beacon=placed.epoch_beacon,
             dynasty=header.dynasty,
+            final_height=placed.final_height,
+            handover_slot=0 if handover is None else handover.slot,
+            handover_height=0 if handover is None else placed.handover_height,
         )
 
     # Blocks
@@ -278,6 +286,7 @@ class Chain:
             placed = block.placed
             writes += self.blocks.passed_writes(placed.id, placed.height, *self._stored(block))
         writes += self.blocks.final_writes(meta_of(top), *self._stored(top), _proof_of(part))
+        writes += self.history.writes(part.blocks[0].height, [block.id for block in part.blocks])
         writes += self._handover_writes(part)
         self._database.write(writes, sync=True)
         self.state.absorb(layer)

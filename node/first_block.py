@@ -7,7 +7,7 @@ from consensus.block import Header
 from consensus.cid import Cid
 from consensus.errors import InvalidGenesis
 from consensus.finality import ChainBlock
-from consensus.headers import genesis_block
+from consensus.headers import Rules, genesis_block
 from consensus.tree import root as tree_root
 from genesis.file import Genesis
 from node.block_results import BlockResults
@@ -15,10 +15,14 @@ from node.candidate import header_of
 from node.chain_point import ChainPoint, point_of, restore
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import DatabaseError, KeyValueStore
+from storage.history_store import HistoryStore
 from storage.state import FinalState, write_first_state
+from vm.modules.chain import chain_progress
 
 
-def write_genesis(genesis: Genesis, blocks: BlockStore, database: KeyValueStore) -> None:
+def write_genesis(
+    genesis: Genesis, blocks: BlockStore, history: HistoryStore, database: KeyValueStore
+) -> None:
     """Write the first block and its state; raises InvalidGenesis if they do not fit."""
     root = genesis_block(genesis.header, genesis.producer_set)
 
@@ -27,13 +31,16 @@ def write_genesis(genesis: Genesis, blocks: BlockStore, database: KeyValueStore)
             raise InvalidGenesis("the rows do not have the header's root", field="state_root")
         meta = ChainMeta(root.id, 0, state_root, point_of(root, root.members).encode())
         results = BlockResults((), ()).encode()
-        return blocks.final_writes(meta, genesis.header.encode(), (), results)
+        first = blocks.final_writes(meta, genesis.header.encode(), (), results)
+        return first + history.writes(0, [root.id])
 
     rows = ((row.key, row.value) for row in genesis.rows)
     write_first_state(database, rows, finish)
 
 
-def load_final(genesis: Genesis, blocks: BlockStore, state: FinalState, folder: Path) -> ChainBlock:
+def load_final(
+    genesis: Genesis, rules: Rules, blocks: BlockStore, state: FinalState, folder: Path
+) -> ChainBlock:
     """The newest final block, linked down to its qc_target.
 
     Raises InvalidGenesis if the database is another chain's, DatabaseError if it is damaged.
@@ -54,7 +61,8 @@ def load_final(genesis: Genesis, blocks: BlockStore, state: FinalState, folder: 
         lineage.append((parent, _final_header(blocks, lineage[-1][1].height - 1, folder)))
     if tree_root(state.page) != meta.state_root:
         raise _damaged(folder, "the state does not have the final block's root")
-    return restore(ChainPoint.decode(meta.point), lineage[::-1])
+    progress = chain_progress(state.view())
+    return restore(rules, ChainPoint.decode(meta.point), progress, lineage[::-1])
 
 
 def _final_header(blocks: BlockStore, height: int, folder: Path) -> Header:

@@ -44,13 +44,18 @@ def _next_context(chain: Chain) -> BlockContext:
     slot = head.slot + 1
     return BlockContext(
         chain=chain.id,
+        parent=head.id,
         height=head.height + 1,
         slot=slot,
         time_ms=chain.clock.start_ms(slot),
         producer=head.members.members[0].producer,
         reveal=ZERO_DIGEST,
         beacon=head.beacon,
+        epoch_beacon=head.epoch_beacon,
         dynasty=head.dynasty,
+        final_height=head.final_height,
+        handover_slot=0,
+        handover_height=0,
     )
 
 

@@ -33,6 +33,7 @@ BLOCK_ID_ROW = b"i"  # ‖ height → id of the final block
 HEIGHT_ROW = b"h"  # ‖ block id → height of the final block
 TRANSACTION_ROW = b"t"  # ‖ transaction id → height ‖ index
 HANDOVER_ROW = b"d"  # ‖ dynasty → proof of the change of its producer set
+HISTORY_ROW = b"n"  # ‖ level ‖ index → node of the tree over all final block ids
 EVIDENCE_ROW = b"e"  # ‖ consensus key → evidence against its holder
 RECEIPTS_ROW = b"r"  # ‖ height → receipts of the final block
 FIRST_ROW = b"k"  # alone → the lowest height, above genesis, whose final block is kept

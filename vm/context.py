@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from consensus.cid import Cid
 from consensus.record import Record
 from vm.view import State
 
@@ -13,17 +14,23 @@ class BlockContext:
 
     `chain` is the digest of the genesis header; `time_ms` the start of the block's slot, from
     the Unix epoch; `producer` the account id of its producer; `beacon` the beacon after this
-    block's `reveal`.
+    block's `reveal`. `epoch_beacon`, `final_height`, `handover_slot` and `handover_height` are
+    those of `consensus.finality.ChainBlock`.
     """
 
     chain: bytes
+    parent: Cid
     height: int
     slot: int
     time_ms: int
     producer: bytes
     reveal: bytes
     beacon: bytes
+    epoch_beacon: bytes
     dynasty: int
+    final_height: int
+    handover_slot: int
+    handover_height: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def test_genesis_is_a_function_of_its_inputs_in_any_order() -> None:
 
 def test_the_state_is_what_was_asked_for() -> None:
     state = GENESIS.state()
-    constants = ChainConstants("devnet", GENESIS_TIME_MS, 1_000, 126, 256, "REEL")
+    constants = ChainConstants("devnet", GENESIS_TIME_MS, 1_000, 126, 256, 1_209_600, "REEL")
     assert chain_constants(state) == constants
     assert balance_of(state, ANNA.public, "REEL") == FUNDS
     elected = elect(state)

@@ -14,6 +14,7 @@ network = "village"
 slot_ms = 500
 epoch_slots = 63
 max_unfinal_blocks = 64
+unbonding_s = 3_600
 [asset]
 symbol = "LEAF"
 name = "Leaf"

@@ -2,8 +2,10 @@
 
 from consensus.finality import ChainBlock
 from consensus.fork_choice import ForkChoice
+from consensus.history import NO_HISTORY
 from node.chain_point import ChainPoint, point_of, restore
 from tests.consensus.chains import (
+    RULES,
     add,
     certificate_of,
     child,
@@ -13,6 +15,7 @@ from tests.consensus.chains import (
     place,
     vote_all,
 )
+from vm.modules.chain import Progress
 
 OLD, NEW, THIRD = members(1, 2, 3, 4), members(3, 4, 5, 6), members(7, 8, 9, 10)
 ELECTED = {4: NEW, 9: THIRD}
@@ -26,7 +29,13 @@ def restarted(block: ChainBlock, qc: ChainBlock) -> ChainBlock:
         lineage.append((at.id, at.header))
         at = at.parent
     data = point_of(block, qc.members).encode()
-    return restore(ChainPoint.decode(data), lineage[::-1])
+    return restore(RULES, ChainPoint.decode(data), progress_of(block), lineage[::-1])
+
+
+def progress_of(block: ChainBlock) -> Progress:
+    """The row in the block's state, but for the history, which says nothing here."""
+    slot, height = (block.handover.slot, block.handover_height) if block.handover else (0, 0)
+    return Progress(block.beacon, block.epoch_beacon, block.final_height, slot, height, NO_HISTORY)
 
 
 def handed_over_twice() -> list[ChainBlock]:

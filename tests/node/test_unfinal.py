@@ -9,6 +9,7 @@ import pytest
 from consensus.finality import ChainBlock
 from consensus.fork_choice import VOTED_SLOTS
 from consensus.headers import scheduled
+from consensus.merkle import verify_merkle
 from node import chain as chain_module
 from node import unfinal
 from node.block_results import BlockResults
@@ -32,6 +33,7 @@ from tests.node.network import (
     votes_for,
 )
 from vm.modules.account import next_nonce
+from vm.modules.chain import chain_progress
 from vm.modules.producer import current_beacon
 from vm.modules.tokens import balance_of
 
@@ -316,3 +318,20 @@ def test_the_state_of_a_head_that_was_buried_is_made_once() -> None:
     assert view_at(chain, Finality.HEAD).state is state
     resume(chain, range(20, 22))
     assert next_nonce(chain.state.view(), ALICE.public) == 1
+
+
+@pytest.mark.usefixtures("few_whole")
+def test_every_final_block_can_be_shown_in_the_newest_state() -> None:
+    chain = memory_chain(GENESIS)
+    resume(chain, range(1, 5))
+    stall(chain, range(5, 25))
+    resume(chain, range(25, 28))
+    history = chain_progress(chain.state.view()).history
+    final = chain.durable_final.height
+    assert history.blocks == final == 26
+    for height in range(final):
+        block_id = chain.blocks.id_at(height)
+        path = chain.history.proof(height, history.blocks)
+        assert block_id is not None
+        assert path is not None
+        verify_merkle(history.root, block_id.binary, height, history.blocks, path)

@@ -13,7 +13,7 @@ from genesis.preset import load_preset
 from node.validator import Seat
 from storage.state import StateReader
 from tests.simulation.plan import MIN_SLOTS, SLOT_MS, Plan
-from vm.modules.chain import CONSTANTS, ChainConstants
+from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import BEACONS, CANDIDATES, Commitment, Producer, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
@@ -23,6 +23,7 @@ from vm.registry import REGISTRY
 GENESIS_TIME_MS = 1_700_000_000_000
 CLIENTS = 4
 FUNDS = 10**12
+UNBONDING_S = 3600
 MAX_UNFINAL_BLOCKS = 24
 BYZANTINE_REVEALS = 600  # they never commit to new ones
 # A salt begins with the number of the chain of reveals, so that a state shows its height.
@@ -75,9 +76,11 @@ def make_simulated_genesis(plan: Plan, population: Population) -> Genesis:
         SLOT_MS,
         min_epoch_slots(plan.nodes),
         MAX_UNFINAL_BLOCKS,
+        UNBONDING_S,
         asset.symbol,
     )
     CONSTANTS.put(state, constants)
+    PROGRESS.put(state, FIRST_PROGRESS)
     ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
     for client in population.clients:
         mint(state, client.public, asset.symbol, FUNDS)

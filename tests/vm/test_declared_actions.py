@@ -204,7 +204,13 @@ def try_to_apply(
         return error
 
 
-PAYING = {"account.sender", "token.balance", "token.asset", "producer.beacon"}
+PAYING = {
+    "account.sender",
+    "token.balance",
+    "token.asset",
+    "producer.beacon",
+    "chain.progress",
+}
 
 
 def changed_tables(after: Overlay, world: World) -> set[str]:

@@ -23,6 +23,7 @@ from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
+from vm.modules.chain import PROGRESS
 from vm.modules.producer import BEACONS
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
 from vm.overlay import Overlay
@@ -276,10 +277,10 @@ class Noting(Overlay):
         return super().get(key)
 
 
-def test_an_empty_block_reads_its_producers_reveals_only(world: World) -> None:
+def test_an_empty_block_reads_its_producers_reveals_and_the_progress_only(world: World) -> None:
     state = Noting(world.state)
     execute_block(state, world.block(), [])
-    assert state.read == {BEACONS.state_key(PRODUCERS[0].public)}
+    assert state.read == {BEACONS.state_key(PRODUCERS[0].public), PROGRESS.state_key()}
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

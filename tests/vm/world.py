@@ -83,13 +83,18 @@ class World:
         reveal = reveals_of(place).reveal(used)
         return BlockContext(
             chain=self.genesis.chain,
+            parent=self.genesis.header.id(),
             height=self.height,
             slot=self.height,
             time_ms=GENESIS_TIME_MS + 1000 * self.height,
             producer=PRODUCERS[place].public,
             reveal=reveal,
             beacon=next_beacon(bytes(32), reveal),
+            epoch_beacon=bytes(32),
             dynasty=0,
+            final_height=0,
+            handover_slot=0,
+            handover_height=0,
         )
 
     def order(
