@@ -29,6 +29,7 @@ from p2p.messages import (
     GetBlock,
     GetBlocks,
     GetFinality,
+    Refusal,
     Status,
     Votes,
     fitting,
@@ -166,7 +167,7 @@ class Exchange:
     # Requests
 
     def serve(self, request: Record) -> Record | None:
-        """Answer a request for blocks or for a proof with what this node has.
+        """Answer a request for blocks or for a proof with what this node has, or refuse.
 
         It only reads, and may run in a thread.
         """
@@ -174,8 +175,13 @@ class Exchange:
             raw = self._chain.block_bytes(request.id)
             return Blocks(() if raw is None else (raw,))
         if isinstance(request, GetBlocks):
-            found = self._blocks_after(request.after_height)
-            return Blocks(fitting(found, request.limit, MAX_BLOCK_BYTES))
+            found = fitting(
+                self._blocks_after(request.after_height), request.limit, MAX_BLOCK_BYTES
+            )
+            first = self._chain.blocks.first_height()  # last: blocks are dropped meanwhile
+            if request.after_height + 1 < first:
+                return Refusal(f"blocks below height {first} are not kept here")
+            return Blocks(found)
         if isinstance(request, GetFinality):
             return proof_above(self._chain, request.height)
         return None

@@ -17,7 +17,8 @@ _SEARCHED_BLOCKS = 64
 
 def proof_above(chain: Chain, height: int) -> FinalityProof | None:
     """A proof whose headers reach down to the final block at `height`: the first that the chain
-    embeds, which is of that block's dynasty or a handover to the next. None if there is none.
+    embeds, which is of that block's dynasty or a handover to the next. None if there is none, or
+    the blocks from `height` on are not all kept.
 
     It only reads what is durably final, and may run in a thread.
     """
@@ -55,9 +56,13 @@ def _down_to(chain: Chain, proof: FinalityProof, height: int) -> FinalityProof |
     """The proof with the headers from its final block's down to `height`."""
     if proof.final.height - height >= MAX_PROOF_HEADERS:
         return None
-    below = [chain.blocks.at(at) for at in range(proof.final.height - 1, height - 1, -1)]
-    headers = tuple(header_of(raw) for raw in below if raw is not None)
-    return FinalityProof(proof.target, proof.certificate, (proof.final, *headers))
+    headers = [proof.final]
+    for at in range(proof.final.height - 1, height - 1, -1):
+        raw = chain.blocks.at(at)
+        if raw is None:
+            return None
+        headers.append(header_of(raw))
+    return FinalityProof(proof.target, proof.certificate, tuple(headers))
 
 
 def _header(chain: Chain, block_id: Cid) -> Header | None:

@@ -110,7 +110,7 @@ ENDPOINTS = (
         _block,
         {200: (Content(record=BlockAnswer), Content(CBOR))},
         params=(BLOCK, FINALITY, FORMAT),
-        problems=(404,),
+        problems=(404, 410),
     ),
     Endpoint(
         "GET",
@@ -120,7 +120,7 @@ ENDPOINTS = (
         _block_transactions,
         json_answer(TransactionsAnswer),
         params=(BLOCK, FINALITY, TRANSACTIONS_LIMIT, CURSOR),
-        problems=(404,),
+        problems=(404, 410),
     ),
     Endpoint(
         "GET",

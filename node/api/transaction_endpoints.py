@@ -187,6 +187,6 @@ ENDPOINTS = (
         _transaction_by_id,
         json_answer(TransactionAnswer),
         params=(TRANSACTION, FINALITY_OF_PLACE),
-        problems=(404,),
+        problems=(404, 410),
     ),
 )

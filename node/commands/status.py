@@ -24,6 +24,7 @@ async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
             "head": f"height {answer.head.height}, slot {answer.head.slot}, {answer.head.id}",
             "justified": f"height {answer.justified.height}, slot {answer.justified.slot}",
             "final": f"height {answer.final.height}, slot {answer.final.slot}, {answer.final.id}",
+            **_kept(answer),
             "finality lag": f"{answer.finality_lag_slots} slots",
             "missed slots": answer.missed_slots,
             "waiting transactions": answer.mempool_transactions,
@@ -43,6 +44,13 @@ def _troubles(answer: StatusAnswer) -> dict[str, str]:
     if answer.signing:
         found["signing"] = "; ".join(answer.signing)
     return found
+
+
+def _kept(answer: StatusAnswer) -> dict[str, str]:
+    """What is shown only of a node that has not all blocks."""
+    if not answer.first_block:
+        return {}
+    return {"blocks kept": f"from height {answer.first_block} on, and genesis"}
 
 
 def _slot(answer: StatusAnswer) -> str:

@@ -93,7 +93,8 @@ class StatusAnswer(Record):
     counts the slots up to the head that have no block; `finality_lag_slots` is the head's slot
     minus the final block's; `seats` are the producers that this node runs. `stall` says why
     nothing becomes final, null if finality is not late or this node cannot tell; `signing` why
-    the seats here sign nothing now, empty if they do."""
+    the seats here sign nothing now, empty if they do. `first_block` is the height from which on
+    the node has every final block, 0 if it has all; beside them it has genesis."""
 
     chain: Digest
     network: Name
@@ -120,6 +121,7 @@ class StatusAnswer(Record):
     clock_offset_ms: Integer
     stall: StallAnswer | None = None
     signing: Annotated[tuple[Sentence, ...], AtMost(64)] = ()
+    first_block: Counter = 0
 
 
 @part

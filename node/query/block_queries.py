@@ -18,7 +18,7 @@ from node.query.answers import (
     TransactionsAnswer,
 )
 from node.query.block_reader import BlockReader, ReadBlock
-from node.query.chain_view import ChainView, NotFound
+from node.query.chain_view import ChainView, NotFound, Pruned
 from node.query.cursor import make_cursor, read_number_cursor
 from vm.forms import event_to_json, transaction_to_json
 
@@ -47,11 +47,14 @@ class BlockQueries:
         """The height of a block of the view; raises NotFound."""
         height = view.height_of(name) if isinstance(name, Cid) else name
         if height is None:
-            raise NotFound(f"no block {name} is on the chain up to height {view.block.height}")
+            raise NotFound(
+                f"no block {name} is on the chain up to height {view.block.height}"
+                f"{_unless_pruned(view)}"
+            )
         return height
 
     def read(self, view: ChainView, name: int | Cid) -> ReadBlock:
-        """A block; raises NotFound."""
+        """A block; raises NotFound, or Pruned for an old one."""
         return self._reader.read(view, self.height_of(view, name))
 
     def summary(self, view: ChainView, block: ReadBlock) -> BlockSummary:
@@ -70,7 +73,7 @@ class BlockQueries:
         )
 
     def block(self, view: ChainView, name: int | Cid) -> BlockAnswer:
-        """A block with its header and the ids of its transactions; raises NotFound."""
+        """A block with its header and the ids of its transactions; raises as `read` does."""
         block = self.read(view, name)
         return BlockAnswer(
             summary=self.summary(view, block),
@@ -81,23 +84,28 @@ class BlockQueries:
         )
 
     def blocks(self, view: ChainView, limit: int, cursor: str | None) -> BlocksAnswer:
-        """Blocks from the newest down; raises InvalidEncoding for a bad cursor."""
+        """Blocks from the newest down to the first that is kept; raises InvalidEncoding for a bad
+        cursor."""
         last = read_number_cursor("blocks", cursor)
         height = view.block.height if last is None else min(last - 1, view.block.height)
         items: list[BlockSummary] = []
         size = 0
-        while height >= 0 and len(items) < limit and size < MAX_PAGE_BYTES:
-            block = self._reader.read(view, height)
-            items.append(self.summary(view, block))
-            size += len(block.raw)
-            height -= 1
+        try:
+            while height >= 0 and len(items) < limit and size < MAX_PAGE_BYTES:
+                block = self._reader.read(view, height)
+                items.append(self.summary(view, block))
+                size += len(block.raw)
+                height -= 1
+        except Pruned:
+            height = -1
         following = make_cursor("blocks", height + 1) if height >= 0 else None
         return BlocksAnswer(tuple(items), following, place_of(view.block))
 
     def block_transactions(
         self, view: ChainView, name: int | Cid, limit: int, cursor: str | None
     ) -> TransactionsAnswer:
-        """A block's transactions in order; raises NotFound, InvalidEncoding for the cursor."""
+        """A block's transactions in order; raises as `read` does, InvalidEncoding for the
+        cursor."""
         block = self.read(view, name)
         listing = f"transactions of {block.id}"
         first = read_number_cursor(listing, cursor) or 0
@@ -117,6 +125,7 @@ class BlockQueries:
             return _pending(pending)
         raise NotFound(
             f"transaction {transaction_id.hex()} is neither on the chain nor waiting at this node"
+            f"{_unless_pruned(view)}"
         )
 
     def _in_block(self, view: ChainView, block: ReadBlock, index: int) -> TransactionAnswer:
@@ -132,6 +141,12 @@ class BlockQueries:
             receipt=receipt,
             events=tuple(event_to_json(event) for event in events),
         )
+
+
+def _unless_pruned(view: ChainView) -> str:
+    """What to add where an index has nothing: it has nothing of blocks that were dropped."""
+    first = view.first_height
+    return f", unless it is below height {first}, where this node's blocks begin" if first else ""
 
 
 def _pending(pending: Pending) -> TransactionAnswer:

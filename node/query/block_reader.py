@@ -9,7 +9,7 @@ from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.transaction import transaction_id
 from node.block_results import BlockResults
 from node.candidate import header_of
-from node.query.chain_view import ChainView, NotFound
+from node.query.chain_view import ChainView, NotFound, Pruned
 
 MAX_BLOCKS = 1024
 MAX_BYTES = 8 * 1024 * 1024
@@ -39,16 +39,19 @@ class BlockReader:
         self._bytes = 0
 
     def read(self, view: ChainView, height: int) -> ReadBlock:
-        """The block at a height of the view; raises NotFound."""
+        """The block at a height of the view; raises NotFound, or Pruned for an old block."""
         raw = view.raw_at(height)
         if raw is None:
-            raise NotFound(f"no block has height {height}; the newest has {view.block.height}")
+            raise _missing(view, height)
         with self._lock:
             known = self._blocks.get(raw)
             if known is not None:
                 self._blocks.move_to_end(raw)
                 return known
-        block = _read(raw, height, view.results_at(height) or b"")
+        results = view.results_at(height)
+        if results is None:
+            raise _missing(view, height)
+        block = _read(raw, height, results)
         self._keep(block)
         return block
 
@@ -62,6 +65,15 @@ class BlockReader:
                 self._bytes > MAX_BYTES and len(self._blocks) > 1
             ):
                 self._bytes -= len(self._blocks.popitem(last=False)[0])
+
+
+def _missing(view: ChainView, height: int) -> NotFound | Pruned:
+    if 0 < height < view.first_height:
+        return Pruned(
+            f"block {height} is not kept here any more: this node has the blocks from height "
+            f"{view.first_height} on; ask one that keeps all"
+        )
+    return NotFound(f"no block has height {height}; the newest has {view.block.height}")
 
 
 def _read(raw: bytes, height: int, results: bytes) -> ReadBlock:

@@ -19,6 +19,12 @@ class NotFound(Invalid):
     code = "not-found"
 
 
+class Pruned(Invalid):
+    """A block of the chain that this node, which keeps the newest ones only, has dropped."""
+
+    code = "pruned"
+
+
 class Finality(Enum):
     """Which block a query reads: the head, or the newest that is durably final."""
 
@@ -38,6 +44,11 @@ class ChainView:
     state: StateReader
     unfinal: tuple[Recorded, ...]
     blocks: BlockStore
+
+    @property
+    def first_height(self) -> int:
+        """The height from which on the blocks of this chain are here, beside genesis."""
+        return self.blocks.first_height()
 
     @property
     def first_unfinal(self) -> int:

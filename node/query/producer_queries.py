@@ -12,7 +12,7 @@ from node.clock import SlotClock
 from node.events import place_of
 from node.query.answers import MAX_SCHEDULE, ProducerInfo, ProducersAnswer, ScheduledSlot
 from node.query.block_queries import BlockQueries
-from node.query.chain_view import ChainView
+from node.query.chain_view import ChainView, Pruned
 from vm.modules.producer import PRODUCERS
 
 MAX_WINDOW_SLOTS = 512
@@ -29,12 +29,13 @@ def producers(
 ) -> ProducersAnswer:
     """The set of the view's block; `slot` is the clock's, `seats` the producers run here.
 
-    The window is the part of the block's epoch up to it, at most MAX_WINDOW_SLOTS.
+    The window is the part of the block's epoch up to it whose blocks are here, at most
+    MAX_WINDOW_SLOTS.
     """
     block = view.block
     turns = _Turns(block, rules, block.epoch)
-    first = max(block.epoch * rules.epoch_slots, block.slot - MAX_WINDOW_SLOTS + 1, 1)
-    produced, missed = _record(view, queries, turns, first)
+    earliest = max(block.epoch * rules.epoch_slots, block.slot - MAX_WINDOW_SLOTS + 1, 1)
+    produced, missed, first = _record(view, queries, turns, earliest)
     items = tuple(
         ProducerInfo(
             producer=member.producer,
@@ -86,8 +87,9 @@ def _coming(
 
 def _record(
     view: ChainView, queries: BlockQueries, turns: _Turns, first: int
-) -> tuple[Tally[bytes], Tally[bytes]]:
-    """How many slots each producer used and missed, from `first` to the view's block.
+) -> tuple[Tally[bytes], Tally[bytes], int]:
+    """How many slots each producer used and missed, from `first` to the view's block, and the
+    first slot that is counted: later than `first` if the blocks from there on are not all here.
 
     Empty slots of an earlier dynasty are nobody's here: its set is not that of the block.
     """
@@ -96,11 +98,14 @@ def _record(
     header: Header = view.block.header
     while header.slot >= first and header.producer is not None:
         produced[header.producer] += 1
-        parent = queries.read(view, header.height - 1).header
+        try:
+            parent = queries.read(view, header.height - 1).header
+        except Pruned:
+            return produced, missed, header.slot
         if parent.dynasty == turns.dynasty:
             missed.update(turns.of(s) for s in range(max(parent.slot + 1, first), header.slot))
         header = parent
-    return produced, missed
+    return produced, missed, first
 
 
 def _name(view: ChainView, member: Member) -> str:

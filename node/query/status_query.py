@@ -40,6 +40,7 @@ def status(services: Services) -> StatusAnswer:
         clock_offset_ms=health.clock_offset_ms,
         stall=None if health.stall is None else stall_answer(chain, health.stall),
         signing=health.signing,
+        first_block=chain.blocks.first_height(),
     )
 
 

@@ -113,7 +113,8 @@ def test_old_blocks_go_with_all_that_finds_them(database: Database, store: Block
     left = _block_rows(database)
     for height in range(1, 12):
         assert store.get(IDS[height]) is None
-        assert store.id_at(height) is store.height_of(IDS[height]) is store.receipts(height) is None
+        assert (store.id_at(height), store.receipts(height)) == (None, None)
+        assert store.height_of(IDS[height]) is None
         assert store.transaction(b"transaction %d/1" % height) is None
     assert store.transaction(b"transaction 12/1") == (12, 1)
     assert left.items() <= rows.items()
