@@ -37,6 +37,8 @@ HISTORY_ROW = b"n"  # ‖ level ‖ index → node of the tree over all final bl
 EVIDENCE_ROW = b"e"  # ‖ consensus key → evidence against its holder
 RECEIPTS_ROW = b"r"  # ‖ height → receipts of the final block
 FIRST_ROW = b"k"  # alone → the lowest height, above genesis, whose final block is kept
+LINEAGE_ROW = b"l"  # ‖ height → header of a block that came with a snapshot, without its body
+IMPORT_ROW = b"j"  # alone → manifest of a snapshot that is being imported; ‖ chunk: it is there
 END_ROW = b"\xff"  # alone: the last row, which every scan to the end must meet
 
 Write: TypeAlias = tuple[bytes, bytes | None]  # a key and its new value, None to delete
