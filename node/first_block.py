@@ -66,7 +66,7 @@ def load_final(
 
 
 def _final_header(blocks: BlockStore, height: int, folder: Path) -> Header:
-    raw = blocks.at(height)
+    raw = blocks.block_or_header(height)
     if raw is None:
         raise _damaged(folder, f"the final block at height {height} is missing")
     return header_of(raw)

@@ -22,12 +22,14 @@ from storage.database import (
     FIRST_ROW,
     HANDOVER_ROW,
     HEIGHT_ROW,
+    LINEAGE_ROW,
     META_ROW,
     PROOF_ROW,
     RECEIPTS_ROW,
     TRANSACTION_ROW,
     UNFINAL_ROW,
     DatabaseError,
+    KeyValueReader,
     KeyValueStore,
     Write,
 )
@@ -141,10 +143,12 @@ class BlockStore:
         batch is written.
         """
         writes = self.passed_writes(meta.id, meta.height, block, transaction_ids, receipts)
-        writes.append((META_ROW, meta.encode()))
-        if proof is not None:
-            writes.append((PROOF_ROW, proof))
-        return writes
+        return writes + self.newest_writes(meta, proof)
+
+    def newest_writes(self, meta: ChainMeta, proof: bytes | None) -> list[Write]:
+        """The writes that make a block the newest final one, beside its own rows and its state."""
+        writes: list[Write] = [(META_ROW, meta.encode())]
+        return writes if proof is None else [*writes, (PROOF_ROW, proof)]
 
     def passed_writes(
         self,
@@ -184,6 +188,16 @@ class BlockStore:
         """The write that says that below this height no block is kept but genesis."""
         return [(FIRST_ROW, _NUMBER.pack(height))]
 
+    def lineage_writes(self, block_id: Cid, height: int, header: bytes) -> list[Write]:
+        """The writes that keep the header of a final block whose body never came: the one that a
+        snapshot is of, and those below it down to its qc_target."""
+        place = _NUMBER.pack(height)
+        return [
+            (LINEAGE_ROW + place, header),
+            (BLOCK_ID_ROW + place, block_id.binary),
+            (HEIGHT_ROW + block_id.binary, place),
+        ]
+
     def prune_writes(
         self, end: int, transaction_ids: Callable[[bytes], Iterable[bytes]]
     ) -> list[Write]:
@@ -216,7 +230,7 @@ class BlockStore:
 
     def handover(self, dynasty: int) -> bytes | None:
         """What was given to `handover_writes` for a dynasty."""
-        return self._database.get(HANDOVER_ROW + _NUMBER.pack(dynasty))
+        return handover_step(self._database, dynasty)
 
     def put_evidence(self, key: bytes, evidence: bytes | None) -> None:
         """Keep evidence against the holder of a consensus key, unsynced; None drops it."""
@@ -239,6 +253,10 @@ class BlockStore:
     def at(self, height: int) -> bytes | None:
         """The bytes of the final block at a height."""
         return self._database.get(BLOCK_ROW + _NUMBER.pack(height))
+
+    def block_or_header(self, height: int) -> bytes | None:
+        """The bytes of the final block at a height, of its header alone where no more came."""
+        return block_or_header(self._database, height)
 
     def final_blocks(self, first_height: int, limit: int) -> list[bytes]:
         """The bytes of at most `limit` final blocks from a height on, in order."""
@@ -266,6 +284,18 @@ class BlockStore:
             return None
         height, index = _PLACE.unpack(place)
         return int(height), int(index)
+
+
+def block_or_header(reader: KeyValueReader, height: int) -> bytes | None:
+    """The bytes of the final block at a height, of its header alone where no more ever came."""
+    place = _NUMBER.pack(height)
+    block = reader.get(BLOCK_ROW + place)
+    return reader.get(LINEAGE_ROW + place) if block is None else block
+
+
+def handover_step(reader: KeyValueReader, dynasty: int) -> bytes | None:
+    """What was given to `handover_writes` for a dynasty."""
+    return reader.get(HANDOVER_ROW + _NUMBER.pack(dynasty))
 
 
 def _unfinal_key(number: int, block_id: Cid) -> bytes:

@@ -93,6 +93,11 @@ class FinalView:
         self._cache = cache
         self._recent = recent
 
+    @property
+    def reader(self) -> KeyValueReader:
+        """All rows of the database as they were when that block became final."""
+        return self._snapshot
+
     def get(self, key: bytes) -> bytes | None:
         """The value under a state key."""
         return self.row(STATE_ROW + key)
