@@ -12,8 +12,7 @@ from node.candidate import NO_RESULTS
 from node.chain_point import ChainPoint
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import KeyValueStore, Write
-from storage.history_store import HistoryStore, history_writes
-from storage.snapshot_import import SnapshotImport
+from storage.history_store import history_writes
 from storage.state import FinalState
 from vm.modules.chain import chain_progress
 
@@ -34,46 +33,30 @@ def check_snapshot(
     return check_manifest(manifest, follow_dynasties(anchor, steps))
 
 
-def finish_import(
+def joined_writes(
     genesis: Genesis,
     database: KeyValueStore,
-    imported: SnapshotImport,
+    manifest: SnapshotManifest,
     steps: Iterable[DynastyStep],
-) -> None:
-    """Make the imported state, of which no chunk is missing, a chain's that is open from then on
-    by `Chain(genesis, database)`. `steps` are those from genesis, checked before.
-
-    Raises DatabaseError.
-    """
-    manifest = imported.manifest
-    database.write(_handovers(database, steps), sync=False)
-    progress = chain_progress(FinalState(database).view())
-    database.write(history_writes(progress.history), sync=False)
-    imported.finish(lambda: _first_writes(genesis, database, manifest))
-
-
-def _handovers(database: KeyValueStore, steps: Iterable[DynastyStep]) -> list[Write]:
-    blocks = BlockStore(database)
-    writes: list[Write] = []
-    for dynasty, step in enumerate(steps):
-        writes += blocks.handover_writes(dynasty, step.encode())
-    return writes
-
-
-def _first_writes(
-    genesis: Genesis, database: KeyValueStore, manifest: SnapshotManifest
 ) -> list[Write]:
-    """What a chain that was run from genesis would have beside the state, as far as it is needed
-    to go on."""
+    """What makes an imported state, all of which is in the database, a chain's: what a chain that
+    was run from genesis has beside its state, as far as it is needed to go on.
+
+    `steps` are those from genesis to the manifest's dynasty, checked before. For
+    `SnapshotImport.finish`; then `Chain(genesis, database)` goes on from the manifest's block.
+    """
     blocks, proof, final = BlockStore(database), manifest.proof, manifest.final
-    first = genesis.header
+    first, block_id = genesis.header, manifest.block_id
     writes = blocks.passed_writes(first.id(), 0, first.encode(), (), NO_RESULTS.encode())
     for header in proof.headers:
         if header.height:
             writes += blocks.lineage_writes(header.id(), header.height, header.encode())
     point = ChainPoint(manifest.members, manifest.previous_members, manifest.next_members)
-    meta = ChainMeta(manifest.block_id, final.height, final.state_root, point.encode())
+    meta = ChainMeta(block_id, final.height, final.state_root, point.encode())
     shown = FinalityProof(proof.target, proof.certificate, (final,))
     writes += blocks.newest_writes(meta, shown.encode())
     writes += blocks.first_writes(final.height + 1)
-    return writes + HistoryStore(database).writes(final.height, [manifest.block_id])
+    for dynasty, step in enumerate(steps):
+        writes += blocks.handover_writes(dynasty, step.encode())
+    history = chain_progress(FinalState(database).view()).history
+    return writes + history_writes(history) + history_writes(history.append(block_id))
