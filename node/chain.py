@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import TypeAlias
 
-from consensus.block import Header, Vote, vote_message
+from consensus.block import BlockRef, Header, Vote, vote_message
 from consensus.certificate import split_certificate
 from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidVote
@@ -31,11 +31,12 @@ from consensus.merkle import merkle_root
 from consensus.producers import ProducerSet
 from consensus.transaction import transaction_id
 from genesis.file import Genesis
-from node.candidate import Candidate, Recorded, read_block, recorded
+from node.candidate import Candidate, Recorded, header_of, read_block, recorded
 from node.chain_point import point_of
 from node.clock import SlotClock
 from node.early_votes import EarlyVotes
 from node.first_block import load_final, write_genesis
+from node.pruning import prune_writes
 from node.unfinal import UnfinalBlocks
 from node.verified import Verified
 from storage.blocks import BlockStore, ChainMeta
@@ -71,11 +72,16 @@ class Chain:
     `fork` holds the live blocks, `constants` what genesis fixed. Calls come one at a time;
     `validate` and `persist` may run in a thread while nothing else changes the chain, and
     readers of `state_of` may come from anywhere. `elected` is the election: simulations put in
-    another.
+    another. `keep_blocks` is how many of the newest final blocks stay; 0: all.
     """
 
     def __init__(
-        self, genesis: Genesis, database: KeyValueStore, *, elected: Elect = elect
+        self,
+        genesis: Genesis,
+        database: KeyValueStore,
+        *,
+        elected: Elect = elect,
+        keep_blocks: int = 0,
     ) -> None:
         self.genesis = genesis
         self.id = genesis.chain
@@ -83,6 +89,7 @@ class Chain:
         self.history = HistoryStore(database)
         self._database = database
         self._elected = elected
+        self._keep_blocks = keep_blocks
         if self.blocks.meta() is None:
             write_genesis(genesis, self.blocks, self.history, database)
         self.state = FinalState(database)
@@ -147,6 +154,15 @@ class Chain:
         known = self._unfinal.get(block_id)
         whole = None if known is None else known.whole
         return self.blocks.get(block_id) if whole is None else whole.raw
+
+    def has_passed(self, block: BlockRef) -> bool:
+        """Whether a block that some node of the chain once had as its final one is final here;
+        one that is older than all blocks that are kept is."""
+        if self.blocks.height_of(block.id) is not None:
+            return True
+        first = self.blocks.first_height()
+        oldest = self.blocks.at(first) if first else None
+        return oldest is not None and block.slot < header_of(oldest).slot
 
     def final_proof(self) -> FinalityProof | None:
         """What proves the newest durably final block; None while only genesis is final."""
@@ -288,6 +304,7 @@ class Chain:
         writes += self.blocks.final_writes(meta_of(top), *self._stored(top), _proof_of(part))
         writes += self.history.writes(part.blocks[0].height, [block.id for block in part.blocks])
         writes += self._handover_writes(part)
+        writes += prune_writes(self.blocks, self._keep_blocks, part.blocks)
         self._database.write(writes, sync=True)
         self.state.absorb(layer)
         if top.whole is not None:

@@ -83,7 +83,7 @@ class Engine:
         """The block that was final here when this node last signed, if its database does not
         know that any more."""
         awaited = self._own_final
-        if awaited is not None and self.chain.blocks.height_of(awaited.id) is not None:
+        if awaited is not None and self.chain.has_passed(awaited):
             self._own_final = None
         return self._own_final
 

@@ -150,7 +150,7 @@ class Exchange:
             self._consider_claim(peer, height)
 
     def _differs(self, status: Status) -> bool:
-        return self._chain.blocks.id_at(status.final_height) != status.final_id
+        return self._chain.history.holds(status.final_height, status.final_id) is False
 
     def _consider_claim(self, peer: PeerId, height: int) -> None:
         """Claims cost nothing: one at a time of each peer is followed up."""

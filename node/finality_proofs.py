@@ -82,7 +82,7 @@ def is_ahead(chain: Chain, proof: FinalityProof) -> bool:
     check_finality(proof, chain.id, members, verify=chain.verified.signature)
     final = chain.durable_final
     for header in proof.headers:
-        if header.height <= final.height and chain.blocks.id_at(header.height) != header.id():
+        if chain.history.holds(header.height, header.id()) is False:
             raise ConflictingFinality(final.ref, proof)
     lowest = proof.lowest
     if lowest.height == final.height + 1 and lowest.parent != final.id:

@@ -80,7 +80,7 @@ def open_storage(config: Config) -> Iterator[Storage]:
     check_no_alarm(folder)
     database = Database.open(folder / "chain")
     try:
-        chain = Chain(genesis, database)
+        chain = Chain(genesis, database, keep_blocks=config.storage.keep_blocks)
         with alarm(folder, chain.final_proof), Journal.open(folder / JOURNAL_FILE) as journal:
             replayed = chain.replay()
             logger.info(

@@ -4,7 +4,7 @@ It keeps the newest final ones and genesis; the state, the proofs of handovers a
 block ids stay whole, so that what it tells light clients does not depend on old blocks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from consensus.finality import ChainBlock
 from node.block_results import BlockResults
@@ -12,18 +12,21 @@ from storage.blocks import BlockStore
 from storage.database import Write
 
 
-def prune_writes(blocks: BlockStore, keep_blocks: int, final: ChainBlock) -> list[Write]:
-    """The writes that drop what is too old once `final` is final, for the batch that makes it so.
+def prune_writes(
+    blocks: BlockStore, keep_blocks: int, newly_final: Sequence[ChainBlock]
+) -> list[Write]:
+    """The writes that drop what is too old then, for the batch that makes these blocks final.
 
     `keep_blocks` of 0 keeps all. A node that has more to drop, because it kept more before, drops
-    a bounded number with each batch. The final block's lineage down to its qc_target, from which
+    a bounded number with each batch. The newest block's lineage down to its qc_target, from which
     the chain is taken up, stays however long it is.
     """
     if not keep_blocks:
         return []
-    end = final.height - keep_blocks + 1
-    target = blocks.height_of(final.qc_target.id)
-    if target is not None:  # else it becomes final in the same batch
+    lowest, newest = newly_final[0], newly_final[-1]
+    end = min(newest.height - keep_blocks + 1, lowest.height)
+    target = blocks.height_of(newest.qc_target.id)
+    if target is not None:  # else it is one of the new ones
         end = min(end, target)
     return blocks.prune_writes(end, _transaction_ids)
 

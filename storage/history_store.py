@@ -34,6 +34,12 @@ class HistoryStore:
                 made[level, index] = node
         return [(_key(*place), node) for place, node in made.items()]
 
+    def holds(self, height: int, block_id: Cid) -> bool | None:
+        """Whether the final block at `height` is this one, however old it is; None if none is
+        final there yet, or this node joined from a snapshot above it."""
+        leaf = self._database.get(_key(0, height))
+        return None if leaf is None else leaf == leaf_hash(block_id.binary)
+
     def proof(self, height: int, blocks: int) -> tuple[bytes, ...] | None:
         """The audit path of the block at `height` in the history of the first `blocks` ids
         (RFC 6962 section 2.1.1); None if this node lacks a part of it, as one that joined from a

@@ -18,6 +18,7 @@ from node.config.setting import (
     integer,
     listing,
     node_id,
+    none_or,
     optional,
     path,
     peer,
@@ -28,6 +29,11 @@ from p2p.peeraddress import PeerAddress
 
 MAX_PEERS = 256
 MAX_MEMBERS = 1024
+# Peers that were away for a while, and queries of the last slots, need the newest blocks: four
+# times as many as may pile up unfinal before blocks stay empty, as the preset has it.
+MIN_KEPT_BLOCKS = 1024
+# A node that joins from a snapshot needs all blocks above it, which grow while it fetches it.
+MIN_KEPT_SNAPSHOTS = 2
 SEATS = "seats"
 
 
@@ -110,7 +116,11 @@ class StorageSection(Section):
 
     keep_blocks: Annotated[
         int,
-        Setting(0, integer(0, 2**40), "Newest final blocks to keep; 0 keeps all (an archive)."),
+        Setting(
+            0,
+            none_or(MIN_KEPT_BLOCKS, 2**40),
+            "Newest final blocks to keep; 0 keeps all (an archive).",
+        ),
     ]
     snapshot_blocks: Annotated[
         int,

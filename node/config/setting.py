@@ -66,6 +66,18 @@ def integer(minimum: int, maximum: int) -> Parse:
     return parse
 
 
+def none_or(minimum: int, maximum: int) -> Parse:
+    """0, or a whole number within bounds."""
+    within = integer(minimum, maximum)
+
+    def parse(value: object, folder: Path) -> object:
+        if type(value) is int and 0 < value < minimum:
+            raise InvalidEncoding(f"{value} is too few: at least {minimum}, or 0")
+        return 0 if value == 0 and type(value) is int else within(value, folder)
+
+    return parse
+
+
 def choice(*choices: str) -> Parse:
     """One of some words."""
 

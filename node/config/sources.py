@@ -15,6 +15,7 @@ from typing import cast
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.producers import MAX_PRODUCERS
 from node.config.sections import (
+    MIN_KEPT_SNAPSHOTS,
     SEATS,
     SECTIONS,
     SETTINGS,
@@ -75,6 +76,7 @@ class Choices:
             self._seats(),
         )
         self._check_membership(config.p2p)
+        self._check_kept(config.storage)
         return config
 
     def _section(self, name: str, section: type[Section]) -> Section:
@@ -109,6 +111,18 @@ class Choices:
         source = self.settings["p2p.membership" if closed else "p2p.members"].source
         message = 'goes with membership = "members": change one of the two'
         raise _wrong(source, InvalidEncoding(message, field="p2p.members"))
+
+    def _check_kept(self, storage: StorageSection) -> None:
+        least = MIN_KEPT_SNAPSHOTS * storage.snapshot_blocks
+        if not 0 < storage.keep_blocks < least:
+            return
+        message = (
+            f"{storage.keep_blocks} is too few: who joins from a snapshot, one of which is taken "
+            f"each {storage.snapshot_blocks} blocks (storage.snapshot_blocks), needs the blocks "
+            f"above it: at least {least}, or 0 to keep all"
+        )
+        source = self.settings["storage.keep_blocks"].source
+        raise _wrong(source, InvalidEncoding(message, field="storage.keep_blocks"))
 
 
 def load_config(

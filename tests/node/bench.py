@@ -17,7 +17,7 @@ from node.mempool import Mempool
 from node.sync import Sync
 from node.validator import Seat, Validator, create_journal
 from node.work import Ask, Call, Enter, Pause, Step, Work
-from p2p.messages import BlockMessage, Blocks, Votes
+from p2p.messages import BlockMessage, Blocks, Refusal, Votes
 from p2p.peer import RemoteError
 from storage.journal import Journal
 from tests.node.network import GENESIS_TIME_MS
@@ -56,7 +56,7 @@ def memory_chain(genesis: Genesis, elected: Elect = elect) -> Chain:
 class Bench:
     """The node; `sent` and `blamed` are what its peers would notice, `changes` what listeners are
     told, `on_send` is called with each message before it counts as sent, `answer` answers what
-    it asks of a peer (or raises RequestFailed)."""
+    it asks of a peer (or raises RequestFailed); `keep_blocks` counts from the next start on."""
 
     def __init__(
         self,
@@ -65,11 +65,13 @@ class Bench:
         *,
         elected: Elect = elect,
         reveals: int = 512,
+        keep_blocks: int = 0,
     ) -> None:
         self._genesis = genesis
         self._seats = tuple(seats)
         self._elected = elected
         self._reveals = reveals
+        self.keep_blocks = keep_blocks
         self._chance = Random(0)
         self.now_ms = GENESIS_TIME_MS
         self.knows_enough = True
@@ -86,7 +88,9 @@ class Bench:
     # Life
 
     def _start(self) -> None:
-        self.chain = Chain(self._genesis, self.database, elected=self._elected)
+        self.chain = Chain(
+            self._genesis, self.database, elected=self._elected, keep_blocks=self.keep_blocks
+        )
         self.chain.replay()
         self.disk.kill()
         self.journal = Journal.open(JOURNAL, disk=self.disk)
@@ -208,6 +212,6 @@ class Bench:
     def serve(self, _peer: bytes, request: Record) -> Record:
         """How it answers a peer."""
         found = self.exchange.serve(request)
-        if found is None:
-            raise RemoteError("not served here")
+        if found is None or isinstance(found, Refusal):
+            raise RemoteError("not served here" if found is None else found.reason)
         return found

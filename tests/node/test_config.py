@@ -51,6 +51,28 @@ def test_flag_beats_environment_beats_file_beats_default(file: Path) -> None:
     assert choices.config().p2p.port == 3
 
 
+@pytest.mark.parametrize(
+    ("keep", "snapshot", "fault"),
+    [
+        (0, 1000, None),
+        (2000, 1000, None),
+        (1024, 0, None),
+        (1, 0, "1 is too few: at least 1024, or 0"),
+        (1023, 0, "1023 is too few: at least 1024, or 0"),
+        (1999, 1000, "(storage.snapshot_blocks), needs the blocks above it: at least 2000"),
+    ],
+)
+def test_what_is_kept_is_all_or_enough(keep: int, snapshot: int, fault: str | None) -> None:
+    flags = (f"storage.keep_blocks={keep}", f"storage.snapshot_blocks={snapshot}")
+    if fault is None:
+        assert load_config(None, flags, {}).storage.keep_blocks == keep
+        return
+    with pytest.raises(Usage) as caught:
+        load_config(None, flags, {})
+    assert caught.value.field == "--set: storage.keep_blocks"
+    assert fault in caught.value.message
+
+
 def test_the_file_is_named_or_found(file: Path, tmp_path: Path) -> None:
     file.write_text("[p2p]\nport = 1")
     assert load_config(None, (), {"REELECT_CONFIG": str(file)}).p2p.port == 1
