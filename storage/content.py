@@ -1,22 +1,21 @@
 """Content blocks as files named by their CIDs: verified going in and coming out, deduplicated.
 
-A block is written aside, synced, and renamed into place, so that a name is never seen with
-half its bytes. One process owns the folder, through one ContentStore that its threads share.
+A block is written under a name of its own beside its place, synced, and renamed into place, so
+that its name is never seen with half its bytes. What an interrupted write left is removed by the
+next opening. One process owns the folder, through one ContentStore that its threads share.
 """
 
 import errno
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from consensus.cid import Cid, parse_cid
+from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.unixfs import (
     KUBO,
@@ -26,11 +25,12 @@ from consensus.unixfs import (
     check_content_block,
     read_file,
 )
+from storage.disk import REAL_DISK, AppendFile, Disk
 from storage.errors import StorageError
 
 _log = logging.getLogger(__name__)
 
-_STAGING = "staging"
+_UNFINISHED = ".new"  # the end of a name: a block that is being written
 _SHARDS = 256  # folders, by the first byte of the digest
 _MAX_OPEN_FILES = 16
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -66,21 +66,26 @@ class ContentStore:
     """The blocks under one folder, at most `quota_bytes` of them (None: as the disk allows).
 
     Opening removes what an interrupted write left behind and counts the bytes in use (one
-    `stat` a block). All calls block. They raise ContentError if the disk fails.
+    `stat` a block); the folder's parent must exist. All calls block. They raise ContentError if
+    the disk fails; what was not done then leaves nothing that is served or counted.
     """
 
-    def __init__(self, folder: Path, quota_bytes: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, quota_bytes: int | None = None, *, disk: Disk = REAL_DISK
+    ) -> None:
         self._folder = folder
         self._quota_bytes = quota_bytes
+        self._disk = disk
         self._lock = Lock()  # guards _size, and with it each change of a block's file
-        self._size = 0
+        self._numbers = count()  # of the operations that write
+        self._shards = tuple(folder / f"{shard:02x}" for shard in range(_SHARDS))
         with self._clear_errors():
-            shutil.rmtree(folder / _STAGING, ignore_errors=True)
-            (folder / _STAGING).mkdir(parents=True)
-            for shard in range(_SHARDS):
-                self._shard(shard).mkdir(exist_ok=True)
-                self._size += _folder_bytes(self._shard(shard))
-            _sync_folder(folder)
+            disk.make_folder(folder)
+            for shard in self._shards:
+                disk.make_folder(shard)
+            disk.sync_folder(folder)
+            disk.sync_folder(folder.parent)
+            self._size = sum(map(self._clear, self._shards))
 
     @property
     def size(self) -> int:
@@ -89,7 +94,7 @@ class ContentStore:
 
     def has(self, cid: Cid) -> bool:
         """Whether the block is stored; its bytes are verified only when they are read."""
-        return self._file(cid).is_file()
+        return self._bytes_of(cid) is not None
 
     def get(self, cid: Cid) -> bytes | None:
         """The block's bytes, or None. A corrupt block is logged, removed, and so missing."""
@@ -112,9 +117,13 @@ class ContentStore:
             staging.publish(cid)
 
     def delete(self, cid: Cid) -> bool:
-        """Remove a block; False if it was not stored."""
+        """Remove a block durably; False if it was not stored."""
         with self._lock:
-            return self._remove(cid)
+            is_removed = self._remove(cid)
+        if is_removed:
+            with self._clear_errors():
+                self._disk.sync_folder(self._shard(cid))
+        return is_removed
 
     @contextmanager
     def new_file(self, profile: Profile = KUBO) -> Iterator["NewFile"]:
@@ -123,7 +132,7 @@ class ContentStore:
             yield NewFile(staging, profile)
 
     def add_file(self, path: Path, profile: Profile = KUBO) -> AddedFile:
-        """Store a file of this machine: all of it or nothing, in constant memory."""
+        """Store a file of this machine: all of it or nothing, a block at a time."""
         with _open_regular(path) as source, self.new_file(profile) as new:
             while data := _read(source, path, profile.chunk_bytes):
                 new.write(data)
@@ -152,18 +161,26 @@ class ContentStore:
                 raise MissingBlock(reading) from None
             raise
 
-    def _shard(self, shard: int) -> Path:
-        return self._folder / f"{shard:02x}"
+    def _shard(self, cid: Cid) -> Path:
+        return self._shards[cid.digest[0]]
 
     def _file(self, cid: Cid) -> Path:
-        return self._shard(cid.digest[0]) / str(cid)
+        return self._shard(cid) / str(cid)
+
+    def _clear(self, shard: Path) -> int:
+        """Remove what was not finished; the bytes of the blocks that were."""
+        sizes = self._disk.sizes(shard)
+        unfinished = [name for name in sizes if name.endswith(_UNFINISHED)]
+        for name in unfinished:
+            self._disk.remove(shard / name)
+            del sizes[name]
+        return sum(sizes.values())
 
     def _load(self, cid: Cid) -> bytes | None:
         """What stands under the block's name, unverified; cut where it is surely too long."""
         with self._clear_errors():
             try:
-                with self._file(cid).open("rb") as file:
-                    return file.read(MAX_CONTENT_BLOCK_BYTES + 1)
+                return self._disk.read(self._file(cid), MAX_CONTENT_BLOCK_BYTES + 1)
             except FileNotFoundError:
                 return None
 
@@ -171,16 +188,20 @@ class ContentStore:
         """The size of the block's file, or None if there is none."""
         with self._clear_errors():
             try:
-                return self._file(cid).stat().st_size
+                return self._disk.size(self._file(cid))
             except FileNotFoundError:
                 return None
+
+    def _is_whole(self, cid: Cid, data: bytes) -> bool:
+        """Whether the block is stored with just these bytes."""
+        return self._bytes_of(cid) == len(data) and self._load(cid) == data
 
     def _remove(self, cid: Cid) -> bool:
         size = self._bytes_of(cid)
         if size is None:
             return False
         with self._clear_errors():
-            self._file(cid).unlink()
+            self._disk.remove(self._file(cid))
         self._size -= size
         return True
 
@@ -202,14 +223,12 @@ class ContentStore:
         """Rename a synced file into place; one that stood there no longer counts."""
         with self._lock:
             replaced = self._bytes_of(cid)
-            source.rename(self._file(cid))
+            self._disk.replace(source, self._file(cid))
             self._size -= replaced or 0
 
     @contextmanager
     def _staging(self) -> Iterator["_Staging"]:
-        with self._clear_errors():
-            folder = Path(tempfile.mkdtemp(dir=self._folder / _STAGING))
-        staging = _Staging(self, folder)
+        staging = _Staging(self)
         try:
             yield staging
         finally:
@@ -232,69 +251,67 @@ class ContentStore:
 
 
 class _Staging:
-    """Blocks of one operation, written aside until `publish`; `close` drops the others.
-
-    A block that is stored already is not written again.
+    """Blocks of one operation, written beside their places until `publish`; `close` drops the
+    others. A block that is stored already, and whole, is not written again.
     """
 
-    def __init__(self, store: ContentStore, folder: Path) -> None:
+    def __init__(self, store: ContentStore) -> None:
         self._store = store
-        self._folder = folder
-        self._unsynced: list[BinaryIO] = []
-        self._reserved = 0
-        self._shards: set[int] = set()
+        self._disk = store._disk
+        self._number = next(store._numbers)
+        self._unsynced: list[AppendFile] = []
+        self._waiting: dict[Cid, int] = {}  # with their bytes, all reserved
+        self._folders: set[Path] = set()
 
     def add(self, cid: Cid, data: bytes) -> None:
         """Write a block, whose bytes are known to be the CID's."""
-        store, file = self._store, self._folder / str(cid)
-        self._shards.add(cid.digest[0])
-        if store._bytes_of(cid) == len(data) or file.exists():
+        store = self._store
+        self._folders.add(store._shard(cid))
+        if cid in self._waiting or store._is_whole(cid, data):
             return
         store._reserve(len(data))
-        self._reserved += len(data)
+        self._waiting[cid] = len(data)
         with store._clear_errors():
-            self._unsynced.append(file.open("xb", buffering=0))
-            _write_all(self._unsynced[-1], data)
+            self._unsynced.append(self._disk.create(self._source(cid)))
+            self._unsynced[-1].append(data)
             if len(self._unsynced) >= _MAX_OPEN_FILES:
                 self._sync()
 
     def publish(self, root: Cid) -> None:
         """Make all blocks durable and visible, the root last; returns when both are so."""
-        store = self._store
-        with store._clear_errors():
+        with self._store._clear_errors():
             self._sync()
-            with os.scandir(self._folder) as entries:
-                for entry in entries:
-                    if entry.name != str(root):
-                        self._move(parse_cid(entry.name))
-            self._sync_shards()
-            if (self._folder / str(root)).exists():
+            for cid in [cid for cid in self._waiting if cid != root]:
+                self._move(cid)
+            for folder in sorted(self._folders):
+                self._disk.sync_folder(folder)
+            if root in self._waiting:
                 self._move(root)
-                _sync_folder(store._shard(root.digest[0]))
+                self._disk.sync_folder(self._store._shard(root))
 
     def close(self) -> None:
         """Drop what was not published."""
         for file in self._unsynced:
             with suppress(OSError):
                 file.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._store._release(self._reserved)
-        self._reserved = 0
+        for cid in self._waiting:
+            with suppress(OSError):
+                self._disk.remove(self._source(cid))
+        self._store._release(sum(self._waiting.values()))
+        self._waiting.clear()
+
+    def _source(self, cid: Cid) -> Path:
+        """Where a block is written; another operation may be writing the same block."""
+        return self._store._shard(cid) / f"{cid}.{self._number}{_UNFINISHED}"
 
     def _sync(self) -> None:
         while self._unsynced:
-            os.fsync(self._unsynced[-1])
+            self._unsynced[-1].sync()
             self._unsynced.pop().close()
 
-    def _sync_shards(self) -> None:
-        for shard in sorted(self._shards):
-            _sync_folder(self._store._shard(shard))
-
     def _move(self, cid: Cid) -> None:
-        source = self._folder / str(cid)
-        size = source.stat().st_size
-        self._store._move_in(source, cid)
-        self._reserved -= size
+        self._store._move_in(self._source(cid), cid)
+        del self._waiting[cid]
 
 
 class NewFile:
@@ -325,25 +342,6 @@ def _is_block(cid: Cid, data: bytes) -> bool:
     except Invalid:
         return False
     return True
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _folder_bytes(folder: Path) -> int:
-    with os.scandir(folder) as entries:
-        return sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _open_regular(path: Path) -> BinaryIO:

@@ -1,7 +1,8 @@
-"""What the signing journal asks of a file system; tests put one beneath it that fails and crashes.
+"""What the signing journal and the content store ask of a file system; tests put one beneath them
+that fails and crashes.
 
 Calls raise OSError as the system does. Nothing is durable before it is synced: bytes by their
-file's `sync`, names (a new file, a replaced one) by `sync_folder`.
+file's `sync`, names (a new file or folder, a replaced or removed one) by `sync_folder`.
 """
 
 import fcntl
@@ -50,6 +51,12 @@ class Disk(Protocol):
     def read(self, path: Path, limit: int, start: int = 0) -> bytes:
         """At most `limit` bytes of a file from `start` on, whoever has it open."""
 
+    def size(self, path: Path) -> int:
+        """The bytes of a file."""
+
+    def sizes(self, folder: Path) -> dict[str, int]:
+        """The bytes of every file in a folder, by its name."""
+
     def open(self, path: Path) -> AppendFile:
         """Open a file that exists."""
 
@@ -58,6 +65,12 @@ class Disk(Protocol):
 
     def replace(self, path: Path, target: Path) -> None:
         """Put the file `path` in the place of `target`, in the same folder, at once."""
+
+    def remove(self, path: Path) -> None:
+        """Take a file away."""
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder in one that exists, unless it is there."""
 
     def sync_folder(self, folder: Path) -> None:
         """Make the folder's names durable."""
@@ -118,6 +131,19 @@ class RealDisk:
             file.seek(start)
             return file.read(limit)
 
+    def size(self, path: Path) -> int:
+        """As the system says."""
+        return os.stat(path, follow_symlinks=False).st_size
+
+    def sizes(self, folder: Path) -> dict[str, int]:
+        """Regular files only."""
+        with os.scandir(folder) as entries:
+            return {
+                entry.name: entry.stat(follow_symlinks=False).st_size
+                for entry in entries
+                if entry.is_file(follow_symlinks=False)
+            }
+
     def open(self, path: Path) -> _RealFile:
         """Open a file that exists."""
         return _RealFile(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC))
@@ -130,6 +156,14 @@ class RealDisk:
     def replace(self, path: Path, target: Path) -> None:
         """Rename."""
         os.replace(path, target)
+
+    def remove(self, path: Path) -> None:
+        """Unlink."""
+        os.unlink(path)
+
+    def make_folder(self, path: Path) -> None:
+        """Make it."""
+        path.mkdir(exist_ok=True)
 
     def sync_folder(self, folder: Path) -> None:
         """Make the folder's names durable."""

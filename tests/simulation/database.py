@@ -131,7 +131,8 @@ class MemoryDatabase:
         self._unsynced: list[Values] = []  # what each batch since the last sync overwrote
         self._newest: ref[MemorySnapshot] | None = None
         self._open = True
-        self._failure: DatabaseError | None = None
+        self._failure: BaseException | None = None
+        self._failing: BaseException | None = None
         self._failing_write = 0
         self._failed_batch: Values = {}
         self._keeps_failed = False
@@ -182,13 +183,16 @@ class MemoryDatabase:
 
     # What befalls it
 
-    def fail_at(self, write: int, *, kept: bool = False) -> None:
-        """Let the coming write number `write` (1: the next) raise DatabaseError.
+    def fail_at(
+        self, write: int, error: BaseException | None = None, *, kept: bool = False
+    ) -> None:
+        """Let the coming write number `write` (1: the next) raise `error`, else DatabaseError.
 
         With `kept` its batch shows after the next start all the same, as when only its sync
-        failed.
+        failed. Every later write raises the same.
         """
         self._failing_write = self.writes + write
+        self._failing = error
         self._keeps_failed = kept
 
     def kill(self) -> None:
@@ -231,7 +235,7 @@ class MemoryDatabase:
 
     def _fail(self, writes: Values) -> None:
         self._failed_batch = writes if self._keeps_failed else {}
-        self._failure = DatabaseError(
+        self._failure = self._failing or DatabaseError(
             f"{self.folder} could not be written (IO error); nothing final is lost: "
             "make room on the disk, then start the node again"
         )

@@ -1,7 +1,8 @@
 """A disk in memory, the twin of storage.disk's real one, that fails and crashes on demand.
 
 It keeps what a real one promises and no more: bytes are durable once their file is synced, names
-once their folder is. All is decided by the random.Random that `crash` is given.
+once their folder is; a folder whose own name is lost takes along what is in it. All is decided by
+the random.Random that `crash` is given.
 """
 
 import os
@@ -96,23 +97,35 @@ class MemoryFile:
 
 
 class MemoryDisk:
-    """The disk of one machine; every folder exists.
+    """The disk of one machine; every folder exists, those that were made can be lost.
 
     `operations` counts what changed it, or tried to: create, append, truncate, sync, replace,
-    sync_folder. `process` numbers the process that uses it: the files that it opened and the
-    locks that it holds die with it.
+    remove, make_folder, sync_folder. `process` numbers the process that uses it: the files that
+    it opened and the locks that it holds die with it.
     """
 
     def __init__(self) -> None:
         self.operations = 0
         self.process = 1
         self._contents: dict[Path, _Content] = {}
+        self._folders: set[Path] = set()  # those that were made
+        self._listing: dict[Path, dict[str, _Content]] | None = None  # by folder, until one changes
         # By folder, what each name meant before each change since the folder's last sync.
         self._unsynced_names: dict[Path, list[dict[Path, _Content | None]]] = {}
         self._locks: dict[Path, MemoryLock] = {}
         self._failing_operation = 0
         self._error: BaseException = OSError()
         self._share = 0.0
+        self._is_dying = False
+
+    def copy(self) -> "MemoryDisk":
+        """Another disk with the same files and folders, all durable."""
+        made = MemoryDisk()
+        made._folders = self._folders.copy()
+        for path, content in self._contents.items():
+            made._contents[path] = _Content()
+            made._contents[path].data += content.data
+        return made
 
     @property
     def files(self) -> Mapping[Path, bytes]:
@@ -125,7 +138,9 @@ class MemoryDisk:
         """Let the coming operation number `operation` (1: the next) raise `error`, else EIO.
 
         An append writes the first `share` of its bytes before, any other operation is done
-        before if `share` is 1. The operations after it succeed again. 0 takes the order back.
+        before if `share` is 1. The operations after it succeed again, unless `error` is none that
+        a process lives through (no Exception): then each raises it, until `kill` or `crash`. 0
+        takes the order back.
         """
         self._failing_operation = self.operations + operation
         self._error = OSError(EIO, os.strerror(EIO)) if error is None else error
@@ -134,17 +149,21 @@ class MemoryDisk:
     def kill(self) -> None:
         """The process dies: nothing that it wrote is lost, and its locks are free."""
         self.process += 1
+        self._is_dying = False
         self._locks.clear()
 
     def crash(self, chance: random.Random) -> None:
         """Power loss: of what was not synced, a random first part of each file's changes and of
         each folder's is left. The process dies too."""
         self.kill()
+        folders = self._folders.copy()
         for changes in self._unsynced_names.values():
             kept = chance.randint(0, len(changes))
             for before in reversed(changes[kept:]):
                 self._restore(before)
             changes.clear()
+        self._lose_below(folders - self._folders)
+        self._listing = None
         for content in self._contents.values():
             if content.unsynced:
                 content.crash(chance)
@@ -159,6 +178,19 @@ class MemoryDisk:
     def read(self, path: Path, limit: int, start: int = 0) -> bytes:
         """At most `limit` bytes from `start` on."""
         return bytes(self._found(path).data[start : start + limit])
+
+    def size(self, path: Path) -> int:
+        """The bytes of a file."""
+        return len(self._found(path).data)
+
+    def sizes(self, folder: Path) -> dict[str, int]:
+        """The bytes of every file in a folder, by its name."""
+        if self._listing is None:
+            self._listing = {}
+            for path, content in self._contents.items():
+                self._listing.setdefault(path.parent, {})[path.name] = content
+        found = self._listing.get(folder, {})
+        return {name: len(content.data) for name, content in found.items()}
 
     def open(self, path: Path) -> MemoryFile:
         """Open a file that exists."""
@@ -184,6 +216,27 @@ class MemoryDisk:
         if failing:
             raise self._error
 
+    def remove(self, path: Path) -> None:
+        """Take a file away."""
+        self._found(path)
+        failing = self._begins(self.process)
+        if not failing or self._share >= 1:
+            self._note_names(path)
+            del self._contents[path]
+        if failing:
+            raise self._error
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder, unless it is there."""
+        if path in self._folders:
+            return
+        failing = self._begins(self.process)
+        if not failing or self._share >= 1:
+            self._note_names(path)
+            self._folders.add(path)
+        if failing:
+            raise self._error
+
     def sync_folder(self, folder: Path) -> None:
         """Make the folder's names durable."""
         failing = self._begins(self.process)
@@ -196,8 +249,12 @@ class MemoryDisk:
         """Count an operation; whether it is the one that fails."""
         if process != self.process:
             raise RuntimeError("a process that has died cannot write")
+        if self._is_dying:
+            raise self._error
         self.operations += 1
-        return self.operations == self._failing_operation
+        is_failing = self.operations == self._failing_operation
+        self._is_dying = is_failing and not isinstance(self._error, Exception)
+        return is_failing
 
     def _found(self, path: Path) -> _Content:
         content = self._contents.get(path)
@@ -214,6 +271,7 @@ class MemoryDisk:
         self._contents[path] = _Content()
 
     def _note_names(self, *paths: Path) -> None:
+        self._listing = None
         before = {path: self._contents.get(path) for path in paths}
         self._unsynced_names.setdefault(paths[0].parent, []).append(before)
 
@@ -221,5 +279,13 @@ class MemoryDisk:
         for path, content in names.items():
             if content is None:
                 self._contents.pop(path, None)
+                self._folders.discard(path)
             else:
                 self._contents[path] = content
+
+    def _lose_below(self, lost: set[Path]) -> None:
+        if not lost:
+            return
+        for path in [path for path in self._contents if not lost.isdisjoint(path.parents)]:
+            del self._contents[path]
+        self._folders = {path for path in self._folders if lost.isdisjoint(path.parents)}

@@ -16,6 +16,7 @@ from consensus.cid import DAG_CBOR, cid_of
 from consensus.voting import SafetyState
 from storage.disk import REAL_DISK, AppendFile, Disk, InUse
 from storage.journal import Journal, JournalEntry, JournalError
+from tests.simulation.crashes import End
 from tests.simulation.disk import MemoryDisk, MemoryFile
 
 # The twin
@@ -37,7 +38,11 @@ class _Session:
         elif action == "replace":
             self.disk.replace(path, self.folder / "a")
         elif action == "read":
-            return self.disk.read(path, size)
+            return self.disk.read(path, size), self.disk.size(path)
+        elif action == "list":
+            return self.disk.sizes(self.folder)
+        elif action == "remove":
+            self.disk.remove(path)
         elif name in self.open and action == "append":
             self.open[name].append(bytes([size]) * size)
         elif name in self.open and action == "truncate":
@@ -58,7 +63,9 @@ class _Session:
             self.open.pop(name).close()
 
 
-ACTIONS = st.sampled_from(["open", "create", "replace", "read", "append", "truncate", "sync"])
+ACTIONS = st.sampled_from(
+    ["open", "create", "replace", "remove", "read", "list", "append", "truncate", "sync"]
+)
 SESSIONS = st.lists(st.tuples(ACTIONS, st.sampled_from("abc"), st.integers(0, 9)), max_size=30)
 
 
@@ -66,8 +73,11 @@ SESSIONS = st.lists(st.tuples(ACTIONS, st.sampled_from("abc"), st.integers(0, 9)
 def test_the_disk_in_memory_does_what_the_real_one_does(
     tmp_path_factory: pytest.TempPathFactory, session: list[tuple[str, str, int]]
 ) -> None:
-    folder = tmp_path_factory.mktemp("disk")
-    memory, real = MemoryDisk(), _Session(REAL_DISK, folder)
+    folder = tmp_path_factory.mktemp("disk") / "made"
+    for disk in (REAL_DISK, memory := MemoryDisk()):
+        for _ in range(2):
+            disk.make_folder(folder)
+    real = _Session(REAL_DISK, folder)
     twin = _Session(memory, folder)
     for action, name, wanted in session:
         there = len(memory.files.get(folder / name, b""))
@@ -156,6 +166,40 @@ def test_a_crash_may_undo_names_in_order() -> None:
     }
 
 
+def test_a_crash_may_undo_a_removal() -> None:
+    def change(disk: MemoryDisk) -> None:
+        _written(disk)
+        disk.remove(Path("/f/file"))
+
+    assert _after_crashes(change) == {(), (("file", b"durable"),)}
+
+
+def test_a_folder_is_lost_with_all_in_it_until_its_own_name_is_durable() -> None:
+    def change(disk: MemoryDisk) -> None:
+        disk.make_folder(Path("/f"))
+        _written(disk)
+
+    assert _after_crashes(change) == {(), (("file", b"durable"),)}
+
+    def keep(disk: MemoryDisk) -> None:
+        change(disk)
+        disk.sync_folder(Path("/"))
+
+    assert _after_crashes(keep) == {(("file", b"durable"),)}
+
+
+def test_a_process_that_is_ended_does_nothing_more() -> None:
+    disk = MemoryDisk()
+    file = _written(disk)
+    disk.fail_at(1, End())
+    for call in (file.sync, lambda: file.append(b"?"), lambda: disk.remove(Path("/f/file"))):
+        with pytest.raises(End):
+            call()
+    disk.kill()
+    disk.remove(Path("/f/file"))
+    assert disk.files == {}
+
+
 def test_a_killed_process_loses_nothing_and_writes_nothing_more() -> None:
     disk = MemoryDisk()
     file = _written(disk)
@@ -220,10 +264,6 @@ FINAL = BlockRef(cid_of(DAG_CBOR, b"final"), 7)
 MAX_BYTES = 2048
 
 Slots = dict[bytes, int]
-
-
-class End(BaseException):
-    """The process or the machine stops here."""
 
 
 def _entry(key: bytes, slot: int) -> JournalEntry:

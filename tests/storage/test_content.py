@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import resource
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ def block_files(folder: Path) -> dict[str, Path]:
 
 
 def assert_nothing_half_done(folder: Path, store: ContentStore) -> None:
-    assert list((folder / "staging").iterdir()) == []
+    assert not [name for name in block_files(folder) if name.endswith(".new")]
     assert store.size == sum(file.stat().st_size for file in block_files(folder).values())
 
 
@@ -104,7 +105,7 @@ def test_streaming_pieces_give_the_same_file(folder: Path, store: ContentStore) 
     with store.new_file() as new:
         for i in range(0, len(content), 10_007):
             new.write(content[i : i + 10_007])
-        assert block_files(folder).keys() == block_files(folder / "staging").keys()
+        assert {Path(name).suffix for name in block_files(folder)} == {".new"}
         added = new.commit()
     assert added == store.add_file(VIDEO)
     assert_nothing_half_done(folder, store)
@@ -138,9 +139,8 @@ def test_a_file_that_is_not_committed_leaves_nothing(folder: Path, store: Conten
 
 def test_what_a_crash_left_is_removed_on_opening(folder: Path, store: ContentStore) -> None:
     store.put(X, b"x")
-    left = folder / "staging" / "left"
-    left.mkdir()
-    (left / str(cid_of(RAW, b"y"))).write_bytes(b"half")
+    y = cid_of(RAW, b"y")
+    (folder / f"{y.digest[0]:02x}" / f"{y}.7.new").write_bytes(b"half")
     again = ContentStore(folder)
     assert again.size == 1
     assert block_files(folder).keys() == {str(X)}
@@ -212,11 +212,12 @@ def test_few_files_are_open_at_once(store: ContentStore) -> None:
     assert added.size > 100 * MIDDLE.chunk_bytes
 
 
-def test_adding_again_heals_a_truncated_block(
-    folder: Path, store: ContentStore, source: Path
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: bytes(len(data))])
+def test_adding_again_heals_a_corrupt_block(
+    folder: Path, store: ContentStore, source: Path, change: Callable[[bytes], bytes]
 ) -> None:
     added = store.add_file(source, SMALL)
-    damage(lambda data: data[:-1], block_files(folder)[str(added.cid)])
+    damage(change, block_files(folder)[str(added.cid)])
     reopened = ContentStore(folder)
     assert reopened.add_file(source, SMALL) == added
     assert b"".join(reopened.read_file(added.cid)) == source.read_bytes()
@@ -258,7 +259,7 @@ def test_a_quota_refuses_a_file_whole(folder: Path, source: Path) -> None:
     assert_nothing_half_done(folder, store)
 
 
-@pytest.mark.parametrize("call", ["fsync", "mkdir", "rename"])
+@pytest.mark.parametrize("call", ["open", "write", "fsync", "replace"])
 def test_a_full_disk_leaves_nothing_half_done(
     folder: Path,
     store: ContentStore,
@@ -272,7 +273,7 @@ def test_a_full_disk_leaves_nothing_half_done(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail)
+        patch.setattr(f"storage.disk.os.{call}", fail)
         with pytest.raises(ContentStoreFull, match=f"no room for content in {folder}"):
             store.add_file(source, SMALL)
         with pytest.raises(ContentStoreFull):
@@ -287,16 +288,16 @@ def test_a_disk_that_fails_between_leaves_only_whole_blocks(
     folder: Path, store: ContentStore, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = file_of([source.read_bytes()], SMALL).cid
-    rename = os.rename
+    replace = os.replace
     renamed: list[object] = []
 
     def fail_later(source: str, target: str) -> None:
         if len(renamed) == 4:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         renamed.append(target)
-        rename(source, target)
+        replace(source, target)
 
-    monkeypatch.setattr(os, "rename", fail_later)
+    monkeypatch.setattr(os, "replace", fail_later)
     with pytest.raises(ContentError, match="check the disk"):
         store.add_file(source, SMALL)
     assert len(block_files(folder)) == 4
@@ -309,17 +310,17 @@ def test_the_root_appears_last_and_after_the_leaves_are_durable(
 ) -> None:
     root = file_of([source.read_bytes()], SMALL).cid
     steps: list[str] = []
-    rename, fsync = os.rename, os.fsync
+    replace, fsync = os.replace, os.fsync
 
-    def noted_rename(source: Path, target: Path) -> None:
+    def noted_replace(source: Path, target: Path) -> None:
         steps.append(Path(target).name)
-        rename(source, target)
+        replace(source, target)
 
-    def noted_fsync(file: object) -> None:
-        steps.append("folder" if isinstance(file, int) else "file")
-        fsync(file)  # type: ignore[arg-type]
+    def noted_fsync(descriptor: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
 
-    monkeypatch.setattr(os, "rename", noted_rename)
+    monkeypatch.setattr(os, "replace", noted_replace)
     monkeypatch.setattr(os, "fsync", noted_fsync)
     store.add_file(source, SMALL)
     renames = [i for i, step in enumerate(steps) if step not in ("file", "folder")]
