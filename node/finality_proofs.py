@@ -23,7 +23,8 @@ def proof_above(chain: Chain, height: int) -> FinalityProof | None:
     It only reads what is durably final, and may run in a thread.
     """
     newest = chain.final_proof()
-    if newest is None or not 0 < height <= newest.final.height:
+    first = max(1, chain.blocks.first_height())
+    if newest is None or not first <= height <= newest.final.height:
         return None
     top = min(newest.final.height, height + _SEARCHED_BLOCKS)
     for block in _blocks(chain, height + 1, top):

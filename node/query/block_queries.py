@@ -89,16 +89,17 @@ class BlockQueries:
         last = read_number_cursor("blocks", cursor)
         height = view.block.height if last is None else min(last - 1, view.block.height)
         items: list[BlockSummary] = []
-        size = 0
-        try:
-            while height >= 0 and len(items) < limit and size < MAX_PAGE_BYTES:
+        first, size = view.first_height, 0
+        while height >= first and len(items) < limit and size < MAX_PAGE_BYTES:
+            try:
                 block = self._reader.read(view, height)
-                items.append(self.summary(view, block))
-                size += len(block.raw)
-                height -= 1
-        except Pruned:
-            height = -1
-        following = make_cursor("blocks", height + 1) if height >= 0 else None
+            except Pruned:  # dropped meanwhile
+                first = height + 1
+                break
+            items.append(self.summary(view, block))
+            size += len(block.raw)
+            height -= 1
+        following = make_cursor("blocks", height + 1) if height >= first else None
         return BlocksAnswer(tuple(items), following, place_of(view.block))
 
     def block_transactions(

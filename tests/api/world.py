@@ -143,9 +143,9 @@ class World:
 
 
 @contextmanager
-def open_world(folder: Path) -> Iterator[World]:
+def open_world(folder: Path, *, keep_blocks: int = 0) -> Iterator[World]:
     """A world in a folder."""
-    chain, database = open_chain(GENESIS, folder / "chain")
+    chain, database = open_chain(GENESIS, folder / "chain", keep_blocks=keep_blocks)
     try:
         yield World(chain, folder)
     finally:

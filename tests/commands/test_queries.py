@@ -1,9 +1,13 @@
 """Commands that look at a node: status, account, block."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 
 from consensus.address import format_address
-from tests.api.world import ALICE, BOB, World
+from node.client import Client
+from tests.api.world import ALICE, BASE_URL, BOB, World, open_world
 from tests.commands.conftest import LivingTransport, Run
 from tests.node.network import transfer
 
@@ -74,3 +78,20 @@ def test_a_block_for_people(paid: World, node: LivingTransport, run: Run) -> Non
 @pytest.mark.parametrize("block", ["99", "latest"])
 def test_no_such_block(paid: World, node: LivingTransport, run: Run, block: str) -> None:
     assert run("block", "show", block, "--json").code == 1
+
+
+def test_a_node_that_keeps_few_blocks_says_so(
+    tmp_path: Path, home: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_world(tmp_path / "pruned", keep_blocks=4) as world:
+        transport = LivingTransport(world)
+        monkeypatch.setattr("node.commands.asking.Client", partial(Client, transport=transport))
+        monkeypatch.setenv("REELECT_CLIENT_NODE", BASE_URL)
+        world.slots([1, 2, 3])
+        assert "blocks kept" not in run("status").out
+        world.slots(range(4, 11))
+        assert "from height 6 on" in run("status").out
+        assert run("block", "show", "6").code == run("block", "show", "0").code == 0
+        answer = run("block", "show", "5", "--json")
+        assert (answer.code, answer.error["code"]) == (1, "pruned")
+        assert "from height 6 on" in str(answer.error["message"])

@@ -64,10 +64,12 @@ def make_genesis_of(seats: Iterable[Seat], holders: Sequence[KeyPair] = ()) -> G
     )
 
 
-def open_chain(genesis: Genesis, folder: Path, elected: Elect = elect) -> tuple[Chain, Database]:
+def open_chain(
+    genesis: Genesis, folder: Path, elected: Elect = elect, *, keep_blocks: int = 0
+) -> tuple[Chain, Database]:
     """A chain on a database in `folder`, with what was stored taken up."""
     database = Database.open(folder)
-    chain = Chain(genesis, database, elected=elected)
+    chain = Chain(genesis, database, elected=elected, keep_blocks=keep_blocks)
     chain.replay()
     return chain, database
 
