@@ -160,7 +160,7 @@ def check_manifest(
     state = advance_final(state, proof.target, proof.certificate, proof.final, verify=verify)
     _check_lineage(proof.headers)
     _check_sets(manifest)
-    _check_cut(manifest.chunks)
+    check_cut(manifest.chunks)
     return state
 
 
@@ -227,9 +227,9 @@ def _check_set(members: tuple[Member, ...], hashes: set[bytes], name: str) -> No
         raise InvalidProof("not the set that the headers name", field=f"manifest.{name}")
 
 
-def _check_cut(chunks: Sequence[ChunkEntry]) -> None:
-    """Raise InvalidProof unless a state of these weights is cut so: the ranges hold every path
-    once, and no two halves of a range fit one chunk."""
+def check_cut(chunks: Sequence[ChunkEntry]) -> None:
+    """Raise InvalidProof (field "manifest.chunks") unless a state with ranges of these weights is
+    cut so: they hold every path once, and no two halves of a range fit one chunk."""
     open_: list[tuple[int, int, int]] = []  # first path, depth and weight of what is not joined
     for entry in chunks:
         open_.append((entry.prefix.first, entry.prefix.depth, entry.weight))

@@ -121,6 +121,10 @@ class SnapshotFile:
             raise _damaged(path, "its chunks are not as long as its manifest says")
         return made
 
+    def manifest_data(self) -> bytes:
+        """The encoded manifest; raises OSError."""
+        return self._disk.read(self.path, self._steps_at - self._chunks_end, self._chunks_end)
+
     def chunk(self, index: int) -> bytes:
         """The encoded chunk; raises IndexError, OSError."""
         return self._disk.read(

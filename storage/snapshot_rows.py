@@ -45,7 +45,7 @@ def state_rows(reader: KeyValueReader, pause: Callable[[], None]) -> Iterator[Pa
 class _Bucket:
     """Rows that share the first bits of their paths: in memory, and those before in a file."""
 
-    file: Path
+    name: str
     rows: int
     weight: int
     buffer: bytearray
@@ -91,10 +91,7 @@ class RowSorter:
     def _spread(self, rows: Iterable[PathRow], prefix: Prefix) -> list[_Bucket]:
         """The rows in buckets by the bits of their paths that follow `prefix`."""
         stem = f"{self._name}.{prefix.depth}.{prefix.bits.hex()}"
-        buckets = [
-            _Bucket(self._folder / f"{stem}.{i:02x}", 0, 0, bytearray(), 0)
-            for i in range(1 << _BITS)
-        ]
+        buckets = [_Bucket(f"{stem}.{i:02x}", 0, 0, bytearray(), 0) for i in range(1 << _BITS)]
         byte = prefix.depth // _BITS
         held = 0
         for path, key, value in rows:
@@ -112,8 +109,8 @@ class RowSorter:
     def _flush(self, bucket: _Bucket) -> None:
         if not bucket.buffer:
             return
-        is_new = bucket.size_bytes == 0
-        opened = self._disk.create(bucket.file) if is_new else self._disk.open(bucket.file)
+        path = self._folder / bucket.name
+        opened = self._disk.open(path) if bucket.size_bytes else self._disk.create(path)
         with closing(opened) as file:
             file.append(bytes(bucket.buffer))
         bucket.size_bytes += len(bucket.buffer)
@@ -121,12 +118,12 @@ class RowSorter:
 
     def _taken(self, bucket: _Bucket) -> Iterator[PathRow]:
         """The rows of a bucket, which is empty then."""
-        data = b""
+        path, data = self._folder / bucket.name, b""
         for start in range(0, bucket.size_bytes, _READ_BYTES):
-            data += self._disk.read(bucket.file, _READ_BYTES, start)
+            data += self._disk.read(path, _READ_BYTES, start)
             data = yield from _whole_rows(data)
         if bucket.size_bytes:
-            self._disk.remove(bucket.file)
+            self._disk.remove(path)
         data += bytes(bucket.buffer)
         bucket.buffer = bytearray()
         yield from _whole_rows(data)

@@ -6,14 +6,14 @@ part of its bytes. One process owns the folder; others may read from it meanwhil
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
 from consensus.cid import Cid
-from consensus.errors import InvalidProof
+from consensus.errors import InvalidEncoding, InvalidProof
 from consensus.snapshot import (
     MAX_CHUNKS,
     SnapshotChunk,
@@ -56,7 +56,7 @@ class SnapshotStore:
     """The snapshots in a folder, which is made if it is not there. Usable from several threads.
 
     Opening removes what an interrupted taking left, and what cannot be read any more. All calls
-    block; they raise OSError.
+    block. They raise SnapshotError if the disk fails.
     """
 
     def __init__(self, folder: Path, disk: Disk = REAL_DISK) -> None:
@@ -65,14 +65,16 @@ class SnapshotStore:
         self._lock = Lock()  # of _files
         self._taking = Lock()
         self._files: dict[int, SnapshotFile] = {}
-        disk.make_folder(folder)
-        whole = stored_files(folder, disk)
-        for name in disk.sizes(folder):
-            if folder / name not in whole:
-                disk.remove(folder / name)
-        for path in whole:
-            self._take_up(path)
-        self._drop_old()
+        with _on_disk(folder):
+            disk.make_folder(folder)
+            disk.sync_folder(folder.parent)
+            whole = stored_files(folder, disk)
+            for name in disk.sizes(folder):
+                if folder / name not in whole:
+                    disk.remove(folder / name)
+            for path in whole:
+                self._take_up(path)
+            self._drop_old()
 
     def _take_up(self, path: Path) -> None:
         try:
@@ -115,10 +117,10 @@ class SnapshotStore:
 
         `head` is the manifest without its chunks, `steps` are the encoded dynasty steps up to it;
         `pause` is called often, and may raise to give up. All is checked before it is offered.
-        Raises SnapshotError if the state is too large or
-        not the one of `head`, DatabaseError if it is damaged, OSError if the disk fails.
+        Raises SnapshotError if the state is too large or the disk fails, DatabaseError if the
+        state is damaged or not that of `head`.
         """
-        with self._taking:
+        with self._taking, _on_disk(self._folder):
             draft = self._folder / _DRAFT
             try:
                 manifest = self._write(draft, reader, head, steps, pause=pause)
@@ -148,7 +150,12 @@ class SnapshotStore:
             for prefix, rows in sorter.ranges(state_rows(reader, pause)):
                 if len(writer.entries) == MAX_CHUNKS:
                     raise SnapshotError(f"the state has more than {MAX_CHUNKS} chunks: too large")
-                writer.add(_chunk(reader, head.final.state_root, prefix, rows))
+                try:
+                    writer.add(_chunk(reader, head.final.state_root, prefix, rows))
+                except InvalidEncoding as error:
+                    raise SnapshotError(
+                        f"the state has a row that fits no chunk: {error}"
+                    ) from error
                 pause()
             manifest = replace(head, chunks=writer.entries)
             writer.finish(manifest, steps)
@@ -166,6 +173,18 @@ class SnapshotStore:
             for name in self._disk.sizes(self._folder):
                 if name.startswith(_DRAFT):
                     self._disk.remove(self._folder / name)
+
+
+@contextmanager
+def _on_disk(folder: Path) -> Iterator[None]:
+    """Turn an error of the disk into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise SnapshotError(
+            f"snapshots in {folder} cannot be kept ({error}): check the disk's room and the "
+            "folder's permissions"
+        ) from error
 
 
 def offer_of(manifest: SnapshotManifest) -> SnapshotOffer:
