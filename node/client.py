@@ -17,7 +17,13 @@ Refused with the code and field of the node's problem.
     GET  /v1/tables/{table}/rows/{key}       RowAnswer; key parts joined by "/"
     GET  /v1/producers                       ProducersAnswer
     GET  /v1/parameters                      ParametersAnswer
-    GET  /v1/light/rows/{state_key}          bytes of a LightAnswer; the key in hex
+    GET  /v1/light/final                     bytes of a LightAnswer, as of the next four
+    GET  /v1/light/rows                      ?key=…, in hex, up to 64 times
+    GET  /v1/light/blocks/{height}
+    GET  /v1/light/transactions/{id}
+    GET  /v1/light/events/{height}/{index}
+    GET  /v1/light/steps                     bytes of DynastySteps
+    GET  /v1/light/anchors/{block_id}        bytes of a LightAnchor
     GET  /v1/content                         ContentsAnswer; ?owner=reel1…
     GET  /v1/content/{cid}                   ContentAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
@@ -30,7 +36,7 @@ Refused with the code and field of the node's problem.
     GET  /v1/openapi.json, /metrics, /livez, /readyz
 
 `{block}` is a height or an id. State is read at the final block, or with ?finality=head at the
-head. Lists take ?limit= and ?cursor=.
+head. Lists take ?limit= and ?cursor=. Light answers and steps begin at ?dynasty=.
 """
 
 import json
@@ -47,7 +53,7 @@ import trio
 from consensus.address import format_address
 from consensus.cid import Cid
 from consensus.errors import Invalid
-from consensus.light import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
+from consensus.light_answer import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
 from consensus.transaction import Transaction
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
@@ -246,11 +252,11 @@ class Client:
             if (cursor := page.next) is None:
                 return
 
-    async def light_answer(self, key: bytes) -> bytes:
-        """The encoding of the answer that proves the row under a state key; believe nothing in
-        it but by `consensus.light.verify_answer`. Raises Refused (not-yet-final)."""
-        path = f"/v1/light/rows/{key.hex()}"
-        return await self._bytes(path, max_bytes=MAX_LIGHT_ANSWER_BYTES)
+    async def light(self, path: str, query: Query) -> bytes:
+        """The bytes under a path of /v1/light; believe nothing in them but by what
+        consensus/light_answer.py verifies. Raises Refused (not-yet-final, too-many-steps, pruned)
+        and Missing."""
+        return await self._bytes(f"/v1/light/{path}", query, max_bytes=MAX_LIGHT_ANSWER_BYTES)
 
     # Content
 

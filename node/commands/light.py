@@ -1,217 +1,213 @@
-"""`reelect light`: ask any node, believe only what it proves from the genesis file."""
+"""`reelect light`: ask any nodes, believe only what they prove from one trusted block on."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import trio
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from consensus.address import format_address
-from consensus.cid import parse_cid
 from consensus.kinds import JsonObject
-from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
-from node.client import Client
-from node.clock import SlotClock
-from node.commands.arguments import JsonFlag, argument, client_section, naming
-from node.commands.asking import KnownAsset, find_account
-from node.failure import Refused, TimedOut
+from consensus.light import LightState, anchor_state
+from consensus.light_answer import (
+    MAX_PROOF_FILE_BYTES,
+    Facts,
+    LightProof,
+    decode_proof,
+    verify_answer,
+)
+from node.commands.arguments import JsonFlag, argument
+from node.commands.light_export import export
+from node.commands.light_forms import (
+    block_form,
+    final_form,
+    item_form,
+    print_sections,
+    row_form,
+    row_sections,
+)
+from node.commands.light_options import (
+    NO_OPTIONS,
+    LightOptions,
+    connected,
+    open_session,
+    read_genesis,
+    refuse_old,
+)
+from node.commands.light_query import final_of, query, warn_if_old
+from node.commands.light_watch import watch
+from node.failure import ProofFailed, Refused, Usage
 from node.files import read_bounded
-from node.light_answers import NOT_YET_FINAL
-from node.light_client import Fact, LightClient
-from node.output import print_fields, print_json, print_line, warn
-from vm.modules.account import SENDERS, Sender
-from vm.modules.chain import chain_constants
-from vm.modules.content import VIDEOS
-from vm.modules.tokens import BALANCES, Balance, asset_row
-from vm.registry import REGISTRY
+from node.light.anchors import find_anchor, parse_checkpoint
+from node.light.client import LightClient, Proved
+from node.light.questions import AskBlock, AskFinal
+from node.light.saved import SavedClient, at_genesis, beginning, create
+from node.output import print_json, warn
 
-MAX_AGE_S = 120
-ASK_AGAIN_S = 0.25
-
-app = App(name="light", help="Ask any node and believe only what it proves.")
-query = App(name="query", help="Print rows of the final state that the answer itself proves.")
+app = App(name="light", help="Ask any nodes and believe only what they prove.")
 app.command(query)
+app.command(export)
+app.command(watch)
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class LightOptions:
-    """Whom to ask, and what to believe without being told.
+@app.command
+async def init(
+    *,
+    checkpoint: str | None = None,
+    options: LightOptions = NO_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Save a state to go on from: a genesis file's, or that of a block that someone you trust
+    named.
 
     Parameters
     ----------
-    node
-        API of the node to ask; else `client.node` of the configuration.
+    checkpoint
+        HEIGHT:ID of a final block; the rest is asked of the nodes and checked against the id. Else
+        the genesis file.
+    """
+    place = options.place
+    if checkpoint is None:
+        saved = at_genesis(read_genesis(options))
+    elif options.genesis is not None:
+        raise Usage("either --genesis or --checkpoint", field="--checkpoint")
+    else:
+        saved = await _from_checkpoint(checkpoint, options)
+    refuse_old(saved.state, options)
+    create(place, saved)
+    state = saved.state
+    made: JsonObject = {
+        "chain": state.chain.hex(),
+        "height": state.final.height,
+        "block": str(state.final.id),
+        "dynasty": state.dynasty,
+        "unbonding_s": state.terms.unbonding_s,
+        "state": str(place),
+    }
+    if json:
+        print_json(made)
+    else:
+        print_sections([made])
+
+
+async def _from_checkpoint(text: str, options: LightOptions) -> SavedClient:
+    height, block_id = argument("--checkpoint", parse_checkpoint, text)
+    async with connected(options) as nodes:
+        anchor = await find_anchor(
+            nodes,
+            height,
+            block_id,
+            timeout_s=options.timeout_s,
+            report=warn,
+            keep=options.evidence.keep,
+        )
+    return beginning(anchor)
+
+
+@app.command
+async def sync(*, options: LightOptions = NO_OPTIONS, json: JsonFlag = False) -> None:
+    """Go on to the newest final block and save it.
+
+    Also proved is that the block known before is below it.
+    """
+    session = open_session(options, must_be_saved=True)
+    before = session.saved.state
+    async with session.client() as client:
+        proved = await _newest(client, before)
+    session.keep(proved)
+    warn_if_old(session, proved)
+    final = final_of(session, proved)
+    made: JsonObject = {
+        "checkpoint": f"{proved.state.final.height}:{proved.state.final.id}",
+        "dynasty": proved.state.dynasty,
+        "blocks": proved.state.final.height - before.final.height,
+        "set_changes": proved.state.dynasty - before.dynasty,
+        "bytes": len(proved.data),
+    }
+    if json:
+        print_json({**made, "final": final})
+    else:
+        print_sections([made, final])
+
+
+async def _newest(client: LightClient, known: LightState) -> Proved:
+    """The newest final block, with the known one in its history if a node still has that."""
+    try:
+        return await client.ask(AskBlock(known.final.height, known.final))
+    except Refused as refusal:
+        if refusal.code != "pruned":
+            raise
+    return await client.ask(AskFinal())
+
+
+@app.command
+def verify(
+    file: Path,
+    *,
+    genesis: Path | None = None,
+    checkpoint: str | None = None,
+    trust_old_anchor: bool = False,
+    config: Path | None = None,
+    json: JsonFlag = False,
+) -> None:
+    """Check a file that `reelect light export` wrote, without any network, and print its facts.
+
+    Parameters
+    ----------
+    file
+        The file.
     genesis
         The genesis file, all that is trusted; else `client.genesis` of the configuration.
-    timeout_s
-        Seconds to wait until a block is final.
+    checkpoint
+        HEIGHT:ID of the block that is trusted instead, for a file that begins with that block.
+    trust_old_anchor
+        Believe it even if the trusted block is older than the chain's unbonding time.
     config
         Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
         local network.
     """
-
-    node: str | None = None
-    genesis: Path | None = None
-    timeout_s: float = 30.0
-    config: Path | None = None
-
-
-NO_OPTIONS = LightOptions()
+    options = LightOptions(genesis=genesis, trust_old_anchor=trust_old_anchor, config=config)
+    proof = decode_proof(read_bounded(file, MAX_PROOF_FILE_BYTES))
+    state = _trusted(proof, checkpoint, options)
+    refuse_old(state, options)
+    state, facts = verify_answer(state, proof.answer)
+    _print_facts(proof, state, facts, as_json=json)
 
 
-@query.command
-async def account(
-    address: str, *, options: LightOptions = NO_OPTIONS, json: JsonFlag = False
-) -> None:
-    """Print what an account holds of the native asset, and its next nonce.
-
-    Parameters
-    ----------
-    address
-        The account's address, or its name in the local network or the keystore.
-    """
-    owner = find_account(client_section(options.config), address, "ADDRESS")
-    genesis = _read_genesis(options)
-    asset = chain_constants(genesis.state()).native_asset
-    keys = (BALANCES.state_key(owner, asset), SENDERS.state_key(owner))
-    facts = await _prove(options, genesis, keys)
-    holding, sent = (fact.row for fact in facts)
-    units = (holding or Balance(0).to_json())["amount"]
-    nonce = (sent or Sender(0).to_json())["nonce"]
-    finals = [_final(fact, genesis) for fact in facts]
-    if json:
-        rows = [_json(fact, final) for fact, final in zip(facts, finals, strict=True)]
-        summary: JsonObject = {"asset": asset, "balance": units, "nonce": nonce, "proved": rows}
-        print_json({"account": format_address(owner)} | summary)
-        return
-    # Nothing changes an asset's decimals after genesis.
-    known = KnownAsset(asset, asset_row(genesis.state(), asset).decimals)
-    holds = known.format(int(str(units)))
-    print_fields({"account": format_address(owner), "holds": holds, "next nonce": nonce})
-    for final in finals if finals[0] != finals[1] else finals[:1]:
-        print_line("")
-        print_fields(final)
+def _trusted(proof: LightProof, checkpoint: str | None, options: LightOptions) -> LightState:
+    """The state that a file is checked from."""
+    anchor = proof.anchor
+    if checkpoint is None:
+        if anchor is not None:
+            place = f"{anchor.header.height}:{anchor.header.id()}"
+            raise ProofFailed(
+                f"the file begins at a checkpoint: if you trust it, say --checkpoint {place}",
+                field="anchor",
+            )
+        return at_genesis(read_genesis(options)).state
+    if options.genesis is not None:
+        raise Usage("either --genesis or --checkpoint", field="--checkpoint")
+    height, block_id = argument("--checkpoint", parse_checkpoint, checkpoint)
+    if anchor is None:
+        raise ProofFailed("the file begins at genesis: say --genesis FILE", field="anchor")
+    return anchor_state(anchor, height, block_id)
 
 
-@query.command
-async def video(cid: str, *, options: LightOptions = NO_OPTIONS, json: JsonFlag = False) -> None:
-    """Print a video's record, or that it is not registered.
-
-    Parameters
-    ----------
-    cid
-        The video's content id.
-    """
-    key = VIDEOS.state_key(argument("CID", parse_cid, cid))
-    await _show_row(key, "not registered", options, as_json=json)
-
-
-@query.command
-async def row(
-    table: str, /, *key: str, options: LightOptions = NO_OPTIONS, json: JsonFlag = False
-) -> None:
-    """Print any row of the state, or that there is none; docs/modules.md lists the tables.
-
-    Parameters
-    ----------
-    table
-        The table's name, such as token.balance.
-    key
-        All parts of the row's key, in order.
-    """
-    declared = argument("TABLE", REGISTRY.table_named, table)
-    state_key = argument("KEY", lambda _: declared.state_key(*declared.key_from_text(key)), "")
-    await _show_row(state_key, "no such row", options, as_json=json)
-
-
-async def _show_row(key: bytes, absent: str, options: LightOptions, *, as_json: bool) -> None:
-    genesis = _read_genesis(options)
-    (fact,) = await _prove(options, genesis, [key])
-    final = _final(fact, genesis)
-    if as_json:
-        print_json(_json(fact, final))
-        return
-    table = REGISTRY.table_of(key)
-    print_fields({"table": table.name, **table.key_to_json(key)})
-    print_line("")
-    if fact.row is None:
-        print_line(absent)
-    elif fact.row:
-        print_fields(fact.row)
-    else:
-        print_line("present, without fields")
-    print_line("")
-    print_fields(final)
-
-
-def _read_genesis(options: LightOptions) -> Genesis:
-    place = client_section(options.config, genesis=options.genesis).genesis
-    with naming(place):
-        return parse_genesis(read_bounded(place, MAX_GENESIS_BYTES))
-
-
-async def _prove(options: LightOptions, genesis: Genesis, keys: Sequence[bytes]) -> list[Fact]:
-    """The rows under the keys, as one node proves them; warns if they are old."""
-    node = client_section(options.config, node=options.node).node
-    async with Client(node) as http:
-
-        async def ask(key: bytes) -> bytes:
-            return await _answer(http, key, options.timeout_s)
-
-        light = LightClient(genesis, node, ask)
-        facts = [await light.prove(key) for key in keys]
-    age_s = time.time() - _made_s(facts[-1], genesis)
-    if age_s > MAX_AGE_S:
-        warn(
-            f"this was so {age_s:.0f} s ago; since then the network has made no block final, or "
-            "the node does not show it: ask another node to be sure"
-        )
-    return facts
-
-
-async def _answer(http: Client, key: bytes, timeout_s: float) -> bytes:
-    """A node's answer, asked for again while no block is final; raises TimedOut."""
-    deadline = trio.current_time() + timeout_s
-    while True:
-        try:
-            return await http.light_answer(key)
-        except Refused as refusal:
-            if refusal.code != NOT_YET_FINAL:
-                raise
-            if trio.current_time() >= deadline:
-                raise TimedOut(
-                    f"the node at {http.base_url} proves nothing after {timeout_s:g} s: "
-                    f"{refusal.message}",
-                    code=NOT_YET_FINAL,
-                ) from refusal
-        await trio.sleep(ASK_AGAIN_S)
-
-
-def _made_s(fact: Fact, genesis: Genesis) -> float:
-    """When the slot began after whose block the fact holds: seconds since the Unix epoch."""
-    constants = chain_constants(genesis.state())
-    clock = SlotClock(constants.genesis_time_ms, constants.slot_ms)
-    return clock.start_ms(fact.final.slot) / 1000
-
-
-def _final(fact: Fact, genesis: Genesis) -> JsonObject:
-    """The block that a fact holds after, and how many made it final."""
-    made = datetime.fromtimestamp(_made_s(fact, genesis), UTC)
-    return {
-        "height": fact.final.height,
-        "slot": fact.final.slot,
-        "time": made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "block": str(fact.final_id),
-        "signed": fact.signed,
-        "producers": fact.producers,
+def _print_facts(proof: LightProof, state: LightState, facts: Facts, *, as_json: bool) -> None:
+    rows = [row_form(key, value) for key, value in facts.rows.items()]
+    block = None if facts.block is None else block_form(facts.block, state.terms)
+    items = [item_form(item) for item in facts.items]
+    final = final_form(facts, proof.answer, state.terms)
+    head: JsonObject = {
+        "chain": state.chain.hex(),
+        "trusted": f"{state.anchor.height}:{state.anchor.id}",
+        "set_changes": len(proof.answer.steps),
+        "dynasty": state.dynasty,
     }
-
-
-def _json(fact: Fact, final: JsonObject) -> JsonObject:
-    table = REGISTRY.table_of(fact.key)
-    key = table.key_to_json(fact.key)
-    return {"table": table.name, "key": key, "row": fact.row, "final": final}
+    if as_json:
+        print_json({**head, "final": final, "rows": rows, "block": block, "items": items})
+        return
+    sections = [section for row in rows for section in row_sections(row)]
+    if block is not None:
+        sections.append({"in block": block["height"], "id": block["block"], "time": block["time"]})
+    for item in items:
+        found = item["item"]
+        sections.append({"in list": item["list"], **(found if isinstance(found, dict) else item)})
+    print_sections([*sections, final, head])

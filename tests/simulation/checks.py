@@ -21,6 +21,7 @@ from consensus.light import (
     change_dynasty,
     genesis_state,
 )
+from consensus.light_rows import CONSTANTS_KEY, terms_of
 from consensus.producers import ProducerSet
 from consensus.record import Record
 from consensus.tree import root
@@ -223,7 +224,9 @@ class Follower:
     """A light client that follows whichever node it is shown."""
 
     def __init__(self, genesis: Genesis, history: FinalHistory) -> None:
-        self._state: LightState = genesis_state(genesis.header, genesis.producer_set)
+        constants = next(row.value for row in genesis.rows if row.key == CONSTANTS_KEY)
+        terms = terms_of(constants)
+        self._state: LightState = genesis_state(genesis.header, genesis.producer_set, terms)
         self._history = history
         self.steps = 0
 
@@ -243,7 +246,7 @@ class Follower:
         self._advance(proof)
 
     def _advance(self, proof: FinalityProof) -> None:
-        if proof.final.height < self._state.final_height:
+        if proof.final.height < self._state.final.height:
             return
         self._state = advance_final(self._state, proof.target, proof.certificate, proof.final)
         self._history.confirm(proof.final)
