@@ -1,0 +1,335 @@
+"""Joining: the state comes from whoever has it, liars are named, and nothing is lost by a stop."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial, wraps
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+import consensus.snapshot
+from consensus.errors import InvalidEncoding
+from consensus.light import DynastyStep
+from consensus.snapshot import SnapshotManifest, SnapshotOffer
+from genesis.file import Genesis
+from node.chain import Chain
+from node.joining import Joining
+from node.snapshot_joining import genesis_anchor, joined_writes
+from node.snapshot_taking import take_snapshot
+from p2p.identity import PeerId
+from p2p.peer import PeerGone, RemoteError
+from storage.snapshot_file import SnapshotFile
+from storage.snapshots import SnapshotStore, offer_of
+from tests.node.handovers import ELECTIONS, epochs, run_epochs
+from tests.node.handovers import GENESIS as POOL_GENESIS
+from tests.node.network import key, make_genesis_of, make_seats, run_slots, take_block
+from tests.simulation.database import MemoryDatabase
+from vm.modules.tokens import balance_of
+
+SEATS = make_seats(4)
+HOLDERS = [key(f"holder {number}") for number in range(40)]
+GENESIS = make_genesis_of(SEATS.values(), HOLDERS)
+ANNA, BEN, CARL = (bytes([number]) * 32 for number in (1, 2, 3))
+
+
+def virtual_time(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test in which time passes by itself."""
+
+    @wraps(test)
+    def run(*args: object, **named: object) -> None:
+        trio.run(partial(test, *args, **named), clock=MockClock(autojump_threshold=0))
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small state has many chunks."""
+    monkeypatch.setattr(consensus.snapshot, "CHUNK_BYTES", 1024)
+
+
+@dataclass
+class Old:
+    """A node that has been there for a while, and its newest snapshot."""
+
+    chain: Chain
+    database: MemoryDatabase
+    store: SnapshotStore
+
+    def grow(self, slots: Sequence[int]) -> SnapshotFile:
+        """Go on for some slots and take a snapshot."""
+        run_slots([self.chain], SEATS, slots)
+        return take_snapshot(self.store, self.database.snapshot())
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Old:
+    """A node at height 4, its snapshot at height 3."""
+    database = MemoryDatabase()
+    made = Old(Chain(GENESIS, database), database, SnapshotStore(tmp_path / "old"))
+    made.grow(range(1, 5))
+    return made
+
+
+@dataclass
+class Fakes:
+    """Peers that serve snapshots, each but for what its entry in `odd` does instead."""
+
+    stores: dict[PeerId, SnapshotStore]
+    arrived: trio.Event = field(default_factory=trio.Event)
+    steps_of: Callable[[SnapshotFile], Sequence[DynastyStep]] = lambda file: [*file.steps()]
+    odd: dict[PeerId, Callable[[int, bytes], bytes]] = field(default_factory=dict)
+    odd_manifest: dict[PeerId, Callable[[SnapshotManifest], SnapshotManifest]] = field(
+        default_factory=dict
+    )
+    blamed: dict[PeerId, str] = field(default_factory=dict)
+    given: dict[PeerId, int] = field(default_factory=dict)
+    slow: dict[PeerId, float] = field(default_factory=dict)
+    stop_after: int = 10**6
+    stopping: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def peers(self) -> list[PeerId]:
+        return list(self.stores)
+
+    async def arrival(self) -> None:
+        if not self.stores:
+            await self.arrived.wait()
+
+    async def offers(self, peer: PeerId) -> tuple[SnapshotOffer, ...]:
+        offers = self.stores[peer].offers()
+        change = self.odd_manifest.get(peer)
+        if change is None:
+            return offers
+        return tuple(offer_of(change(self._file(peer, offer).manifest)) for offer in offers)
+
+    async def steps(self, peer: PeerId, dynasty: int) -> Sequence[DynastyStep]:
+        newest = self.stores[peer].newest()
+        return () if newest is None else self.steps_of(newest)[dynasty : dynasty + 2]
+
+    async def manifest(self, peer: PeerId, offer: SnapshotOffer) -> SnapshotManifest:
+        manifest = self._file(peer, offer).manifest
+        change = self.odd_manifest.get(peer)
+        return manifest if change is None else change(manifest)
+
+    async def chunk(self, peer: PeerId, offer: SnapshotOffer, index: int) -> bytes:
+        await trio.sleep(self.slow.get(peer, 0.01))
+        data = self._file(peer, offer).chunk(index)
+        change = self.odd.get(peer)
+        data = data if change is None else change(index, data)
+        self.given[peer] = self.given.get(peer, 0) + 1
+        if sum(self.given.values()) > self.stop_after:
+            self.stopping.cancel()
+            await trio.sleep_forever()
+        return data
+
+    def blame(self, peer: PeerId, why: str) -> None:
+        self.blamed[peer] = why
+
+    def _file(self, peer: PeerId, offer: SnapshotOffer) -> SnapshotFile:
+        found = self.stores[peer].find(offer.block_id)
+        if found is None:
+            raise RemoteError("it is gone")
+        return found
+
+
+def joining(
+    fakes: Fakes, database: MemoryDatabase, genesis: Genesis = GENESIS, *, insists: bool = False
+) -> Joining:
+    complete = partial(joined_writes, genesis, database)
+    return Joining(fakes, database, genesis_anchor(genesis), complete, insists=insists)
+
+
+def check_joined(database: MemoryDatabase, old: Old, height: int) -> None:
+    """The new node is where the snapshot is, and goes on as the old one does."""
+    chain = Chain(GENESIS, database)
+    assert chain.durable_final.height == height
+    assert chain.state.view().page(b"") is not None
+    for holder in HOLDERS:
+        assert balance_of(chain.state, holder.public, "REEL") == balance_of(
+            old.chain.state, holder.public, "REEL"
+        )
+    for place in range(height + 1, old.chain.durable_final.height + 1):
+        take_block(chain, old.chain.blocks.at(place) or b"")
+    for block in old.chain.head_chain():
+        take_block(chain, block.raw)
+    slot = chain.fork.head.slot
+    run_slots([old.chain, chain], SEATS, range(slot + 1, slot + 5))
+    assert chain.durable_final.id == old.chain.durable_final.id
+
+
+@virtual_time
+async def test_the_chunks_come_from_all_peers_and_the_chain_goes_on(old: Old) -> None:
+    fakes, database = Fakes({ANNA: old.store, BEN: old.store}), MemoryDatabase()
+    assert await joining(fakes, database).run()
+    chunks = old.store.offers()[0].chunks
+    assert chunks > 4
+    assert set(fakes.given) == {ANNA, BEN}
+    assert sum(fakes.given.values()) >= chunks
+    assert fakes.blamed == {}
+    check_joined(database, old, 3)
+
+
+def altered(index: int, data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def cut_short(index: int, data: bytes) -> bytes:
+    return data[:-1]
+
+
+@pytest.mark.parametrize("change", [altered, cut_short])
+@virtual_time
+async def test_who_sends_a_bad_chunk_is_named_and_the_rest_comes_from_others(
+    old: Old, change: Callable[[int, bytes], bytes]
+) -> None:
+    fakes = Fakes({ANNA: old.store, BEN: old.store}, odd={ANNA: change})
+    database = MemoryDatabase()
+    assert await joining(fakes, database).run()
+    assert set(fakes.blamed) == {ANNA}
+    assert "chunk" in fakes.blamed[ANNA]
+    check_joined(database, old, 3)
+
+
+@virtual_time
+async def test_a_peer_that_never_answers_holds_nobody_up(old: Old) -> None:
+    fakes = Fakes({ANNA: old.store, BEN: old.store}, slow={ANNA: 3600.0})
+    began = trio.current_time()
+    assert await joining(fakes, MemoryDatabase()).run()
+    assert trio.current_time() - began < 3600
+    assert ANNA not in fakes.given
+
+
+@virtual_time
+async def test_a_peer_that_lost_the_snapshot_is_left_alone(old: Old) -> None:
+    def gone(index: int, data: bytes) -> bytes:
+        raise PeerGone("it left")
+
+    fakes = Fakes({ANNA: old.store, BEN: old.store}, odd={ANNA: gone})
+    assert await joining(fakes, MemoryDatabase()).run()
+    assert fakes.blamed == {}
+
+
+@virtual_time
+async def test_a_later_peer_helps(old: Old) -> None:
+    fakes = Fakes({ANNA: old.store}, slow={ANNA: 10.0})
+    database = MemoryDatabase()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(joining(fakes, database).run)
+        await trio.sleep(1)
+        fakes.stores[BEN] = old.store
+    assert fakes.given[BEN] > fakes.given.get(ANNA, 0)
+    check_joined(database, old, 3)
+
+
+def liars(manifest: SnapshotManifest) -> Iterator[SnapshotManifest]:
+    """Manifests that are wrong, each in another way."""
+    entries = manifest.chunks
+    yield replace(manifest, chunks=entries[1:])
+    yield replace(manifest, members=manifest.members[:-1])
+    yield replace(manifest, next_members=manifest.members)
+    proof = manifest.proof
+    yield replace(manifest, proof=replace(proof, certificate=bytes(len(proof.certificate))))
+    yield replace(manifest, proof=replace(proof, headers=proof.headers[:1]))
+
+
+@pytest.mark.parametrize("which", range(5))
+@virtual_time
+async def test_who_tells_a_wrong_manifest_is_named(old: Old, which: int) -> None:
+    def lie(manifest: SnapshotManifest) -> SnapshotManifest:
+        return list(liars(manifest))[which]
+
+    fakes = Fakes({ANNA: old.store, BEN: old.store}, odd_manifest={ANNA: lie})
+    database = MemoryDatabase()
+    assert await joining(fakes, database).run()
+    assert set(fakes.blamed) <= {ANNA}
+    check_joined(database, old, 3)
+    assert not await joining(
+        Fakes({ANNA: old.store}, odd_manifest={ANNA: lie}), MemoryDatabase()
+    ).run()
+
+
+@virtual_time
+async def test_a_manifest_that_its_chunks_disprove_is_given_up_and_its_teller_named(
+    old: Old,
+) -> None:
+    def lie(manifest: SnapshotManifest) -> SnapshotManifest:
+        first, *rest = manifest.chunks
+        return replace(manifest, chunks=(replace(first, weight=first.weight + 1), *rest))
+
+    fakes = Fakes({ANNA: old.store}, odd_manifest={ANNA: lie})
+    database = MemoryDatabase()
+    assert not await joining(fakes, database).run()
+    assert "weighs" in fakes.blamed[ANNA]
+    assert await joining(Fakes({BEN: old.store}), database).run()
+    check_joined(database, old, 3)
+
+
+@virtual_time
+async def test_an_interrupted_joining_goes_on(old: Old) -> None:
+    fakes, database = Fakes({ANNA: old.store}, stop_after=2), MemoryDatabase()
+    with fakes.stopping:
+        await joining(fakes, database).run()
+    again = Fakes({ANNA: old.store})
+    assert await joining(again, database).run()
+    assert again.given[ANNA] == old.store.offers()[0].chunks - 2
+    check_joined(database, old, 3)
+
+
+@virtual_time
+async def test_the_newest_snapshot_is_taken_unless_another_was_begun(old: Old) -> None:
+    fakes, database = Fakes({ANNA: old.store}, stop_after=2), MemoryDatabase()
+    with fakes.stopping:
+        await joining(fakes, database).run()
+    old.grow(range(5, 8))
+    assert len(old.store.offers()) == 2
+    assert await joining(Fakes({ANNA: old.store}), database).run()
+    check_joined(database, old, 3)
+    fresh = MemoryDatabase()
+    assert await joining(Fakes({ANNA: old.store}), fresh).run()
+    check_joined(fresh, old, 6)
+
+
+@virtual_time
+async def test_without_a_snapshot_it_says_so_or_waits(old: Old, tmp_path: Path) -> None:
+    empty = SnapshotStore(tmp_path / "empty")
+    assert not await joining(Fakes({}), MemoryDatabase()).run()
+    assert not await joining(Fakes({ANNA: empty}), MemoryDatabase()).run()
+    fakes, database = Fakes({ANNA: empty}), MemoryDatabase()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(joining(fakes, database, insists=True).run)
+        await trio.sleep(20)
+        fakes.stores[BEN] = old.store
+    check_joined(database, old, 3)
+
+
+@virtual_time
+async def test_the_producer_sets_are_followed_from_genesis(tmp_path: Path) -> None:
+    database = MemoryDatabase()
+    chain = Chain(POOL_GENESIS, database, elected=ELECTIONS)
+    run_epochs([chain], epochs(chain, 4))
+    store = SnapshotStore(tmp_path / "pool")
+    taken = take_snapshot(store, database.snapshot())
+    assert taken.step_count > 1
+    fresh = MemoryDatabase()
+    assert await joining(Fakes({ANNA: store}), fresh, POOL_GENESIS).run()
+    assert Chain(POOL_GENESIS, fresh, elected=ELECTIONS).durable_final.id == chain.durable_final.id
+
+    def swapped(file: SnapshotFile) -> Sequence[DynastyStep]:
+        first, second, *rest = file.steps()
+        return [second, first, *rest]
+
+    fakes = Fakes({ANNA: store}, steps_of=swapped)
+    assert not await joining(fakes, MemoryDatabase(), POOL_GENESIS).run()
+    assert "dynasty step 0" in fakes.blamed[ANNA]
+
+
+@virtual_time
+async def test_an_answer_that_is_none_names_its_sender(old: Old) -> None:
+    def nonsense(index: int, data: bytes) -> bytes:
+        raise InvalidEncoding("not a chunk")
+
+    fakes = Fakes({ANNA: old.store, BEN: old.store}, odd={ANNA: nonsense})
+    assert await joining(fakes, MemoryDatabase()).run()
+    assert set(fakes.blamed) == {ANNA}
