@@ -56,7 +56,8 @@ def memory_chain(genesis: Genesis, elected: Elect = elect) -> Chain:
 class Bench:
     """The node; `sent` and `blamed` are what its peers would notice, `changes` what listeners are
     told, `on_send` is called with each message before it counts as sent, `answer` answers what
-    it asks of a peer (or raises RequestFailed); `keep_blocks` counts from the next start on."""
+    it asks of a peer (or raises RequestFailed); `keep_blocks` counts from the next start on.
+    It starts on what `database` and `disk` hold."""
 
     def __init__(
         self,
@@ -66,6 +67,8 @@ class Bench:
         elected: Elect = elect,
         reveals: int = 512,
         keep_blocks: int = 0,
+        database: MemoryDatabase | None = None,
+        disk: MemoryDisk | None = None,
     ) -> None:
         self._genesis = genesis
         self._seats = tuple(seats)
@@ -81,8 +84,10 @@ class Bench:
         self.changes: list[tuple[Recorded | None, tuple[Recorded, ...]]] = []
         self.on_send: Callable[[Record], None] = lambda _: None
         self.answer: Callable[[bytes, Record], Record] = lambda _peer, _request: Blocks(())
-        self.database, self.disk = MemoryDatabase(), MemoryDisk()
-        create_journal(JOURNAL, [seat.key.public for seat in self._seats], disk=self.disk)
+        self.database = MemoryDatabase() if database is None else database
+        self.disk = MemoryDisk() if disk is None else disk
+        if JOURNAL not in self.disk.files:
+            create_journal(JOURNAL, [seat.key.public for seat in self._seats], disk=self.disk)
         self._start()
 
     # Life

@@ -181,6 +181,11 @@ class MemoryDatabase:
         """Close the database, without a sync."""
         self._open = False
 
+    @property
+    def rows(self) -> Mapping[bytes, bytes]:
+        """All that the process reads now."""
+        return self._rows.values
+
     # What befalls it
 
     def fail_at(
