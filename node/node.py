@@ -16,6 +16,7 @@ from consensus.keys import KeyPair
 from consensus.unixfs import check_content_block
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from node.alarm import alarm, check_no_alarm
+from node.candidate import Recorded
 from node.chain import Chain
 from node.config.sections import Config
 from node.driver import Driver
@@ -31,6 +32,7 @@ from node.production import produce_blocks
 from node.query.status_query import stall_answer
 from node.services import Health, Services
 from node.signing import why_unsigned
+from node.snapshots import SnapshotService
 from node.stall_log import StallLog
 from node.sync import Sync
 from node.validator import JOURNAL_FILE, Seat, Validator
@@ -44,6 +46,7 @@ from p2p.peer import RequestFailed
 from storage.content import ContentStore
 from storage.database import Database
 from storage.journal import Journal
+from storage.snapshots import SNAPSHOTS, SnapshotStore
 
 MAX_JOIN_SECRET_BYTES = 4096
 FETCH_TIMEOUT_S = 10.0
@@ -64,6 +67,7 @@ class Storage:
     chain: Chain
     journal: Journal
     content: ContentStore
+    snapshots: SnapshotStore
 
 
 @contextmanager
@@ -90,7 +94,8 @@ def open_storage(config: Config) -> Iterator[Storage]:
                 replayed,
             )
             content = ContentStore(folder / "content", config.content.quota_bytes)
-            yield Storage(chain, journal, content)
+            snapshots = SnapshotStore(folder / SNAPSHOTS)
+            yield Storage(chain, journal, content, snapshots)
     finally:
         database.close()
 
@@ -156,6 +161,14 @@ class Node:
         self.mempool = Mempool()
         self.hub = Hub()
         announcer = Announcer(self.hub, chain)
+        every = config.storage.snapshot_blocks
+        self._snapshots = SnapshotService(chain, storage.snapshots, every)
+
+        def changed(new: Recorded | None, final: tuple[Recorded, ...]) -> None:
+            announcer.changed(new, final)
+            if final:
+                self._snapshots.note_final(final[-1].placed.height)
+
         self.validator = Validator(chain.id, read_seats(config), storage.journal)
         self._driver = Driver()
         driver = self._driver
@@ -166,7 +179,7 @@ class Node:
             driver,
             now_ms=now_ms,
             may_sign=self._may_sign,
-            changed=announcer.changed,
+            changed=changed,
         )
         self._sync = Sync(self.engine, driver, now_ms=now_ms, spawn=driver.spawn)
         exchange = Exchange(self.engine, self._sync, driver, now_ms=now_ms, spawn=driver.spawn)
@@ -178,6 +191,7 @@ class Node:
             storage.content,
             now_ms=now_ms,
             accepted=announcer.pending,
+            snapshots=self._snapshots,
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
         driver.network = self.network
@@ -220,6 +234,7 @@ class Node:
             await nursery.start(self._run_network)
             nursery.start_soon(produce_blocks, self.engine, self._driver, self._now_ms)
             nursery.start_soon(self._tell_of_stalls)
+            nursery.start_soon(self._snapshots.run)
             task_status.started()
 
     async def _run_network(

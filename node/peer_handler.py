@@ -1,5 +1,5 @@
-"""What the node does with what its peers send: the consensus part is Exchange's; here are
-transactions and content."""
+"""What the node does with what its peers send: the consensus part is Exchange's, that of
+snapshots SnapshotService's; here are transactions and content."""
 
 import logging
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from node.chain import Chain
 from node.driver import Driver
 from node.exchange import Exchange
 from node.mempool import Mempool, Pending
+from node.snapshots import SnapshotService
 from node.trial import check_transaction, nonce_at_head
 from node.work import Work
 from p2p.handler import Verdict
@@ -50,7 +51,7 @@ def read_pending(data: bytes) -> Pending:
 class PeerHandler:
     """The network's Handler.
 
-    `accepted` is told of transactions that now wait.
+    `accepted` is told of transactions that now wait; without `snapshots` none are served.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class PeerHandler:
         *,
         now_ms: Callable[[], int],
         accepted: Callable[[Pending], None],
+        snapshots: SnapshotService | None = None,
     ) -> None:
         self._chain = chain
         self._mempool = mempool
@@ -71,6 +73,7 @@ class PeerHandler:
         self._content = content
         self._now_ms = now_ms
         self._accepted = accepted
+        self._snapshots = snapshots
         self._fetches = trio.CapacityLimiter(MAX_FETCHES)
 
     # Gossip
@@ -157,7 +160,11 @@ class PeerHandler:
             return Transactions(fitting(found, MAX_TRANSACTION_IDS, MAX_TRANSACTIONS_BYTES))
         if isinstance(request, GetContent):
             return await trio.to_thread.run_sync(self._content_blocks, request)
-        return await trio.to_thread.run_sync(self._exchange.serve, request)
+        return await trio.to_thread.run_sync(self._read, request)
+
+    def _read(self, request: Record) -> Record | None:
+        found = None if self._snapshots is None else self._snapshots.serve(request)
+        return self._exchange.serve(request) if found is None else found
 
     def _content_blocks(self, request: GetContent) -> Content:
         found: list[ContentBlock] = []

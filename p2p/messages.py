@@ -25,7 +25,14 @@ from consensus.kinds import (
     Text,
     Uint,
 )
+from consensus.light_answer import MAX_STEPS_BYTES, DynastySteps
 from consensus.record import AtMost, Record, part, record
+from consensus.snapshot import (
+    MAX_CHUNK_ENCODED_BYTES,
+    MAX_CHUNKS,
+    MAX_MANIFEST_BYTES,
+    SnapshotOffer,
+)
 from consensus.transaction import MAX_TRANSACTION_BYTES
 from p2p.peeraddress import PeerAddress
 
@@ -39,6 +46,7 @@ MAX_CONTENT_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
 MAX_PEERS = 32
 MAX_EVIDENCE_BYTES = 2048
+MAX_SNAPSHOTS = 4
 VOTES_LINGER_S = 0.02
 TRANSACTION_IDS_LINGER_S = 0.05
 MAX_REASON_BYTES = 240
@@ -202,6 +210,54 @@ class Peers(Record):
     """Addresses that the sender has connected to or heard of."""
 
     addresses: Annotated[tuple[PeerAddress, ...], AtMost(MAX_PEERS)]
+
+
+@record("get_snapshots")
+class GetSnapshots(Record):
+    """Asks for the snapshots that a node has."""
+
+
+@record("snapshots")
+class Snapshots(Record):
+    """The sender's snapshots, the newest first."""
+
+    offers: Annotated[tuple[SnapshotOffer, ...], AtMost(MAX_SNAPSHOTS)]
+
+
+@record("get_manifest")
+class GetManifest(Record):
+    """Asks for the manifest of the snapshot of this block's state."""
+
+    block_id: Cid
+
+
+@record("manifest")
+class Manifest(Record):
+    """An encoded SnapshotManifest."""
+
+    manifest: Annotated[bytes, Bytes(MAX_MANIFEST_BYTES)]
+
+
+@record("get_chunk")
+class GetChunk(Record):
+    """Asks for a chunk, by its place in the manifest, of the snapshot of this block's state."""
+
+    block_id: Cid
+    index: Annotated[int, Uint(MAX_CHUNKS - 1)]
+
+
+@record("chunk")
+class Chunk(Record):
+    """An encoded SnapshotChunk, so that it is served without being decoded."""
+
+    chunk: Annotated[bytes, Bytes(MAX_CHUNK_ENCODED_BYTES)]
+
+
+@record("get_steps")
+class GetSteps(Record):
+    """Asks for the proofs of the changes of the producer set from this dynasty on."""
+
+    dynasty: Counter
 
 
 class Priority(IntEnum):
@@ -379,6 +435,14 @@ MESSAGES: tuple[MessageKind, ...] = (
     ),
     MessageKind(48, GetContent, Role.REQUEST, 1024, _REQUESTS, _CONTROL, Content),
     MessageKind(49, Content, Role.RESPONSE, _CONTENT_BYTES, _FREE, _BULK),
+    MessageKind(64, GetSnapshots, Role.REQUEST, 64, _NOTICES, _CONTROL, Snapshots),
+    MessageKind(65, Snapshots, Role.RESPONSE, MAX_SNAPSHOTS * 128 + 64, _FREE, _CONTROL),
+    MessageKind(66, GetManifest, Role.REQUEST, 128, _NOTICES, _CONTROL, Manifest),
+    MessageKind(67, Manifest, Role.RESPONSE, MAX_MANIFEST_BYTES + 64, _FREE, _BULK),
+    MessageKind(68, GetChunk, Role.REQUEST, 128, _REQUESTS, _CONTROL, Chunk),
+    MessageKind(69, Chunk, Role.RESPONSE, MAX_CHUNK_ENCODED_BYTES + 64, _FREE, _BULK),
+    MessageKind(70, GetSteps, Role.REQUEST, 64, _NOTICES, _CONTROL, DynastySteps),
+    MessageKind(71, DynastySteps, Role.RESPONSE, MAX_STEPS_BYTES, _FREE, _BULK),
 )
 
 BY_NUMBER: dict[int, MessageKind] = {kind.number: kind for kind in MESSAGES}

@@ -28,7 +28,7 @@ from storage.disk import REAL_DISK, Disk
 from storage.snapshot_file import SnapshotError, SnapshotFile, SnapshotWriter
 from storage.snapshot_rows import PathRow, RowSorter, state_rows
 
-FOLDER = "snapshots"
+SNAPSHOTS = "snapshots"  # the folder in a node's data folder
 KEPT_SNAPSHOTS = 2
 
 _NAME = re.compile(r"(0|[1-9][0-9]{0,15})\.snapshot", re.ASCII)

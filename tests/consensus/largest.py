@@ -5,6 +5,7 @@ from consensus.cid import DAG_CBOR, cid_of
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, Evidence, Statement
 from consensus.finality_proof import MAX_PROOF_HEADERS, FinalityProof
 from consensus.kinds import JSON_INTEGER_MAX
+from consensus.light import DynastyStep
 from consensus.producers import MAX_PRODUCERS, Member
 from consensus.snapshot import (
     CHUNK_BYTES,
@@ -53,6 +54,7 @@ EVIDENCE = Evidence(
 FINALITY_PROOF = FinalityProof(HEADER, bytes(MAX_CERTIFICATE_BYTES), (HEADER,) * MAX_PROOF_HEADERS)
 
 SET = (Member(DIGEST, DIGEST),) * MAX_PRODUCERS
+DYNASTY_STEP = DynastyStep(HEADER, bytes(MAX_CERTIFICATE_BYTES), SET)
 PREFIX = Prefix(MAX_PREFIX_BITS, b"\xff" * 31 + b"\xfe")
 SNAPSHOT_MANIFEST = SnapshotManifest(
     FINALITY_PROOF,

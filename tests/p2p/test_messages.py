@@ -10,7 +10,14 @@ from consensus.block import MAX_BLOCK_BYTES
 from consensus.cid import RAW, Cid, cid_of
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JSON_INTEGER_MAX
+from consensus.light_answer import MAX_STEPS_ANSWERED, DynastySteps
 from consensus.record import Record
+from consensus.snapshot import (
+    MAX_CHUNK_ENCODED_BYTES,
+    MAX_CHUNKS,
+    MAX_MANIFEST_BYTES,
+    SnapshotOffer,
+)
 from consensus.transaction import MAX_TRANSACTION_BYTES
 from p2p.messages import (
     BY_NUMBER,
@@ -20,27 +27,35 @@ from p2p.messages import (
     MAX_CONTENT_CIDS,
     MAX_PEERS,
     MAX_REASON_BYTES,
+    MAX_SNAPSHOTS,
     MAX_TRANSACTION_IDS,
     MAX_TRANSACTIONS_BYTES,
     MAX_VOTES,
     MESSAGES,
     BlockMessage,
     Blocks,
+    Chunk,
     Content,
     ContentBlock,
     GetBlock,
     GetBlocks,
+    GetChunk,
     GetContent,
     GetFinality,
+    GetManifest,
     GetPeers,
+    GetSnapshots,
     GetStatus,
+    GetSteps,
     GetTransactions,
     Goodbye,
     Hello,
+    Manifest,
     Peers,
     Proof,
     Refusal,
     Role,
+    Snapshots,
     Status,
     TransactionIds,
     Transactions,
@@ -50,7 +65,7 @@ from p2p.messages import (
 )
 from p2p.parcel import open_parcel, parcel_of
 from p2p.peeraddress import MAX_HOST_BYTES, PeerAddress
-from tests.consensus.largest import EVIDENCE, FINALITY_PROOF
+from tests.consensus.largest import DYNASTY_STEP, EVIDENCE, FINALITY_PROOF
 from tests.p2p.nodes import vote
 
 MOST = JSON_INTEGER_MAX
@@ -77,6 +92,14 @@ LARGEST: tuple[Record, ...] = (
     Transactions((bytes(MAX_TRANSACTIONS_BYTES // MAX_TRANSACTION_IDS),) * MAX_TRANSACTION_IDS),
     GetContent((CID,) * MAX_CONTENT_CIDS),
     Content((ContentBlock(CID, bytes(MAX_CONTENT_BYTES // MAX_CONTENT_CIDS)),) * MAX_CONTENT_CIDS),
+    GetSnapshots(),
+    Snapshots((SnapshotOffer(MOST, CID, bytes(32), MAX_CHUNKS, MOST),) * MAX_SNAPSHOTS),
+    GetManifest(CID),
+    Manifest(bytes(MAX_MANIFEST_BYTES)),
+    GetChunk(CID, MAX_CHUNKS - 1),
+    Chunk(bytes(MAX_CHUNK_ENCODED_BYTES)),
+    GetSteps(MOST),
+    DynastySteps((DYNASTY_STEP,) * MAX_STEPS_ANSWERED),
 )
 SMALL = [m for m in LARGEST if BY_TYPE[type(m)].max_bytes < 20_000]
 
@@ -104,6 +127,14 @@ def test_kind_numbers_never_change() -> None:
         34: "transactions",
         48: "get_content",
         49: "content",
+        64: "get_snapshots",
+        65: "snapshots",
+        66: "get_manifest",
+        67: "manifest",
+        68: "get_chunk",
+        69: "chunk",
+        70: "get_steps",
+        71: "dynasty-steps",
     }
 
 

@@ -1,0 +1,123 @@
+"""Snapshots in a running node: one is taken every so many blocks, and peers are given them."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import trio
+
+from consensus.light import DynastyStep
+from consensus.light_answer import MAX_STEPS_ANSWERED, DynastySteps
+from consensus.record import Record
+from node.chain import Chain
+from node.snapshot_taking import take_snapshot
+from p2p.messages import (
+    MAX_SNAPSHOTS,
+    Chunk,
+    GetChunk,
+    GetManifest,
+    GetSnapshots,
+    GetSteps,
+    Manifest,
+    Snapshots,
+)
+from storage.errors import StorageError
+from storage.snapshots import SnapshotStore
+from storage.state import FinalView
+
+logger = logging.getLogger("reelect.snapshots")
+
+
+class SnapshotService:
+    """Takes a snapshot of every final state whose height `every` divides (0: of none) while `run`
+    runs, and answers requests for those in `store`.
+
+    One is taken at a time, beside everything else: a state that becomes final meanwhile is passed
+    over, as is one that finality jumps over. What keeps one from being taken stops nothing else.
+    """
+
+    def __init__(self, chain: Chain, store: SnapshotStore, every: int) -> None:
+        self._chain = chain
+        self._store = store
+        self._every = every
+        self._due, self._taken_up = trio.open_memory_channel[tuple[int, FinalView]](0)
+
+    def note_final(self, height: int) -> None:
+        """A block has become durably final: the present final state is the one after it."""
+        if not self._every or height % self._every:
+            return
+        try:
+            self._due.send_nowait((height, self._chain.state.view()))
+        except trio.WouldBlock:
+            logger.info("no snapshot of height %d: the one before is not done", height)
+
+    async def run(self) -> None:
+        """Take the snapshots that are due, until cancelled."""
+        async for height, view in self._taken_up:
+            await trio.to_thread.run_sync(self._take, height, view)
+            del view  # or its old rows would stay in the database until the next one
+
+    def _take(self, height: int, view: FinalView) -> None:
+        started_s = time.monotonic()
+        try:
+            made = take_snapshot(self._store, view.reader, pause=_make_way())
+        except (StorageError, OSError) as error:
+            logger.warning("no snapshot of height %d: %s", height, error)
+            return
+        manifest = made.manifest
+        logger.info(
+            "snapshot of height %d: %d chunks, %d bytes, took %.1f s",
+            manifest.height,
+            len(manifest.chunks),
+            manifest.size_bytes,
+            time.monotonic() - started_s,
+        )
+
+    # Requests
+
+    def serve(self, request: Record) -> Record | None:
+        """The answer to a request for snapshots or for proofs of changes of the set; None if
+        there is nothing of the kind here. It only reads, and may run in a thread."""
+        if isinstance(request, GetSnapshots):
+            return Snapshots(self._store.offers()[:MAX_SNAPSHOTS])
+        if isinstance(request, GetManifest | GetChunk):
+            return self._part(request)
+        if isinstance(request, GetSteps):
+            return self._steps(request.dynasty)
+        return None
+
+    def _part(self, request: GetManifest | GetChunk) -> Record | None:
+        found = self._store.find(request.block_id)
+        if found is None:
+            return None
+        try:
+            if isinstance(request, GetManifest):
+                return Manifest(found.manifest_data())
+            is_there = request.index < len(found.manifest.chunks)
+            return Chunk(found.chunk(request.index)) if is_there else None
+        except OSError as error:  # dropped for a newer one meanwhile, if it is not the disk
+            logger.info("a part of %s is not served: %s", found.path, error)
+            return None
+
+    def _steps(self, dynasty: int) -> DynastySteps:
+        steps: list[DynastyStep] = []
+        while len(steps) < MAX_STEPS_ANSWERED:
+            data = self._chain.blocks.handover(dynasty + len(steps))
+            if data is None:
+                break
+            steps.append(DynastyStep.decode(data))
+        return DynastySteps(tuple(steps))
+
+
+def _make_way() -> Callable[[], None]:
+    """A pause that leaves the processor to others for half of the time, and ends the taking when
+    the node stops."""
+    resumed_s = time.monotonic()
+
+    def pause() -> None:
+        nonlocal resumed_s
+        trio.from_thread.check_cancelled()
+        time.sleep(time.monotonic() - resumed_s)
+        resumed_s = time.monotonic()
+
+    return pause
