@@ -16,7 +16,8 @@ from consensus.merkle import merkle_root
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
 from consensus.record import AtMost, Record, part, record
 from consensus.schedule import MIN_EPOCH_ROUNDS, min_epoch_slots
-from consensus.tree import key_path, update
+from consensus.tree import key_path
+from consensus.tree_range import WHOLE, range_hash
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.producer import BEACONS, elect
 from vm.modules.tokens import ASSETS
@@ -96,7 +97,7 @@ def parse_genesis(data: bytes) -> Genesis:
 
 def _header(rows: Iterable[Row], members: ProducerSet) -> Header:
     """The only header that a genesis of these rows and members can have (FINALITY: genesis)."""
-    hashes: dict[bytes, bytes | None] = {key_path(row.key): sha256(row.value) for row in rows}
+    leaves = sorted((key_path(row.key), sha256(row.value)) for row in rows)
     return Header(
         chain=None,
         parent=None,
@@ -112,7 +113,7 @@ def _header(rows: Iterable[Row], members: ProducerSet) -> Header:
         qc_target=None,
         qc_hash=sha256(b""),
         final_if_qc=None,
-        state_root=update(lambda _: None, hashes).root,
+        state_root=range_hash(WHOLE, leaves),
         transactions_root=merkle_root([]),
         receipts_root=merkle_root([]),
         events_root=merkle_root([]),

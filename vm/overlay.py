@@ -68,7 +68,7 @@ class Overlay:
 
         The rows are those of the moment of the call; later writes do not disturb the iteration.
         """
-        own = self._own(prefix, start)
+        own = self._own(prefix, start, limit)
         hidden = sum(value is None for value in own.values())
         rows = {
             key: value
@@ -78,19 +78,22 @@ class Overlay:
         rows |= {key: value for key, value in own.items() if value is not None}
         return islice(sorted(rows.items()), limit)
 
-    def _own(self, prefix: bytes, start: bytes) -> dict[bytes, bytes | None]:
-        """This overlay's writes (None: deleted) in the range."""
+    def _own(self, prefix: bytes, start: bytes, limit: int) -> dict[bytes, bytes | None]:
+        """This overlay's writes (None: deleted) in the range, up to the `limit`-th row: no row
+        beyond that can be among the first `limit`."""
         if not self._keys_sorted:
             self._keys.sort()
             self._keys_sorted = True
         found: dict[bytes, bytes | None] = {}
+        left = limit
         for i in range(bisect_left(self._keys, max(prefix, start)), len(self._keys)):
             key = self._keys[i]
-            if not key.startswith(prefix):
+            if not left or not key.startswith(prefix):
                 break
             value = self._writes[key]
             if value is not _UNWRITTEN:
                 found[key] = value
+                left -= value is not None
         return found
 
     def savepoint(self) -> int:
