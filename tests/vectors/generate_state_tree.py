@@ -1,148 +1,223 @@
-"""Makes state-tree.json: a second, naive reading of the state tree's rules in docs/protocol.md.
+"""Makes state-tree.json from the naive model of the state tree, with nothing of the project.
 
-Imports nothing of the project, so that an error there is not repeated here. Run once:
-`python -m tests.vectors.generate_state_tree`; the tests compare the checked-in file, and use
-these functions as the model of the tree. In state-tree.json each case has rows (key, value) in
-hex, their root, and proofs: the proved key, its value or null for absence, the encoded proof.
+Run once: `python -m tests.vectors.generate_state_tree`; the tests compare the checked-in file. In
+it bytes are in hex and each case has
+
+- `rows` (key, value) and their `root`;
+- `proofs`: the shown `rows` (key, value or null for absence) and the encoded StateProof;
+- `ranges`: a `prefix` (depth, bits), its `rows` by ascending path, the encoded RangeProof;
+- `refused`: proofs and ranges as above that a verifier must refuse, and `why`.
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tests.vectors.state_tree_model import (
+    EMPTY,
+    alike,
+    h,
+    model_leaves,
+    model_proof,
+    model_range_proof,
+    model_root,
+    packed,
+    range_proof,
+    spelled,
+    state_proof,
+    under,
+)
+
 FILE = Path(__file__).with_name("state-tree.json")
-EMPTY = bytes(32)
+
+Rows = Mapping[bytes, bytes]
+Claims = dict[bytes, bytes | None]
+Json = dict[str, object]
 
 
-def h(*parts: bytes) -> bytes:
-    return hashlib.sha256(b"".join(parts)).digest()
+def _shown(rows: Mapping[bytes, bytes | None], proof: bytes) -> Json:
+    """A state proof and what it is to show."""
+    pairs = [[key.hex(), None if value is None else value.hex()] for key, value in rows.items()]
+    return {"rows": pairs, "proof": proof.hex()}
 
 
-def bit(path: bytes, depth: int) -> int:
-    return path[depth // 8] >> (7 - depth % 8) & 1
+def _range(prefix: str, rows: Iterable[tuple[bytes, bytes]], proof: bytes) -> Json:
+    """A range proof and the rows under its prefix."""
+    return {
+        "prefix": {"depth": len(prefix), "bits": packed(prefix).hex()},
+        "rows": [[key.hex(), value.hex()] for key, value in rows],
+        "proof": proof.hex(),
+    }
 
 
-def model_root(leaves: Mapping[bytes, bytes], depth: int = 0) -> bytes:
-    """The hash of the subtree at `depth` that holds `leaves` (path → value hash)."""
-    if not leaves:
-        return EMPTY
-    if len(leaves) == 1:
-        ((path, value_hash),) = leaves.items()
-        return h(b"\x00", path, value_hash)
-    halves = _halves(leaves, depth)
-    return h(b"\x01", model_root(halves[0], depth + 1), model_root(halves[1], depth + 1))
+def _rows_under(rows: Rows, prefix: str) -> list[tuple[bytes, bytes]]:
+    inside = [(key, value) for key, value in rows.items() if spelled(h(key)).startswith(prefix)]
+    return sorted(inside, key=lambda row: h(row[0]))
 
 
-def _halves(leaves: Mapping[bytes, bytes], depth: int) -> list[dict[bytes, bytes]]:
-    return [{p: v for p, v in leaves.items() if bit(p, depth) == side} for side in (0, 1)]
-
-
-def model_proof(leaves: Mapping[bytes, bytes], path: bytes) -> bytes:
-    """The encoding of ["state-proof", 1, bitmap, siblings, other]."""
-    siblings: list[bytes] = []
-    while len(leaves) > 1:
-        depth = len(siblings)
-        halves = _halves(leaves, depth)
-        siblings.append(model_root(halves[1 - bit(path, depth)], depth + 1))
-        leaves = halves[bit(path, depth)]
-    bits = "".join("0" if sibling == EMPTY else "1" for sibling in siblings)
-    bits += "0" * (-len(bits) % 8)
-    bitmap = bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
-    listed = [sibling for sibling in siblings if sibling != EMPTY]
-    other = b"\xf6"
-    for other_path, value_hash in leaves.items():
-        if other_path != path:
-            other = b"\x82" + _cbor(2, other_path) + _cbor(2, value_hash)
-    return b"".join(
-        (
-            b"\x85" + _cbor(3, b"state-proof") + b"\x01" + _cbor(2, bitmap),
-            _head(4, len(listed)) + b"".join(_cbor(2, sibling) for sibling in listed),
-            other,
-        )
-    )
-
-
-def _head(major: int, argument: int) -> bytes:
-    if argument < 24:
-        return bytes([major << 5 | argument])
-    if argument < 256:
-        return bytes([major << 5 | 24, argument])
-    return bytes([major << 5 | 25]) + argument.to_bytes(2, "big")
-
-
-def _cbor(major: int, string: bytes) -> bytes:
-    return _head(major, len(string)) + string
-
-
-def model_leaves(rows: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """The leaves of rows (key → value)."""
-    return {h(key): h(value) for key, value in rows.items()}
-
-
-def model_pages(leaves: Mapping[bytes, bytes], position: bytes = b"") -> dict[bytes, bytes]:
-    """The pages of a tree whose rows all lie below `position`."""
-    if len(leaves) < (1 if position == b"" else 2):
-        return {}
-    pages: dict[bytes, bytes] = {}
-    occupied = leaf = 0
-    slots = b""
-    for nibble in range(16):
-        below = position + bytes([nibble])
-        inside = {p: v for p, v in leaves.items() if p.hex()[len(position)] == f"{nibble:x}"}
-        pages |= model_pages(inside, below)
-        occupied |= (0x8000 >> nibble) * bool(inside)
-        leaf |= (0x8000 >> nibble) * (len(inside) == 1)
-        if len(inside) == 1:
-            slots += next(path + value_hash for path, value_hash in inside.items())
-        elif inside:
-            slots += model_root(inside, 4 * len(below))
-    pages[position] = occupied.to_bytes(2, "big") + leaf.to_bytes(2, "big") + slots
-    return pages
-
-
-def alike(count: int, bits: int) -> list[bytes]:
-    """Keys whose paths begin with the same `bits` bits as the path of `key 0`."""
-    prefix = h(b"key 0")
-    found: list[bytes] = []
-    number = 0
-    while len(found) < count:
-        key = b"key %d" % number
-        if all(bit(h(key), i) == bit(prefix, i) for i in range(bits)):
-            found.append(key)
-        number += 1
-    return found
-
-
-def _case(name: str, keys: list[bytes], absent: list[bytes]) -> dict[str, object]:
-    rows = {key: b"value of " + key for key in keys}
+def _case(
+    name: str, rows: Rows, asked: list[list[bytes]], prefixes: list[str], refused: list[Json]
+) -> Json:
     leaves = model_leaves(rows)
     return {
         "name": name,
         "rows": [[key.hex(), value.hex()] for key, value in rows.items()],
         "root": model_root(leaves).hex(),
         "proofs": [
-            {
-                "key": key.hex(),
-                "value": rows[key].hex() if key in rows else None,
-                "proof": model_proof(leaves, h(key)).hex(),
-            }
-            for key in [*keys[:4], *absent]
+            _shown({key: rows.get(key) for key in keys}, model_proof(leaves, [*map(h, keys)]))
+            for keys in asked
         ],
+        "ranges": [
+            _range(prefix, _rows_under(rows, prefix), model_range_proof(leaves, prefix))
+            for prefix in prefixes
+        ],
+        "refused": refused,
     }
 
 
-def vectors() -> list[dict[str, object]]:
+def _values(keys: Iterable[bytes]) -> dict[bytes, bytes]:
+    return {key: b"value of " + key for key in keys}
+
+
+# The worked example of docs/protocol.md. The paths of row 0 and row 1 begin with the bits 100,
+# that of row 2 with 00, that of row 3 with 101; those of the absent keys with 01, 11 and 101.
+FOUR = _values(b"row %d" % i for i in range(4))
+FOUR_LEAVES = model_leaves(FOUR)
+SHOWN: Claims = {b"row 3": FOUR[b"row 3"], b"absent": None, b"other": None, b"third": None}
+SHAPE = "101111000"
+SIBLING = model_root(under(FOUR_LEAVES, "100"), 3)
+ROW_2, ROW_3 = ((h(key), h(FOUR[key])) for key in (b"row 2", b"row 3"))
+
+
+def _refused_proofs() -> list[Json]:
+    third = "11111010"  # the walk to the key "third" alone; two siblings
+    left = model_root(under(FOUR_LEAVES, "0"), 1)
+    absent: Claims = {b"third": None}
+    row_3: Claims = {b"row 3": FOUR[b"row 3"]}
+    right = state_proof(SHAPE, [SIBLING], [ROW_2])
+    endless = state_proof("1" * 513, [h(b"any")] * 256, [])
+    faults: list[tuple[str, Claims, bytes]] = [
+        ("version 1", SHOWN, right.replace(b"proof\x02", b"proof\x01")),
+        ("another value", SHOWN | {b"row 3": b"another"}, right),
+        ("a value that is no row", SHOWN | {b"absent": b""}, right),
+        ("a row said to be absent", SHOWN | {b"row 3": None}, right),
+        ("a key fewer than shown", {b"row 3": FOUR[b"row 3"], b"absent": None}, right),
+        ("a key more than shown", SHOWN | {b"row 0": FOUR[b"row 0"]}, right),
+        ("an unused bit is set", SHOWN, state_proof(SHAPE + "1", [SIBLING], [ROW_2])),
+        ("a byte too many", SHOWN, state_proof(SHAPE + "0" * 8, [SIBLING], [ROW_2])),
+        ("a bit is missing", SHOWN, state_proof(SHAPE[:8], [SIBLING], [ROW_2])),
+        ("a sibling is missing", SHOWN, state_proof(SHAPE, [], [ROW_2])),
+        ("a sibling too many", SHOWN, state_proof(SHAPE, [SIBLING, SIBLING], [ROW_2])),
+        ("another sibling", SHOWN, state_proof(SHAPE, [left], [ROW_2])),
+        ("another row is missing", SHOWN, state_proof(SHAPE, [SIBLING], [])),
+        ("another row too many", SHOWN, state_proof(SHAPE, [SIBLING], [ROW_2, ROW_3])),
+        ("the other row is of another subtree", SHOWN, state_proof(SHAPE, [SIBLING], [ROW_3])),
+        ("an empty sibling", absent, state_proof("11111011", [left, SIBLING, EMPTY], [ROW_3])),
+        ("siblings in another order", absent, state_proof(third, [SIBLING, left], [ROW_3])),
+        (
+            "the other row is the asked one",
+            dict.fromkeys(row_3),
+            state_proof(third, [left, SIBLING], [ROW_3]),
+        ),
+        (
+            "present, and another row too",
+            row_3,
+            state_proof(third, [left, SIBLING], [ROW_3]),
+        ),
+        (
+            "ends above two present rows",
+            {key: FOUR[key] for key in (b"row 0", b"row 1")},
+            state_proof("1110000", [left], []),
+        ),
+        ("goes on below the last bit", absent, endless),
+    ]
+    return [{"why": why} | _shown(rows, proof) for why, rows, proof in faults]
+
+
+def _refused_ranges() -> list[Json]:
+    rows = _rows_under(FOUR, "10")
+    inside, outside = rows[0], (b"row 2", FOUR[b"row 2"])
+    leaf = model_root(under(FOUR_LEAVES, "0"), 1)
+    right = range_proof("10", [leaf])
+    faults: list[tuple[str, str, list[tuple[bytes, bytes]], bytes]] = [
+        ("a row is missing", "10", rows[1:], right),
+        ("no rows", "10", [], right),
+        ("a row of another range", "10", [outside, *rows], right),
+        ("a row twice", "10", [inside, *rows], right),
+        ("another order", "10", rows[::-1], right),
+        ("another value", "10", [(inside[0], b"another"), *rows[1:]], right),
+        ("another range", "11", rows, right),
+        ("a longer prefix", "100", rows[:2], right),
+        ("a shorter prefix", "", rows, right),
+        ("an unused bit is set", "10", rows, range_proof("101", [leaf])),
+        ("a byte too many", "10", rows, range_proof("10" + "0" * 7, [leaf])),
+        ("an empty sibling", "10", rows, range_proof("11", [leaf, EMPTY])),
+        ("a sibling is missing", "10", rows, range_proof("10", [])),
+        ("a sibling too many", "10", rows, range_proof("10", [leaf, leaf])),
+        ("another sibling", "10", rows, range_proof("10", [SIBLING])),
+        ("a bit is missing from the bitmap", "10", rows, range_proof("00", [leaf])),
+    ]
+    refused = [{"why": why} | _range(prefix, shown, proof) for why, prefix, shown, proof in faults]
+    for why, depth, bits in (
+        ("an unused bit of the prefix is set", 2, "a0"),
+        ("a byte too many in the prefix", 2, "8000"),
+        ("a prefix of 256 bits", 256, ROW_3[0].hex()),
+    ):
+        malformed: Json = {"why": why, "prefix": {"depth": depth, "bits": bits}}
+        refused.append(_range("10", rows, right) | malformed)
+    return refused
+
+
+def vectors() -> list[Json]:
     """The cases of state-tree.json."""
     near = alike(6, 12)
     many = [b"row %d" % i for i in range(300)]
+    absent = [b"absent", b"other", b"third"]
+    shared = spelled(h(near[0]))[:12]
     return [
-        _case("no rows", [], [b"absent"]),
-        _case("one row", [b"key 0"], [b"absent"]),
-        _case("an empty key and value apart", [b"", b"key 0"], [b"absent"]),
-        _case("sixteen rows", many[:16], [b"absent", b"other"]),
-        _case("rows alike in their first 12 bits", near[:4], near[4:]),
-        _case("three hundred rows", many, [b"absent", b"other", b"third"]),
+        _case("no rows", {}, [[b"absent"], [], absent], [""], []),
+        _case(
+            "one row",
+            _values([b"key 0"]),
+            [[b"key 0"], [b"absent"], [b"key 0", b"absent"]],
+            [""],
+            [],
+        ),
+        _case(
+            "an empty key and value apart",
+            {b"": b"", b"key 0": b"value of key 0"},
+            [[b""], [b"key 0"], [b"absent"], [b"", b"key 0"]],
+            ["", "0", "1"],
+            [],
+        ),
+        _case(
+            "four rows",
+            FOUR,
+            [[*SHOWN], [b"third"], [*FOUR], []],
+            ["10", "", "0", "1", "11", "100", "101"],
+            _refused_proofs() + _refused_ranges(),
+        ),
+        _case(
+            "sixteen rows",
+            _values(many[:16]),
+            [[key] for key in [*many[:4], *absent]] + [many[:16] + absent],
+            ["0", "10", "11"],
+            [],
+        ),
+        _case(
+            "rows alike in their first 12 bits",
+            _values(near[:4]),
+            [[key] for key in near] + [near],
+            [shared, shared[:11] + "10"[int(shared[11])], shared[:4]],
+            [],
+        ),
+        _case(
+            "three hundred rows",
+            _values(many),
+            [[key] for key in [*many[:4], *absent]] + [many[:32] + absent, many[:64]],
+            ["0101", "00000", "111111"],
+            [],
+        ),
     ]
 
 
