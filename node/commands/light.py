@@ -30,8 +30,9 @@ from node.commands.light_options import (
     open_session,
     read_genesis,
     refuse_old,
+    warn_if_old,
 )
-from node.commands.light_query import final_of, query, warn_if_old
+from node.commands.light_query import final_of, query
 from node.commands.light_watch import watch
 from node.failure import ProofFailed, Refused, Usage
 from node.files import read_bounded
@@ -112,7 +113,7 @@ async def sync(*, options: LightOptions = NO_OPTIONS, json: JsonFlag = False) ->
     async with session.client() as client:
         proved = await _newest(client, before)
     session.keep(proved)
-    warn_if_old(session, proved)
+    warn_if_old(proved.state)
     final = final_of(session, proved)
     made: JsonObject = {
         "checkpoint": f"{proved.state.final.height}:{proved.state.final.id}",

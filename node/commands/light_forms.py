@@ -1,5 +1,6 @@
 """How proved facts look: in JSON, and as names and values for people."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -97,7 +98,11 @@ def print_sections(sections: Iterable[Section]) -> None:
         if isinstance(section, str):
             print_line(section)
         else:
-            print_fields({name.replace("_", " "): value for name, value in section.items()})
+            print_fields({name.replace("_", " "): _plain(value) for name, value in section.items()})
+
+
+def _plain(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
 def _time(time_ms: int) -> str:

@@ -23,6 +23,7 @@ from vm.modules.chain import ChainConstants
 
 DEFAULT_STATE = "~/.reelect/light/state.cbor"
 EVIDENCE_FOLDER = "evidence"
+MAX_AGE_S = 120
 
 
 @Parameter(name="*")
@@ -209,3 +210,13 @@ def refuse_old(state: LightState, options: LightOptions) -> None:
         "HEIGHT:ID (`reelect light init --checkpoint …`), or say --trust-old-anchor",
         code="old-anchor",
     )
+
+
+def warn_if_old(state: LightState) -> None:
+    """Say so if the newest final block is not new."""
+    age_s = state.age_s(now_ms())
+    if age_s > MAX_AGE_S:
+        warn(
+            f"this was so {age_s:.0f} s ago; since then the network has made no block final, or "
+            "the nodes asked do not show it: ask others to be sure"
+        )

@@ -7,11 +7,15 @@ from node.commands import light_asked
 from node.commands.arguments import JsonFlag
 from node.commands.light_asked import Asked
 from node.commands.light_forms import final_form, print_sections
-from node.commands.light_options import NO_OPTIONS, LightOptions, Session, now_ms, open_session
+from node.commands.light_options import (
+    NO_OPTIONS,
+    LightOptions,
+    Session,
+    open_session,
+    warn_if_old,
+)
 from node.light.client import Proved
-from node.output import print_json, warn
-
-MAX_AGE_S = 120
+from node.output import print_json
 
 query = App(name="query", help="Print facts about the chain that the answer itself proves.")
 
@@ -148,7 +152,7 @@ async def _show(session: Session, asked: Asked, *, as_json: bool) -> None:
         proved = await asked.prove(client)
     session.keep(proved)
     final = final_of(session, proved)
-    warn_if_old(session, proved)
+    warn_if_old(proved.state)
     if as_json:
         print_json({**asked.summary(proved.facts), "final": final})
     else:
@@ -158,13 +162,3 @@ async def _show(session: Session, asked: Asked, *, as_json: bool) -> None:
 def final_of(session: Session, proved: Proved) -> JsonObject:
     """The block that a proved fact holds after."""
     return final_form(proved.facts, proved.answer, session.saved.state.terms)
-
-
-def warn_if_old(session: Session, proved: Proved) -> None:
-    """Say so if the newest final block is not new."""
-    age_s = proved.state.age_s(now_ms())
-    if age_s > MAX_AGE_S:
-        warn(
-            f"this was so {age_s:.0f} s ago; since then the network has made no block final, or "
-            "the nodes asked do not show it: ask others to be sure"
-        )

@@ -1,5 +1,7 @@
 """`reelect light watch`: final blocks, and a row, as they are proved."""
 
+import sys
+
 import trio
 
 from consensus.kinds import JsonObject
@@ -65,6 +67,7 @@ class Watch:
         while for_blocks is None or self._first is None or self._last - self._first < for_blocks:
             try:
                 self._show(await self._client.ask(question))
+                sys.stdout.flush()
                 troubled = False
             except Failure as failure:
                 if self._first is None or not _may_pass(failure):

@@ -1,135 +1,65 @@
 """`reelect light query` against a real chain, an honest node and nodes that lie."""
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
-import cli
 from consensus.address import format_address
 from consensus.cid import RAW, cid_of
-from consensus.light import LightAnswer
-from node.chain import Chain
-from node.client import Client
-from node.commands import light
-from node.light_answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, light_answer
-from node.query.answers import PROBLEM_PREFIX
-from tests.node.network import (
-    FUNDS,
-    key,
-    make_genesis_of,
-    make_seats,
-    open_chain,
-    run_slots,
-    signed,
-    transfer,
-)
+from consensus.light_answer import decode_answer
+from node.light import client as light_client
+from node.light.answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, LightAnswers
+from node.light.evidence import LightEvidence
+from tests.api.world import ALICE, BOB, GENESIS, World
+from tests.commands.light_nodes import Alter, Light, Proxy, Refusing, Silent, light_commands
+from tests.node.network import FUNDS, key, signed, transfer
 from vm.modules.content import OWNERSHIP_PROFILE, Publish
 from vm.modules.tokens import BALANCES
 
-SEATS = make_seats(4)
-ALICE, BOB, CAROL = key("alice"), key("bob"), key("carol")
-GENESIS = make_genesis_of(SEATS.values(), [ALICE])
+CAROL = key("carol")
 VIDEO, UNKNOWN_VIDEO = cid_of(RAW, b"film"), cid_of(RAW, b"another")
-NODE = "http://node:7480"
-
-Respond = Callable[[bytes], httpx.Response]
-Alter = Callable[[LightAnswer], LightAnswer]
+HONEST = "http://honest:7480"
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Iterator[Chain]:
+def light(
+    home: Path, capsys: pytest.CaptureFixture[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> Light:
     """Alice has paid Bob 5,000 and published VIDEO, and that is final."""
-    opened, database = open_chain(GENESIS, tmp_path / "chain")
     publish = Publish(VIDEO, OWNERSHIP_PROFILE.name, 4, "video/mp4", "Film")
     ready = [
-        transfer(opened, ALICE, BOB.public, 5_000, 0),
-        signed(opened, ALICE, publish, 1),
+        transfer(world.chain, ALICE, BOB.public, 5_000, 0),
+        signed(world.chain, ALICE, publish, 1),
     ]
-    run_slots([opened], SEATS, [1, 2, 3], ready)
-    yield opened
-    database.close()
+    world.slots([1, 2, 3], ready)
+    monkeypatch.setattr(light_client, "ASK_AGAIN_S", 0)
+    return light_commands(home, capsys, world, monkeypatch)
 
 
-class Reelect:
-    """The command line with GENESIS trusted and a node that answers as `respond` says."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.respond: Respond = lambda _: httpx.Response(500)
-
-    def client(self, url: str) -> Client:
-        return Client(url, transport=httpx.MockTransport(self._answer))
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        head, _, state_key = request.url.path.rpartition("/")
-        assert (request.url.host, head) == ("node", "/v1/light/rows")
-        return self.respond(bytes.fromhex(state_key))
-
-    def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        code = cli.run(["light", "query", *arguments])
-        out, err = self._capsys.readouterr()
-        return code, out, err
-
-    def json(self, *arguments: str) -> dict[str, object]:
-        code, out, _ = self(*arguments, "--json")
-        assert code == 0
-        found = json.loads(out)
-        assert isinstance(found, dict)
-        return found
-
-
-@pytest.fixture
-def reelect(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Reelect:
-    file = tmp_path / "genesis.cbor"
-    file.write_bytes(GENESIS.encode())
-    made = Reelect(capsys)
-    monkeypatch.setattr(light, "Client", made.client)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("REELECT_CLIENT_NODE", NODE)
-    monkeypatch.setenv("REELECT_CLIENT_GENESIS", str(file))
-    return made
-
-
-def honest(chain: Chain) -> Respond:
-    return altered(chain, lambda answer: answer)
-
-
-def altered(chain: Chain, alter: Alter) -> Respond:
-    return lambda state_key: answer_of(alter(light_answer(chain, state_key)).encode())
-
-
-def answer_of(data: bytes) -> httpx.Response:
-    return httpx.Response(200, content=data, headers={"content-type": "application/cbor"})
-
-
-def problem(code: str) -> httpx.Response:
-    body = {"type": PROBLEM_PREFIX + code, "title": code, "detail": f"because of {code}"}
-    return httpx.Response(503, json=body)
-
-
-def final_of(chain: Chain) -> dict[str, object]:
-    header = chain.fork.final.header
+def final_of(world: World) -> dict[str, object]:
+    header = world.chain.durable_final.header
     return {
         "height": header.height,
         "slot": header.slot,
-        "time": "2023-11-14T22:13:22.000Z",
-        "block": str(chain.fork.final.id),
+        "time": f"2023-11-14T22:13:2{header.slot}.000Z",
+        "block": str(world.chain.durable_final.id),
         "signed": 3,
         "producers": 4,
     }
 
 
-def test_an_account(chain: Chain, reelect: Reelect) -> None:
-    reelect.respond = honest(chain)
+def lines(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+# Facts
+
+
+def test_an_account(light: Light) -> None:
     bob = format_address(BOB.public)
-    found = reelect.json("account", bob)
-    assert found == {
+    assert light.json("query", "account", bob) == {
         "account": bob,
         "asset": "REEL",
         "balance": "5000",
@@ -139,51 +69,34 @@ def test_an_account(chain: Chain, reelect: Reelect) -> None:
                 "table": "token.balance",
                 "key": {"account": bob, "asset": "REEL"},
                 "row": {"amount": "5000"},
-                "final": final_of(chain),
             },
-            {
-                "table": "account.sender",
-                "key": {"account": bob},
-                "row": None,
-                "final": final_of(chain),
-            },
+            {"table": "account.sender", "key": {"account": bob}, "row": None},
         ],
+        "final": final_of(light.world),
     }
-    assert reelect.json("account", format_address(ALICE.public))["nonce"] == 2
+    assert light.json("query", "account", format_address(ALICE.public))["nonce"] == 2
 
 
-def test_an_account_that_nobody_has_paid_holds_nothing(chain: Chain, reelect: Reelect) -> None:
-    reelect.respond = honest(chain)
-    code, out, _ = reelect("account", format_address(CAROL.public))
-    lines = [line.split() for line in out.splitlines()]
-    assert code == 0
-    assert lines[:4] == [
+def test_an_account_that_nobody_has_paid_holds_nothing(light: Light) -> None:
+    answer = light("query", "account", format_address(CAROL.public))
+    assert answer.code == 0
+    shown = lines(answer.out)
+    assert shown[:4] == [
         ["account", format_address(CAROL.public)],
         ["holds", "0", "REEL"],
         ["next", "nonce", "0"],
         [],
     ]
-    assert lines[4:] == [[name, str(value)] for name, value in final_of(chain).items()]
+    assert shown[4:] == [[name, str(value)] for name, value in final_of(light.world).items()]
 
 
-def test_an_account_while_the_chain_goes_on_shows_both_blocks(
-    chain: Chain, reelect: Reelect
-) -> None:
-    def respond(state_key: bytes) -> httpx.Response:
-        slot = chain.fork.head.slot + 1
-        response = honest(chain)(state_key)
-        run_slots([chain], SEATS, [slot])
-        return response
-
-    reelect.respond = respond
-    code, out, _ = reelect("account", format_address(BOB.public))
-    heights = [line.split()[1] for line in out.splitlines() if line.startswith("height")]
-    assert (code, heights) == (0, ["2", "3"])
+def test_amounts_for_people_have_the_decimals_of_the_proved_asset(light: Light) -> None:
+    out = light("query", "account", format_address(BOB.public)).out
+    assert ["holds", "0.00005", "REEL"] in lines(out)
 
 
-def test_a_video(chain: Chain, reelect: Reelect) -> None:
-    reelect.respond = honest(chain)
-    found = reelect.json("video", str(VIDEO))
+def test_a_video(light: Light) -> None:
+    found = light.json("query", "video", str(VIDEO))
     assert found["table"] == "content.video"
     assert found["row"] == {
         "owner": format_address(ALICE.public),
@@ -192,126 +105,259 @@ def test_a_video(chain: Chain, reelect: Reelect) -> None:
         "media_type": "video/mp4",
         "title": "Film",
         "height": 1,
-        "time_ms": chain.clock.start_ms(1),
+        "time_ms": light.world.chain.clock.start_ms(1),
     }
-    code, out, _ = reelect("video", str(VIDEO))
-    assert code == 0
-    assert "title       Film" in out
+    assert ["title", "Film"] in lines(light("query", "video", str(VIDEO)).out)
 
 
-def test_a_video_that_is_not_registered(chain: Chain, reelect: Reelect) -> None:
-    reelect.respond = honest(chain)
-    assert reelect.json("video", str(UNKNOWN_VIDEO))["row"] is None
-    code, out, _ = reelect("video", str(UNKNOWN_VIDEO))
-    assert code == 0
-    assert "\nnot registered\n" in out
+def test_a_video_that_is_not_registered(light: Light) -> None:
+    assert light.json("query", "video", str(UNKNOWN_VIDEO))["row"] is None
+    answer = light("query", "video", str(UNKNOWN_VIDEO))
+    assert answer.code == 0
+    assert "\nnot registered\n" in answer.out
 
 
-def test_any_row(chain: Chain, reelect: Reelect) -> None:
-    reelect.respond = honest(chain)
-    found = reelect.json("row", "token.balance", format_address(BOB.public), "REEL")
+def test_any_row(light: Light) -> None:
+    found = light.json("query", "row", "token.balance", format_address(BOB.public), "REEL")
     assert found["row"] == {"amount": "5000"}
-    constants = reelect.json("row", "chain.constants")
-    assert (constants["key"], constants["final"]) == ({}, final_of(chain))
-    owned = ("row", "content.owned", format_address(ALICE.public), "1", str(VIDEO))
-    assert reelect.json(*owned)["row"] == {}
-    assert "\npresent, without fields\n" in reelect(*owned)[1]
-    assert "\nno such row\n" in reelect("row", "token.asset", "OTHER")[1]
+    constants = light.json("query", "row", "chain.constants")
+    assert (constants["key"], constants["final"]) == ({}, final_of(light.world))
+    owned = ("query", "row", "content.owned", format_address(ALICE.public), "1", str(VIDEO))
+    assert light.json(*owned)["row"] == {}
+    assert "\npresent, without fields\n" in light(*owned).out
+    assert "\nno such row\n" in light("query", "row", "token.asset", "OTHER").out
+    assert '"peaks"' in light("query", "row", "chain.progress").out
 
 
-def test_old_answers_are_shown_with_a_warning(chain: Chain, reelect: Reelect) -> None:
-    reelect.respond = honest(chain)
-    assert "ask another node to be sure" in reelect("row", "chain.constants")[2]
+def test_a_transaction_and_its_receipt(light: Light) -> None:
+    identity = transfer(light.world.chain, ALICE, BOB.public, 5_000, 0).id.hex()
+    light.world.slots([4, 5, 6, 7])
+    found = light.json("query", "transaction", identity)
+    assert found["transaction"] == identity
+    receipt, block = found["receipt"], found["block"]
+    assert isinstance(receipt, dict)
+    assert isinstance(block, dict)
+    assert (receipt["status"], receipt["transaction"], block["height"]) == ("ok", identity, 1)
+    assert block["block"] == str(light.world.chain.blocks.id_at(1))
+    shown = lines(light("query", "transaction", identity).out)
+    assert ["status", "ok"] in shown
+    assert ["height", "1"] in shown
+
+
+def test_an_event(light: Light) -> None:
+    found = light.json("query", "event", "1", "0")
+    event = found["event"]
+    assert isinstance(event, dict)
+    assert event["data"]["type"] == "token.transferred"
+    assert event["data"]["amount"] == "5000"
+    assert ["type", "token.transferred"] in lines(light("query", "event", "1", "0").out)
+
+
+def test_a_block_of_any_age(light: Light) -> None:
+    light.world.slots(range(4, 30))
+    for height in (0, 1, 13, light.world.chain.durable_final.height):
+        block = light.json("query", "block", str(height))["block"]
+        assert isinstance(block, dict)
+        assert block["block"] == str(light.world.chain.blocks.id_at(height))
+    assert ["height", "13"] in lines(light("query", "block", "13").out)
+
+
+def test_the_producer_set(light: Light) -> None:
+    found = light.json("query", "producers")
+    items = found["items"]
+    assert isinstance(items, list)
+    assert (found["dynasty"], found["quorum"], len(items)) == (0, 3, 4)
+    members = light.world.chain.genesis.members
+    assert [item["key"] for item in items] == [member.key.hex() for member in members]
+    assert {item["name"] for item in items} == {"p"}
+    out = light("query", "producers").out
+    assert [format_address(members[0].producer), "p"] in lines(out)
+
+
+def test_a_parameter(light: Light) -> None:
+    found = light.json("query", "parameter", "fee.base_gas")
+    assert (found["value"], found["unit"]) == ("1000", "gas")
+    default = light.json("query", "parameter", "content.mib_gas")
+    assert default["value"] == "1000"
+    assert ["value", "1000"] in lines(light("query", "parameter", "fee.base_gas").out)
+
+
+def test_the_supply(light: Light) -> None:
+    found = light.json("query", "supply")
+    row = found["row"]
+    assert isinstance(row, dict)
+    assert found["supply"] == str(int(row["minted"]) - int(row["burned"]))
+    assert int(row["burned"]) > 0
+    assert int(row["minted"]) >= FUNDS
+    assert light.json("query", "supply", "OTHER")["supply"] is None
+    assert "no such asset" in light("query", "supply", "OTHER").out
+    assert light("query", "supply").out.startswith("asset   REEL, Reel\nsupply  ")
+
+
+def test_old_answers_are_shown_with_a_warning(light: Light) -> None:
+    light.now_ms = light.world.now_ms + 3_600_000
+    answer = light("query", "row", "chain.constants")
+    assert answer.code == 0
+    assert "ask others to be sure" in answer.err
+
+
+# Lies
 
 
 @pytest.mark.parametrize(
     ("check", "alter"),
     [
-        ("key", lambda answer: replace(answer, key=BALANCES.state_key(BOB.public, "OTHER"))),
+        ("question", lambda answer: replace(answer, rows=(), proof=replace(answer.proof))),
         ("certificate", lambda answer: replace(answer, certificate=answer.certificate[:-1])),
         ("certificate", lambda answer: replace(answer, target=replace(answer.target, slot=9))),
         ("final header", lambda answer: replace(answer, final=replace(answer.final, slot=9))),
-        ("state proof", lambda answer: replace(answer, value=None)),
-        ("state proof", lambda answer: replace(answer, value=b"\x01" + (answer.value or b""))),
+        (
+            "state proof",
+            lambda answer: replace(
+                answer, rows=tuple(replace(row, value=None) for row in answer.rows)
+            ),
+        ),
     ],
 )
 def test_a_lie_ends_with_code_5_and_the_check_that_failed(
-    chain: Chain, reelect: Reelect, check: str, alter: Alter
+    light: Light, check: str, alter: Alter
 ) -> None:
-    reelect.respond = altered(chain, alter)
-    code, out, err = reelect("account", format_address(ALICE.public))
-    assert (code, out) == (5, "")
-    assert err.startswith(f"reelect: {check}: ")
-    assert NODE in err
-    assert err.count("\n") == 1
+    liar = Proxy(light.world)
+    url = light.add("liar", liar)
+    if check == "question":
+        key_of_alice = BALANCES.state_key(ALICE.public, "REEL")
+        liar.body = lambda _: asked_otherwise(light, key_of_alice)
+    else:
+        liar.alter(alter)
+    answer = light("query", "account", format_address(BOB.public), "--node", url)
+    assert (answer.code, answer.out) == (5, "")
+    assert answer.err.startswith(f"reelect: {check}: ")
+    assert url in answer.err
+    assert answer.err.count("\n") == 1
+    (evidence,) = light.evidence
+    assert str(evidence) in answer.err
+    kept = LightEvidence.decode(evidence.read_bytes())
+    assert kept.node == url
+    assert decode_answer(kept.answer)
 
 
-def test_what_was_proved_before_the_lie_is_not_printed(chain: Chain, reelect: Reelect) -> None:
-    lie = altered(chain, lambda answer: replace(answer, value=b"\x00"))
-    nodes = iter([honest(chain), lie])
-
-    def respond(state_key: bytes) -> httpx.Response:
-        return next(nodes)(state_key)
-
-    reelect.respond = respond
-    code, out, err = reelect("account", format_address(BOB.public), "--json")
-    assert (code, out) == (5, "")
-    assert json.loads(err)["error"]["field"] == "state proof"
+def asked_otherwise(light: Light, state_key: bytes) -> bytes:
+    """An answer about another row."""
+    return LightAnswers(light.world.chain).rows([state_key], 0).encode()
 
 
-def test_what_is_no_answer_ends_with_code_5(reelect: Reelect) -> None:
-    reelect.respond = lambda _: answer_of(b"<html>")
-    code, out, err = reelect("row", "chain.constants")
-    assert (code, out) == (5, "")
-    assert err.startswith("reelect: encoding: ")
+def test_a_liar_among_honest_nodes_changes_nothing_but_is_named(light: Light) -> None:
+    liar = Proxy(light.world)
+    liar.alter(lambda answer: replace(answer, rows=answer.rows[:-1]))
+    urls = [light.add("liar", liar), HONEST]
+    nodes = [word for url in urls for word in ("--node", url)]
+    answer = light("query", "account", format_address(BOB.public), *nodes, "--json")
+    assert answer.code == 0
+    assert answer.json["balance"] == "5000"
+    assert answer.err.startswith("reelect: state proof: ")
+    assert "http://liar:7480" in answer.err
+    assert len(light.evidence) == 1
 
 
-def test_an_endless_answer_is_cut_off(reelect: Reelect) -> None:
-    reelect.respond = lambda _: answer_of(bytes(2_000_000))
-    code, out, err = reelect("row", "chain.constants")
-    assert (code, out) == (1, "")
-    assert "more than" in err
-
-
-def test_a_node_that_does_not_answer(reelect: Reelect) -> None:
-    def refuse(_: bytes) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    reelect.respond = refuse
-    code, out, err = reelect("row", "chain.constants")
-    assert (code, out) == (3, "")
-    assert NODE in err
-
-
-def test_a_node_with_nothing_final_is_asked_again(
-    chain: Chain, reelect: Reelect, monkeypatch: pytest.MonkeyPatch
+def test_a_node_that_is_silent_beside_one_that_answers(
+    light: Light, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(light, "ASK_AGAIN_S", 0)
-    young = [problem(NOT_YET_FINAL)] * 3
-    reelect.respond = lambda state_key: young.pop() if young else honest(chain)(state_key)
-    assert reelect("row", "chain.constants")[0] == 0
-    assert young == []
+    monkeypatch.setattr(light_client, "PATIENCE_S", 0.01)
+    silent = light.add("silent", Silent())
+    bob = format_address(BOB.public)
+    answer = light("query", "account", bob, "--node", silent, "--node", HONEST)
+    assert answer.code == 0
+    assert "the node at http://silent:7480 proves nothing in time" in answer.err
+    alone = light("query", "account", bob, "--node", silent, "--timeout-s", "0.05")
+    assert (alone.code, alone.out) == (4, "")
 
 
-def test_a_node_with_nothing_final_for_too_long(reelect: Reelect) -> None:
-    reelect.respond = lambda _: problem(NOT_YET_FINAL)
-    code, out, err = reelect("row", "chain.constants", "--timeout-s", "0")
-    assert (code, out) == (4, "")
-    assert NODE in err
-    assert NOT_YET_FINAL in err
+def test_a_node_of_another_chain(light: Light) -> None:
+    liar = Proxy(light.world)
+    liar.alter(lambda answer: replace(answer, target=replace(answer.target, chain=bytes(32))))
+    answer = light("query", "supply", "--node", light.add("other", liar), "--json")
+    assert answer.code == 5
+    assert answer.error["field"] == "certificate"
+    assert "another chain" in str(answer.error["message"])
 
 
-def test_a_node_that_cannot_prove_its_dynasty(reelect: Reelect) -> None:
-    reelect.respond = lambda _: problem(NO_DYNASTY_PROOF)
-    assert reelect("row", "chain.constants")[:2] == (1, "")
+def test_what_is_no_answer_ends_with_code_5(light: Light) -> None:
+    liar = Proxy(light.world)
+    liar.body = lambda _: b"<html>"
+    answer = light("query", "row", "chain.constants", "--node", light.add("liar", liar))
+    assert (answer.code, answer.out) == (5, "")
+    assert answer.err.startswith("reelect: encoding: ")
 
 
-def test_an_altered_genesis_file_is_refused_before_asking(tmp_path: Path, reelect: Reelect) -> None:
-    file = tmp_path / "altered.cbor"
+def test_an_endless_answer_is_cut_off(light: Light) -> None:
+    liar = Proxy(light.world)
+    liar.body = lambda _: bytes(3_000_000)
+    answer = light("query", "row", "chain.constants", "--node", light.add("liar", liar))
+    assert (answer.code, answer.out) == (1, "")
+    assert "more than" in answer.err
+
+
+# Nodes that have no answer
+
+
+def test_a_node_that_is_not_there(light: Light) -> None:
+    answer = light("query", "row", "chain.constants", "--node", light.add("none", Refusing(None)))
+    assert (answer.code, answer.out) == (3, "")
+    assert "http://none:7480" in answer.err
+
+
+def test_a_node_with_nothing_final_for_too_long(light: Light) -> None:
+    young = light.add("young", Refusing(NOT_YET_FINAL))
+    answer = light("query", "supply", "--node", young, "--timeout-s", "0.05")
+    assert (answer.code, answer.out) == (4, "")
+    assert young in answer.err
+    assert NOT_YET_FINAL in answer.err
+
+
+def test_a_node_that_cannot_prove_its_dynasty(light: Light) -> None:
+    node = light.add("node", Refusing(NO_DYNASTY_PROOF))
+    answer = light("query", "supply", "--node", node)
+    assert (answer.code, answer.out) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["transaction", bytes(32).hex()],
+        ["block", "99"],
+        ["event", "1", "99"],
+    ],
+)
+def test_what_no_node_knows(light: Light, arguments: list[str]) -> None:
+    answer = light("query", *arguments, "--json")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.error["code"] == "not-found"
+
+
+# Mistakes
+
+
+def test_an_altered_genesis_file_is_refused_before_asking(light: Light) -> None:
+    file = light.home / "altered.cbor"
     file.write_bytes(GENESIS.encode().replace(FUNDS.to_bytes(8, "big"), bytes(7) + b"\x01"))
-    code, out, err = reelect("row", "chain.constants", "--genesis", str(file))
-    assert (code, out) == (1, "")
-    assert str(file) in err
+    answer = light("query", "row", "chain.constants", "--genesis", str(file))
+    assert (answer.code, answer.out) == (1, "")
+    assert str(file) in answer.err
+    honest = light.nodes[HONEST]
+    assert isinstance(honest, Proxy)
+    assert honest.asked == []
+
+
+def test_no_changed_byte_of_a_genesis_file_is_believed(light: Light) -> None:
+    """Either the file is refused, or it is another chain's, whose proofs these are not."""
+    good, file = GENESIS.encode(), light.home / "changed.cbor"
+    for place in range(0, len(good), len(good) // 60):
+        changed = bytearray(good)
+        changed[place] ^= 1 << place % 8
+        file.write_bytes(bytes(changed))
+        answer = light("query", "supply", "--genesis", str(file))
+        assert answer.code in (1, 5)
+        assert answer.out == ""
 
 
 @pytest.mark.parametrize(
@@ -323,9 +369,30 @@ def test_an_altered_genesis_file_is_refused_before_asking(tmp_path: Path, reelec
         (["row", "token.balance"], "KEY"),
         (["row", "token.balance", format_address(BOB.public), "REEL", "1"], "KEY"),
         (["row", "token.balance", "reel1nobody", "REEL"], "KEY"),
+        (["transaction", "00"], "ID"),
+        (["transaction", "X" * 64], "ID"),
+        (["block", "-1"], "HEIGHT"),
+        (["block", "bafy"], "HEIGHT"),
+        (["event", "x", "0"], "HEIGHT"),
+        (["event", "1", "x"], "INDEX"),
+        (["parameter", "fee.nothing"], "NAME"),
+        (["supply", "reel"], "ASSET"),
+        (["supply", "--timeout-s", "0"], "--timeout-s"),
+        (["supply", "--timeout-s", "nan"], "--timeout-s"),
+        (["supply", "--node", "bla"], "--node"),
+        (["supply", "--node", HONEST, "--node", "ftp://x"], "--node"),
     ],
 )
-def test_mistakes_on_the_command_line(reelect: Reelect, arguments: list[str], field: str) -> None:
-    code, out, err = reelect(*arguments)
-    assert (code, out) == (2, "")
-    assert err.startswith(f"reelect: {field}: ")
+def test_mistakes_on_the_command_line(light: Light, arguments: list[str], field: str) -> None:
+    answer = light("query", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"reelect: {field}: ")
+
+
+def test_a_genesis_file_that_is_not_there(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REELECT_CLIENT_GENESIS", str(light.home / "none.cbor"))
+    answer = light("query", "supply", "--json")
+    assert answer.code == 1
+    assert "none.cbor" in str(answer.error["field"])
+    assert "light init" in str(answer.error["message"])
+    assert json.loads(answer.err)

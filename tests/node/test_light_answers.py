@@ -71,6 +71,7 @@ BOBS_BALANCE = BALANCES.state_key(BOB.public, "REEL")
 ALICES_NONCE = SENDERS.state_key(ALICE.public)
 
 Start = Callable[..., Chain]
+Ask = Callable[[], object]
 
 
 @pytest.fixture
@@ -186,13 +187,14 @@ def test_every_event_of_a_block(paid: Chain) -> None:
 
 def test_what_is_not_there(paid: Chain) -> None:
     light, final = LightAnswers(paid), paid.durable_final.height
-    for ask in (
+    asks: tuple[Ask, ...] = (
         lambda: light.transaction(bytes(32), 0),
         lambda: light.block(final + 1, 0),
         lambda: light.event(1, 99, 0),
         lambda: light.event(final + 5, 0, 0),
         lambda: light.anchor(paid.fork.head.id),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(NotFound):
             ask()
 
@@ -205,7 +207,8 @@ def test_what_is_not_kept() -> None:
     light, first = LightAnswers(chain), chain.blocks.first_height()
     assert first > 1
     old = make_genesis_of(SEATS.values(), [ALICE]).header.id()
-    for ask in (lambda: light.block(first - 1, 0), lambda: light.event(1, 0, 0)):
+    asks: tuple[Ask, ...] = (lambda: light.block(first - 1, 0), lambda: light.event(1, 0, 0))
+    for ask in asks:
         with pytest.raises(Pruned, match=f"from height {first} on"):
             ask()
     with pytest.raises(NotFound, match=f"below height {first}"):
@@ -243,7 +246,12 @@ def test_nothing_is_claimed_before_a_block_is_final(start: Start) -> None:
     chain = start()
     run_slots([chain], SEATS, [1])
     light = LightAnswers(chain)
-    for ask in (lambda: light.final(0), lambda: light.block(0, 0), lambda: light.steps(0)):
+    asks: tuple[Ask, ...] = (
+        lambda: light.final(0),
+        lambda: light.block(0, 0),
+        lambda: light.steps(0),
+    )
+    for ask in asks:
         with pytest.raises(Unprovable) as refused_now:
             ask()
         assert refused_now.value.code == NOT_YET_FINAL
@@ -257,7 +265,11 @@ def test_no_answer_mixes_two_blocks(paid: Chain, monkeypatch: pytest.MonkeyPatch
     absorb = paid.state.absorb
 
     def look_first(layer: object) -> None:
-        for ask in (lambda: light.rows([BOBS_BALANCE], 0), lambda: light.block(1, 0)):
+        asks: tuple[Ask, ...] = (
+            lambda: light.rows([BOBS_BALANCE], 0),
+            lambda: light.block(1, 0),
+        )
+        for ask in asks:
             with pytest.raises(Unprovable) as refused_now:
                 ask()
             seen.append(refused_now.value.code)
