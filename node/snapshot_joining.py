@@ -56,7 +56,16 @@ def joined_writes(
     shown = FinalityProof(proof.target, proof.certificate, (final,))
     writes += blocks.newest_writes(meta, shown.encode())
     writes += blocks.first_writes(final.height + 1)
-    for dynasty, step in enumerate(steps):
+    for dynasty, step in enumerate([*steps, *_own_handover(manifest)]):
         writes += blocks.handover_writes(dynasty, step.encode())
     history = chain_progress(FinalState(database).view()).history
     return writes + history_writes(history) + history_writes(history.append(block_id))
+
+
+def _own_handover(manifest: SnapshotManifest) -> list[DynastyStep]:
+    """The step after those up to the final block, if that is the handover block itself: what
+    makes it final is the proof that its set handed over."""
+    proof = manifest.proof
+    if proof.target.handover != manifest.block_id:
+        return []
+    return [DynastyStep(proof.target, proof.certificate, manifest.next_members)]
