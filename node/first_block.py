@@ -14,7 +14,7 @@ from node.block_results import BlockResults
 from node.candidate import header_of
 from node.chain_point import ChainPoint, point_of, restore
 from storage.blocks import BlockStore, ChainMeta
-from storage.database import DatabaseError, KeyValueStore
+from storage.database import DatabaseDamaged, KeyValueStore
 from storage.history_store import HistoryStore
 from storage.state import FinalState, write_first_state
 from vm.modules.chain import chain_progress
@@ -60,7 +60,7 @@ def load_final(
             break
         lineage.append((parent, _final_header(blocks, lineage[-1][1].height - 1, folder)))
     if tree_root(state.page) != meta.state_root:
-        raise _damaged(folder, "the state does not have the final block's root")
+        raise DatabaseDamaged(folder, "the state does not have the final block's root")
     progress = chain_progress(state.view())
     return restore(rules, ChainPoint.decode(meta.point), progress, lineage[::-1])
 
@@ -68,11 +68,5 @@ def load_final(
 def _final_header(blocks: BlockStore, height: int, folder: Path) -> Header:
     raw = blocks.block_or_header(height)
     if raw is None:
-        raise _damaged(folder, f"the final block at height {height} is missing")
+        raise DatabaseDamaged(folder, f"the final block at height {height} is missing")
     return header_of(raw)
-
-
-def _damaged(folder: Path, what: str) -> DatabaseError:
-    return DatabaseError(
-        f"{folder} is damaged ({what}): move the folder away and let the node sync again"
-    )

@@ -28,7 +28,7 @@ from storage.database import (
     RECEIPTS_ROW,
     TRANSACTION_ROW,
     UNFINAL_ROW,
-    DatabaseError,
+    DatabaseDamaged,
     KeyValueReader,
     KeyValueStore,
     Write,
@@ -80,10 +80,7 @@ class BlockStore:
         try:
             return ChainMeta.decode(data)
         except Invalid as error:
-            raise DatabaseError(
-                f"{self._database.folder} is damaged (chain record: {error}): move the folder "
-                "away and let the node sync again"
-            ) from error
+            raise DatabaseDamaged(self._database.folder, f"chain record: {error}") from error
 
     # Blocks that are not final
 
@@ -214,9 +211,8 @@ class BlockStore:
             block_id = self._database.get(BLOCK_ID_ROW + place)
             receipts = self._database.get(RECEIPTS_ROW + place)
             if block_id is None or receipts is None:
-                raise DatabaseError(
-                    f"{self._database.folder} is damaged (it lacks the final block at height "
-                    f"{height}): move the folder away and let the node sync again"
+                raise DatabaseDamaged(
+                    self._database.folder, f"it lacks the final block at height {height}"
                 )
             writes += [(row + place, None) for row in (BLOCK_ROW, BLOCK_ID_ROW, RECEIPTS_ROW)]
             writes.append((HEIGHT_ROW + block_id, None))

@@ -10,6 +10,7 @@ The first byte of a key says what the row is; see the constants below.
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, Self, TypeAlias
@@ -49,10 +50,19 @@ _BLOCK_CACHE_BYTES = 8 * 1024 * 1024
 _MAX_OPEN_FILES = 256
 _BLOOM_BITS = 10
 _RESYNC = "move the folder away and let the node sync again"
+_REPAIRED = ".repaired"
 
 
 class DatabaseError(StorageError):
     """A database that cannot be opened, read or written; names its folder and what to do."""
+
+
+class DatabaseDamaged(DatabaseError):
+    """What a database holds is not what was written to it, or not all of it."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__(f"{folder} is damaged ({what}): run `reelect db repair`, or {_RESYNC}")
+        self.what = what
 
 
 class KeyValueReader(Protocol):
@@ -144,13 +154,45 @@ class Snapshot(Reader):
         del self._source
 
 
+class Owner:
+    """The ownership of a database's folder, until it is released or the process ends.
+
+    A repair puts a good database beside the damaged one, moves that aside and this into its
+    place. Should it be interrupted between the two, whoever owns the folder next completes it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder if it does not exist; raises DatabaseError if another process owns it."""
+        self.folder = folder
+        try:
+            if not folder.exists():
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):
+                    repaired_folder(folder).rename(folder)
+            folder.mkdir(exist_ok=True)
+            self._lock = _own(folder)
+        except OSError as error:
+            raise DatabaseError(f"{folder} cannot be opened: {error}") from error
+
+    def release(self) -> None:
+        """Let others own it; releasing it again does nothing."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+
+def repaired_folder(folder: Path) -> Path:
+    """Where a repaired database waits for the place of the one in `folder`."""
+    return folder.with_name(folder.name + _REPAIRED)
+
+
 class Database(Reader):
     """The open database. Close it only when no other thread is in a call."""
 
-    def __init__(self, folder: Path, lock: int, level: plyvel.DB) -> None:
+    def __init__(self, folder: Path, level: plyvel.DB, owner: Owner | None = None) -> None:
         super().__init__(folder, level)
-        self._lock = lock
         self._level = level
+        self._owner = owner
         self._failure: DatabaseError | None = None
 
     @classmethod
@@ -160,16 +202,18 @@ class Database(Reader):
         Raises DatabaseError if another owner holds it, if it is damaged, or if it has another
         schema than this program's.
         """
+        owner = Owner(folder)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = _own(folder)
-        except OSError as error:
-            raise DatabaseError(f"{folder} cannot be opened: {error}") from error
-        try:
-            return cls(folder, lock, _open_level(folder))
+            return cls(folder, _open_level(folder), owner)
         except BaseException:
-            os.close(lock)
+            owner.release()
             raise
+
+    @classmethod
+    def of(cls, owner: Owner) -> "Database":
+        """Open the database in a folder that is owned, and stays so when the database is closed;
+        raises DatabaseError as `open` does."""
+        return cls(owner.folder, _open_level(owner.folder))
 
     def __enter__(self) -> Self:
         return self
@@ -205,12 +249,19 @@ class Database(Reader):
         """The present content, unaffected by later writes."""
         return Snapshot(self.folder, self._level.snapshot())
 
+    def compact(self) -> None:
+        """Have LevelDB write all its tables anew, without what was overwritten or deleted.
+
+        Raises DatabaseError if it cannot; nothing is lost then.
+        """
+        self._level.compact_range()
+        self.write((), sync=True)  # tells of what went wrong
+
     def close(self) -> None:
         """Close the database and give up its ownership."""
         self._level.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._owner is not None:
+            self._owner.release()
 
 
 def _own(folder: Path) -> int:
@@ -281,9 +332,8 @@ def _check_schema(folder: Path, level: plyvel.DB) -> None:
         )
 
 
-def _damaged(folder: Path, reason: Exception | str) -> DatabaseError:
-    text = reason if isinstance(reason, str) else _reason(reason)
-    return DatabaseError(f"{folder} is damaged ({text}): {_RESYNC}")
+def _damaged(folder: Path, reason: Exception | str) -> DatabaseDamaged:
+    return DatabaseDamaged(folder, reason if isinstance(reason, str) else _reason(reason))
 
 
 def _reason(error: Exception) -> str:

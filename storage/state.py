@@ -337,6 +337,4 @@ def _update(read_page: tree.ReadPage, writes: Rows) -> tree.TreeUpdate:
     try:
         return tree.update(read_page, changes)
     except tree.DamagedTree as error:
-        raise DatabaseError(
-            f"{error}: move the data folder away and let the node sync again"
-        ) from error
+        raise DatabaseError(f"{error}: stop the node and run `reelect db repair`") from error

@@ -32,7 +32,7 @@ from tests.simulation.crashes import DATABASE_ENDINGS, Ending, Left, Machine, ev
 from tests.simulation.database import MemoryDatabase
 from tests.simulation.shared import shared_results
 from tests.simulation.signatures import fast_signatures
-from tests.vectors.generate_state_tree import model_leaves, model_root
+from tests.vectors.state_tree_model import model_leaves, model_root
 from tests.vm.offences import offend
 
 SEAT = 3  # the node's own, of every set

@@ -23,7 +23,7 @@ from storage.database import (
     DatabaseError,
 )
 from storage.state import FinalState
-from tests.vectors.generate_state_tree import model_leaves, model_root
+from tests.vectors.state_tree_model import model_leaves, model_root
 
 BLOCKS = [b"block %d" % i for i in range(300)]
 IDS = [cid_of(DAG_CBOR, block) for block in BLOCKS]
@@ -205,7 +205,7 @@ def test_a_damaged_chain_record_is_named(
     folder: Path, database: Database, store: BlockStore
 ) -> None:
     database.write([(META_ROW, _meta(0).encode()[:-1])], sync=True)
-    with pytest.raises(DatabaseError, match=f"{folder} is damaged .*: move the folder away"):
+    with pytest.raises(DatabaseError, match=f"{folder} is damaged .*: run `reelect db repair`"):
         store.meta()
 
 

@@ -236,7 +236,7 @@ def test_a_file_cut_short_is_damage(folder: Path, pattern: str) -> None:
 
 
 def _check_damaged(folder: Path) -> None:
-    message = f"{folder} is damaged .*: move the folder away and let the node sync again"
+    message = f"{folder} is damaged .*: run `reelect db repair`, or move the folder away"
     for _ in range(2):
         with pytest.raises(DatabaseError, match=message):
             _read(folder)
