@@ -4,7 +4,7 @@ section 7).
 One proof shows up to MAX_PROVED_ROWS rows and shares what their ways have in common. It is the
 walk over the tree, written down: a subtree that holds none of the asked paths is a hash, the
 others are described from the root downwards, the left half before the right. Per subtree, bits
-of `shape` tell:
+of `shape` (most significant of a byte first, zeros after the last) tell:
 
 - if no asked path lies in it: 1 if it holds any row, then its hash is the next of `siblings`;
 - else 1 if it holds two rows or more: the walks of its halves follow;
@@ -25,9 +25,9 @@ from consensus.record import AtMost, Record, part, record
 from consensus.tree import PATH_BITS, ReadPage, Subtree, inner_hash, key_path, leaf_hash
 
 MAX_PROVED_ROWS = 64
-# At each depth at most one subtree for each asked path goes on, and tells of one sibling.
+# The way to a row goes on at most once a depth, and passes one sibling each time.
 MAX_SIBLINGS = MAX_PROVED_ROWS * PATH_BITS
-# Each of these takes two bits, and so does the end of each way.
+# Going on takes a bit, its sibling another; two tell how a way ends.
 MAX_SHAPE_BYTES = 2 * (MAX_SIBLINGS + MAX_PROVED_ROWS) // 8
 
 
