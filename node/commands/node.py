@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -15,12 +16,14 @@ from cyclopts import Parameter
 from consensus.fork_choice import ConflictingFinality
 from node.alarm import first_conflict
 from node.api.app import make_app
+from node.api.front import Front
 from node.api.server import Listener, listen, serve
 from node.commands.keystore_options import read_first_line
 from node.config.sections import Config, LogSection
 from node.config.sources import load_config
 from node.failure import Refused
 from node.loop_monitor import LoopMonitor
+from node.newcomer import StateJoin
 from node.node import Node, open_storage
 from node.output import print_json
 from p2p.peeraddress import host_and_port
@@ -54,14 +57,13 @@ async def node(
     _log_to(settings.log)
     api = await listen(settings.api.host, settings.api.port)
     try:
-        with open_storage(settings) as storage:
-            async with trio.open_nursery() as nursery:
-                stopping = trio.Event()
-                nursery.start_soon(_set_on_signal, stopping)
-                if stop_on_stdin_close:
-                    nursery.start_soon(_set_on_stdin_close, stopping)
-                await _serve(settings, Node(settings, storage), api, stopping)
-                nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            stopping = trio.Event()
+            nursery.start_soon(_set_on_signal, stopping)
+            if stop_on_stdin_close:
+                nursery.start_soon(_set_on_stdin_close, stopping)
+            await _run(settings, api, stopping)
+            nursery.cancel_scope.cancel()
     except* ConflictingFinality as group:
         raise Refused(
             f"{first_conflict(group)}; this node has stopped and will not sign: keep the data "
@@ -72,7 +74,32 @@ async def node(
         await api.close()
 
 
-async def _serve(settings: Config, running: Node, api: Listener, stopping: trio.Event) -> None:
+async def _run(settings: Config, api: Listener, stopping: trio.Event) -> None:
+    """Get the state first, if this is a new node of an old chain; then run."""
+    join = StateJoin(settings)
+    front = Front(join.describe)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(serve, front, api, stopping=stopping))
+        async with trio.open_nursery() as joining:
+            joining.start_soon(_cancel_on, stopping, joining.cancel_scope)
+            await join.run()
+            joining.cancel_scope.cancel()
+        if not stopping.is_set():
+            with ExitStack() as stack:
+                open_ = partial(stack.enter_context, open_storage(settings))
+                storage = await trio.to_thread.run_sync(open_)
+                await _serve(settings, Node(settings, storage), api, front, stopping)
+        stopping.set()
+
+
+async def _cancel_on(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
+
+
+async def _serve(
+    settings: Config, running: Node, api: Listener, front: Front, stopping: trio.Event
+) -> None:
     token_file = settings.api.admin_token_file
     monitor = LoopMonitor()
     app = make_app(
@@ -84,7 +111,7 @@ async def _serve(settings: Config, running: Node, api: Listener, stopping: trio.
     async with trio.open_nursery() as nursery:
         nursery.start_soon(monitor.run)
         await nursery.start(running.run)
-        nursery.start_soon(partial(serve, app, api, stopping=stopping))
+        front.open(app)
         _announce(settings, running, api)
         await stopping.wait()
         with trio.move_on_after(STOP_S):
