@@ -19,9 +19,8 @@ from node.api.app import ENDPOINTS
 from node.api.endpoint import CBOR
 from node.api.openapi import openapi
 from tests.api.served import served_world
-from tests.api.world import ALICE, BOB, World
+from tests.api.world import ALICE, BOB, GENESIS, World
 from tests.node.network import transfer
-from vm.modules.tokens import BALANCES
 
 Call = Callable[[Case[Any]], object]
 
@@ -46,7 +45,9 @@ KNOWN = {
     "table": (".+", ["token.balance", "chain.constants", "parameter.value"]),
     "key": (".+", [f"{format_address(ALICE.public)}/REEL"]),
     "block": ("[0-9]+", ["0", "1", "2", "3"]),
-    "state_key": ("([0-9a-f]{2})+", [BALANCES.state_key(ALICE.public, "REEL").hex()]),
+    "height": ("[0-9]+", ["0", "1", "2", "3"]),
+    "index": ("[0-9]+", ["0", "1", "2", "99"]),
+    "block_id": ("b[a-z2-7]{58}", [str(GENESIS.header.id()), str(cid_of(RAW, b"no block"))]),
 }
 
 
