@@ -18,7 +18,7 @@ from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from node.alarm import alarm, check_no_alarm
 from node.candidate import Recorded
 from node.chain import Chain
-from node.config.sections import Config
+from node.config.sections import MIN_KEPT_SNAPSHOTS, Config
 from node.driver import Driver
 from node.engine import Engine
 from node.events import Announcer
@@ -32,7 +32,7 @@ from node.production import produce_blocks
 from node.query.status_query import stall_answer
 from node.services import Health, Services
 from node.signing import why_unsigned
-from node.snapshots import SnapshotService
+from node.snapshots import MAX_SPACING, SnapshotService
 from node.stall_log import StallLog
 from node.sync import Sync
 from node.validator import JOURNAL_FILE, Seat, Validator
@@ -146,6 +146,14 @@ def network_config(config: Config) -> NetworkConfig:
     )
 
 
+def _snapshot_service(config: Config, storage: Storage) -> SnapshotService:
+    """As often as the configuration says, and never so seldom that blocks above the last one
+    would be dropped."""
+    every, keep = config.storage.snapshot_blocks, config.storage.keep_blocks
+    most = keep // MIN_KEPT_SNAPSHOTS if keep else MAX_SPACING
+    return SnapshotService(storage.chain, storage.snapshots, every, most=most)
+
+
 class Node:
     """A node on open storage. `run` serves until cancelled."""
 
@@ -161,8 +169,7 @@ class Node:
         self.mempool = Mempool()
         self.hub = Hub()
         announcer = Announcer(self.hub, chain)
-        every = config.storage.snapshot_blocks
-        self._snapshots = SnapshotService(chain, storage.snapshots, every)
+        self._snapshots = _snapshot_service(config, storage)
 
         def changed(new: Recorded | None, final: tuple[Recorded, ...]) -> None:
             announcer.changed(new, final)

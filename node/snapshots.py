@@ -25,6 +25,9 @@ from storage.errors import StorageError
 from storage.snapshots import SnapshotStore
 from storage.state import FinalView
 
+MAX_TAKING_SHARE = 0.1
+MAX_SPACING = 100_000
+
 logger = logging.getLogger("reelect.snapshots")
 
 
@@ -34,17 +37,22 @@ class SnapshotService:
 
     One is taken at a time, beside everything else: a state that becomes final meanwhile is passed
     over, as is one that finality jumps over. What keeps one from being taken stops nothing else.
+    When a state is so large that taking it lasts long, the spacing doubles, up to `most`: nodes of
+    unlike speed still have heights in common.
     """
 
-    def __init__(self, chain: Chain, store: SnapshotStore, every: int) -> None:
+    def __init__(
+        self, chain: Chain, store: SnapshotStore, every: int, *, most: int = MAX_SPACING
+    ) -> None:
         self._chain = chain
         self._store = store
-        self._every = every
+        self._every = self._spacing = every
+        self._most = most
         self._due, self._taken_up = trio.open_memory_channel[tuple[int, FinalView]](0)
 
     def note_final(self, height: int) -> None:
         """A block has become durably final: the present final state is the one after it."""
-        if not self._every or height % self._every:
+        if not self._spacing or height % self._spacing:
             return
         try:
             self._due.send_nowait((height, self._chain.state.view()))
@@ -64,14 +72,15 @@ class SnapshotService:
         except (StorageError, OSError) as error:
             logger.warning("no snapshot of height %d: %s", height, error)
             return
-        manifest = made.manifest
+        manifest, took_s = made.manifest, time.monotonic() - started_s
         logger.info(
             "snapshot of height %d: %d chunks, %d bytes, took %.1f s",
             manifest.height,
             len(manifest.chunks),
             manifest.size_bytes,
-            time.monotonic() - started_s,
+            took_s,
         )
+        self._spacing = spacing(self._every, self._most, took_s, self._chain.clock.slot_ms / 1000)
 
     # Requests
 
@@ -107,6 +116,14 @@ class SnapshotService:
                 break
             steps.append(DynastyStep.decode(data))
         return DynastySteps(tuple(steps))
+
+
+def spacing(every: int, most: int, took_s: float, slot_s: float) -> int:
+    """The least doubling of `every` blocks of which taking a snapshot is a small part; not more
+    than `most`."""
+    while took_s > MAX_TAKING_SHARE * every * slot_s and 2 * every <= most:
+        every *= 2
+    return every
 
 
 def _make_way() -> Callable[[], None]:

@@ -125,9 +125,9 @@ class StorageSection(Section):
     snapshot_blocks: Annotated[
         int,
         Setting(
-            1000,
+            250,
             integer(0, 2**40),
-            "Take a snapshot for new nodes each so many blocks; 0: never.",
+            "Take a snapshot for new nodes each so many blocks, or a doubling of it; 0: never.",
         ),
     ]
     join: Annotated[

@@ -17,7 +17,7 @@ from consensus.snapshot import SnapshotManifest, read_chunk
 from node import snapshots
 from node.chain import Chain
 from node.snapshot_joining import check_snapshot, genesis_anchor
-from node.snapshots import SnapshotService
+from node.snapshots import SnapshotService, spacing
 from p2p.messages import (
     BY_TYPE,
     Chunk,
@@ -294,3 +294,10 @@ def test_the_handler_answers_in_a_thread_of_its_own(tmp_path: Path) -> None:
             assert await side.handler.serve(b"p" * 32, GetManifest(GENESIS.header.id())) is None
 
         side.run(main)
+
+
+def test_a_state_that_takes_long_to_take_is_taken_less_often() -> None:
+    assert spacing(250, 10**6, 24.0, 1.0) == 250
+    assert spacing(250, 10**6, 26.0, 1.0) == 500
+    assert spacing(250, 10**6, 301.0, 1.0) == 4000
+    assert spacing(250, 1000, 301.0, 1.0) == 1000
