@@ -1,0 +1,1 @@
+"""What parts of a node cost, measured: each file is a command of its own."""
