@@ -203,7 +203,9 @@ def _print_facts(proof: LightProof, state: LightState, facts: Facts, *, as_json:
         "dynasty": state.dynasty,
     }
     if as_json:
-        print_json({**head, "final": final, "rows": rows, "block": block, "items": items})
+        members = [member.to_json() for member in facts.producers.members]
+        facts_form = {"final": final, "rows": rows, "block": block, "items": items}
+        print_json({**head, **facts_form, "members": members})
         return
     sections = [section for row in rows for section in row_sections(row)]
     if block is not None:

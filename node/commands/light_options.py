@@ -18,7 +18,7 @@ from node.files import read_bounded
 from node.light.client import LightClient, LightNode, Proved
 from node.light.evidence import EvidenceFolder
 from node.light.saved import SavedClient, at_genesis, load, save
-from node.output import warn
+from node.output import progress, warn
 from vm.modules.chain import ChainConstants
 
 DEFAULT_STATE = "~/.reelect/light/state.cbor"
@@ -119,6 +119,7 @@ class Session:
                 timeout_s=self.options.timeout_s,
                 report=warn,
                 keep=evidence.keep,
+                progress=progress,
             )
 
     def keep(self, proved: Proved) -> None:

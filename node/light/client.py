@@ -92,7 +92,8 @@ class LightClient:
 
     `state` is what is known, and follows the answers; `newest` what proved its final block. Steps
     begin at `begin`, which is `state` unless answers must prove themselves from further back.
-    `report` is told what is wrong with single nodes, `keep` is given evidence.
+    `report` is told what is wrong with single nodes, `progress` how far pages of steps have led,
+    `keep` is given evidence.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class LightClient:
         timeout_s: float,
         report: Callable[[str], None],
         keep: Keep,
+        progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.state = state
         self.newest = newest
@@ -112,6 +114,7 @@ class LightClient:
         self._begin = begin
         self._timeout_s = timeout_s
         self._report = report
+        self._progress = progress
         self._keep = keep
 
     async def ask(self, question: Question) -> Proved:
@@ -142,7 +145,7 @@ class LightClient:
         return self._newest_of(question, proved, list(failed.values()))
 
     async def _outcome(self, node: LightNode, question: Question) -> Proved | _Failed:
-        way = _Way(node, self._begin or self.state)
+        way = _Way(node, self._begin or self.state, self._progress)
         with trio.move_on_after(self._timeout_s):
             try:
                 return await self._prove(way, question)
@@ -239,11 +242,12 @@ class _Way:
     answer yet.
     """
 
-    def __init__(self, node: LightNode, state: LightState) -> None:
+    def __init__(self, node: LightNode, state: LightState, progress: Callable[[str], None]) -> None:
         self.state = state
         self.data = b""
         self.waiting = ""
         self.node = node
+        self._progress = progress
         self._steps: list[DynastyStep] = []
 
     async def follow(self, question: Question) -> None:
@@ -271,6 +275,7 @@ class _Way:
             raise InvalidProof("steps without end", field="dynasty steps")
         self.state = follow_dynasties(self.state, page)
         self._steps.extend(page)
+        self._progress(f"{self.node.base_url}: followed to dynasty {self.state.dynasty}")
 
     def answer_from(self, dynasty: int) -> LightAnswer:
         """The answer with all steps from a dynasty on."""

@@ -556,6 +556,7 @@ def test_a_file_has_the_steps_from_genesis_though_the_client_knows_more(changed:
     changed("export", "account", alice, "--output", "proof")
     found = verified(changed, "proof")
     assert (found["set_changes"], found["dynasty"]) == (3, 3)
+    assert len(found["members"]) == 7  # type: ignore[arg-type]
     assert found["trusted"] == f"0:{handovers.GENESIS.header.id()}"
     assert decode_proof(Path("proof").read_bytes()).anchor is None
 

@@ -414,8 +414,10 @@ def paging(chain: Chain, size: int) -> Answer:
 
 def test_pages_of_steps_are_followed(tmp_path: Path) -> None:
     chain = chain_of(5)
-    asker = Asker(tmp_path, chain)
+    told: list[str] = []
+    asker = Asker(tmp_path, chain, progress=told.append)
     proved = asker.ask(ROWS, paging(chain, 2))
+    assert told == ["n0: followed to dynasty 2", "n0: followed to dynasty 4"]
     assert [step.limbo.dynasty for step in proved.answer.steps] == [0, 1, 2, 3, 4]
     assert proved.state.producers == seats(5).producers
     paths = [path for path, _ in asker.nodes[0].asked]
