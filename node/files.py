@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from node.failure import Refused
@@ -16,13 +17,19 @@ def write_new(path: Path, content: bytes, *, mode: int = PUBLIC) -> None:
     Raises Refused if it exists: nothing is ever overwritten. A crash leaves no file or the
     whole one.
     """
+    write_pieces(path, (content,), mode=mode)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, mode: int = PUBLIC) -> None:
+    """`write_new` for what is too long to be held in memory."""
     folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{path.name}.{secrets.token_hex(4)}"
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, refuses to replace

@@ -1,18 +1,23 @@
 """From an imported snapshot to a chain that goes on: what must be proved, and what is written
 beside the state. The blocks below are not there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from consensus.errors import InvalidProof
 from consensus.finality_proof import FinalityProof
 from consensus.light import DynastyStep, LightState, follow_dynasties, genesis_state
 from consensus.light_rows import CONSTANTS_KEY, terms_of
-from consensus.snapshot import SnapshotManifest, check_manifest
+from consensus.snapshot import SnapshotChunk, SnapshotManifest, check_manifest, read_chunk
 from genesis.file import Genesis
 from node.candidate import NO_RESULTS
 from node.chain_point import ChainPoint
+from node.failure import ProofFailed
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import KeyValueStore, Write
 from storage.history_store import history_writes
+from storage.snapshot_file import SnapshotFile
 from storage.state import FinalState
 from vm.modules.chain import chain_progress
 
@@ -31,6 +36,35 @@ def check_snapshot(
     Raises InvalidProof naming the step or the part of the manifest that proves nothing.
     """
     return check_manifest(manifest, follow_dynasties(anchor, steps))
+
+
+def proved_file(path: Path, genesis: Genesis) -> SnapshotFile:
+    """A snapshot's file whose manifest is proved from genesis on; its chunks are not read yet.
+
+    Raises ProofFailed or SnapshotError naming the file, OSError.
+    """
+    found = SnapshotFile.open(path)
+    with proving(path):
+        check_snapshot(genesis_anchor(genesis), found.steps(), found.manifest)
+    return found
+
+
+def proved_chunks(file: SnapshotFile) -> Iterator[SnapshotChunk]:
+    """All chunks of a proved file, each checked; raises ProofFailed naming the file, OSError."""
+    for index in range(len(file.manifest.chunks)):
+        with proving(file.path):
+            chunk = read_chunk(file.manifest, index, file.chunk(index))
+        yield chunk
+
+
+@contextmanager
+def proving(path: Path) -> Iterator[None]:
+    """What proves nothing inside the `with` came from `path`: ProofFailed, naming it."""
+    try:
+        yield
+    except InvalidProof as error:
+        field = f"{path}: {error.field}" if error.field else str(path)
+        raise ProofFailed(error.message, field=field, code=error.code) from error
 
 
 def joined_writes(

@@ -16,6 +16,21 @@ from node.failure import Refused, Usage
 T = TypeVar("T")
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
+ConfigFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--config",
+        help="Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.",
+    ),
+]
+Overrides = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        negative=(),
+        help="section.key=value, overriding file and environment; can be repeated.",
+    ),
+]
 
 
 def argument(name: str, parse: Callable[[str], T], text: str) -> T:

@@ -2,14 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
 from consensus.kinds import Json, JsonObject
-from node.commands.arguments import JsonFlag, argument
+from node.commands.arguments import ConfigFile, JsonFlag, Overrides, argument
 from node.config.sections import Config
 from node.config.setting import node_id
 from node.config.sources import load_config
@@ -27,22 +26,6 @@ from storage.journal_export import (
     read_export,
     write_export,
 )
-
-ConfigFile = Annotated[
-    Path | None,
-    Parameter(
-        name="--config",
-        help="Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml.",
-    ),
-]
-Overrides = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--set",
-        negative=(),
-        help="section.key=value, overriding file and environment; can be repeated.",
-    ),
-]
 
 app = App(name="journal", help="Look at the signing journal, copy it, move it to another host.")
 
