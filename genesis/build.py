@@ -36,7 +36,7 @@ def build_genesis(
     try:
         _put_constants(state, preset, genesis_time_ms, slot_ms, epoch_slots)
         _put_economy(state, preset, allocations)
-        _put_producers(state, producers)
+        put_producers(state, producers)
         _register(state, spares, "spares")
         for spare in spares:
             CANDIDATES.delete(state, spare.producer)
@@ -77,7 +77,8 @@ def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes
         parameter.set(state, preset.parameters.get(name, parameter.default))
 
 
-def _put_producers(state: State, producers: Sequence[ProducerRecord]) -> None:
+def put_producers(state: State, producers: Sequence[ProducerRecord]) -> None:
+    """Write the rows of a chain's first producers; raises Invalid naming what cannot be."""
     if not MIN_PRODUCERS <= len(producers) <= MAX_PRODUCERS:
         raise InvalidGenesis(
             f"{len(producers)} producers; {MIN_PRODUCERS} to {MAX_PRODUCERS} are needed",

@@ -26,8 +26,9 @@ from vm.parameter import VALUES
 from vm.registry import REGISTRY
 from vm.view import View
 
-MAX_GENESIS_BYTES = 16 * 1024 * 1024
-MAX_GENESIS_ROWS = 100_000
+# As much as a community's whole state: 100,000 accounts with their balances, nonces and videos.
+MAX_GENESIS_BYTES = 64 * 1024 * 1024
+MAX_GENESIS_ROWS = 400_000
 
 
 @part

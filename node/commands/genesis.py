@@ -12,12 +12,14 @@ from consensus.address import format_address, parse_address
 from consensus.kinds import JsonObject
 from genesis.build import build_genesis
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
+from genesis.from_state import genesis_from_state
 from genesis.preset import load_preset
 from genesis.producer_record import ProducerRecord, read_producer_record
 from node.commands.arguments import JsonFlag, argument, client_section, naming
-from node.failure import Usage
+from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
 from node.output import print_fields, print_json, print_line
+from node.snapshot_joining import proved_chunks, proved_file
 from vm.modules.chain import chain_constants
 
 MAX_RECORD_BYTES = 16_384
@@ -68,6 +70,63 @@ def build(
     )
     write_new(output, genesis.encode())
     _show(genesis, output, as_json=json)
+
+
+@app.command
+def from_snapshot(
+    file: Path,
+    *,
+    producers: Annotated[
+        tuple[Path, ...], Parameter(alias="--producer", negative=(), consume_multiple=True)
+    ],
+    network: str | None = None,
+    start: Annotated[str | None, Parameter(alias="--genesis-time")] = None,
+    genesis: Path | None = None,
+    config: Path | None = None,
+    output: Annotated[Path, Parameter(alias="-o")] = Path("genesis.cbor"),
+    json: JsonFlag = False,
+) -> None:
+    """Begin a new chain with the state of one that has lost its quorum for good.
+
+    Accounts, balances, videos and parameters are kept; the old producers keep their accounts but
+    not their seats. The result is another chain with an id of its own: everybody can make the
+    same file from the same snapshot, records and start, and compare.
+
+    Parameters
+    ----------
+    file
+        A snapshot of the old chain, from `reelect db export`.
+    producers
+        Files of the new producers' records, from `reelect init` on each one's machine; 4 to 21.
+    network
+        Name of the new chain, else the old one's.
+    start
+        When slot 0 begins, such as 2030-01-31T12:00:00Z; else in a minute.
+    genesis
+        Genesis file of the old chain, which the snapshot is proved from; else `client.genesis` of
+        the configuration.
+    config
+        Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
+        local network.
+    output
+        The file to write; nothing is overwritten.
+    """
+    place = client_section(config).genesis if genesis is None else genesis
+    with naming(place):
+        old = parse_genesis(read_bounded(place, MAX_GENESIS_BYTES))
+    records = [_read_record(each) for each in producers]
+    source = proved_file(file, old)
+    rows = ((row.key, row.value) for chunk in proved_chunks(source) for row in chunk.rows)
+    made = genesis_from_state(rows, records, _start_ms(start), network=network)
+    data = made.encode()
+    if len(data) > MAX_GENESIS_BYTES:
+        raise Refused(
+            f"the state makes a genesis file of {len(data)} bytes; at most {MAX_GENESIS_BYTES} "
+            "are allowed",
+            field=str(file),
+        )
+    write_new(output, data)
+    _show(made, output, as_json=json)
 
 
 @app.command

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import consensus.snapshot
-from genesis.file import Genesis
+from genesis.file import Genesis, parse_genesis
 from node.chain import Chain
 from node.config.sources import load_config
-from node.new_node import create_node
+from node.new_node import create_node, seat_keys
 from node.snapshot_taking import take_snapshot
 from storage.database import META_ROW, Database
 from storage.snapshot_file import SnapshotFile
@@ -227,3 +227,48 @@ def test_balances_are_those_of_the_old_node(new: Host, exported: Path) -> None:
     with new.database() as database:
         view = Chain(GENESIS, database).state.view()
         assert balance_of(view, ALICE.public, "REEL") < FUNDS - 7
+
+
+# genesis from-snapshot
+
+
+@pytest.fixture
+def records(home: Path) -> list[str]:
+    """The files of four new producers' records."""
+    seats = [seat_keys(b"%64d" % i, f"seat-{i}", i) for i in range(4)]
+    return [str(file) for file in create_node(home / "producers", seats, {}).records]
+
+
+def test_a_chain_without_a_quorum_begins_anew(
+    home: Path, run: Run, old: Host, exported: Path, records: list[str]
+) -> None:
+    genesis = str(old.config.node.genesis)
+    start = ["--start", "2030-01-31T12:00:00Z"]
+    command = ["genesis", "from-snapshot", str(exported), "--genesis", genesis, *start]
+    made = run(*command, "--producer", *records, "--network", "again", "-o", "new.cbor", "--json")
+    shown = made.json
+    assert (shown["network"], shown["start"]) == ("again", "2030-01-31T12:00:00.000Z")
+    new = parse_genesis((home / "new.cbor").read_bytes())
+    assert shown["chain"] == new.chain.hex() != GENESIS.chain.hex()
+    assert balance_of(new.state(), BOB.public, "REEL") == 7
+    assert run("genesis", "show", "new.cbor", "--json").json["chain"] == shown["chain"]
+    refused(run(*command, "--producer", *records, "-o", "new.cbor"), 1, "not overwritten")
+    for arguments, code, said in (
+        (["--producer", *records[:3]], 1, "3 producers"),
+        (["--producer", str(exported)], 1, str(exported)),
+        (["--producer", *records, "--network", "A B"], 1, "network"),
+    ):
+        refused(run(*command, *arguments, "-o", "none.cbor"), code, said)
+    assert not (home / "none.cbor").exists()
+
+
+def test_a_new_chain_begins_with_nothing_that_is_not_proved(
+    home: Path, run: Run, old: Host, exported: Path, records: list[str]
+) -> None:
+    (home / "other.cbor").write_bytes(OTHER.encode())
+    command = ["genesis", "from-snapshot", str(exported), "--producer", *records]
+    refused(run(*command, "--genesis", "other.cbor"), 5, str(exported), "another chain")
+    data = exported.read_bytes()
+    exported.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    refused(run(*command, "--genesis", str(old.config.node.genesis)), 5, str(exported), "chunk 0")
+    assert not (home / "genesis.cbor").exists()

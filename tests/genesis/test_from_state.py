@@ -1,0 +1,204 @@
+"""A new chain from the state of an old one: what stays, what goes, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from consensus.beacon import RevealChain
+from consensus.errors import InvalidGenesis
+from genesis import from_state
+from genesis.file import Genesis, parse_genesis
+from genesis.from_state import genesis_from_state
+from genesis.producer_record import ProducerRecord
+from node.chain import Chain
+from tests.node.bench import memory_chain
+from tests.node.network import (
+    Seat,
+    key,
+    make_genesis_of,
+    make_seats,
+    run_slots,
+    signed,
+    transfer,
+)
+from tests.vm.offences import offend
+from vm.modules.account import next_nonce
+from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
+from vm.modules.producer import (
+    BEACONS,
+    CANDIDATES,
+    KEYS,
+    OFFENCES,
+    PRODUCERS,
+    Report,
+    elect,
+)
+from vm.modules.tokens import ASSETS, BALANCES, POTS, balance_of
+from vm.registry import REGISTRY
+from vm.view import View
+
+OLD_SEATS = make_seats(5)
+ALICE, BOB = key("alice"), key("bob")
+OLD = make_genesis_of(OLD_SEATS.values(), [ALICE])
+NEW_TIME_MS = 1_900_000_000_000
+PLACES = list(OLD_SEATS)
+
+
+def _new_seat(number: int) -> Seat:
+    reveals = RevealChain(b"new %28d" % number, b"salt" * 4, 64)
+    return Seat(key(f"new account {number}"), key(f"new consensus {number}"), reveals)
+
+
+NEW_SEATS = {seat.account.public: seat for seat in map(_new_seat, range(4))}
+RECORDS = [seat.record() for seat in NEW_SEATS.values()]
+
+
+def _record(seat: Seat, *, reveals: RevealChain | None = None) -> ProducerRecord:
+    return replace(seat, reveals=reveals or seat.reveals).record()
+
+
+@pytest.fixture(scope="module")
+def old() -> Chain:
+    """A chain with payments on which the last producer was barred."""
+    chain = memory_chain(OLD)
+    evidence = offend(OLD, OLD_SEATS[PLACES[-1]].consensus)
+    for nonce in range(6):
+        pending = [transfer(chain, ALICE, BOB.public, 100 + nonce, nonce)]
+        run_slots([chain], OLD_SEATS, [nonce + 1], pending)
+    run_slots([chain], OLD_SEATS, [7], [signed(chain, ALICE, Report(evidence), 6)])
+    run_slots([chain], OLD_SEATS, [8, 9])
+    assert chain.durable_final.height == 8
+    return chain
+
+
+def rows_of(view: View) -> dict[bytes, bytes]:
+    return dict(view.scan(b"", start=b"", limit=10**6))
+
+
+@pytest.fixture(scope="module")
+def rows(old: Chain) -> dict[bytes, bytes]:
+    return rows_of(old.state.view())
+
+
+@pytest.fixture(scope="module")
+def made(rows: dict[bytes, bytes]) -> Genesis:
+    return genesis_from_state(rows.items(), RECORDS, NEW_TIME_MS)
+
+
+def test_it_is_a_genesis_of_another_chain(made: Genesis) -> None:
+    assert parse_genesis(made.encode()) == made
+    assert made.chain != OLD.chain
+    assert {member.producer for member in made.members} == set(NEW_SEATS)
+    assert list(REGISTRY.broken_invariants(made.state())) == []
+
+
+def test_only_what_belongs_to_the_old_chain_changes(
+    made: Genesis, rows: dict[bytes, bytes], old: Chain
+) -> None:
+    state, view = made.state(), old.state.view()
+    changed = {key for key in {*rows, *rows_of(state)} if state.get(key) != rows.get(key)}
+    tables = {REGISTRY.table_of(key).name for key in changed}
+    assert tables == {
+        *("chain.constants", "chain.progress", "producer.beacon", "producer.candidate"),
+        *("producer.key", "producer.producer"),
+    }
+    assert PROGRESS.get(state) == FIRST_PROGRESS
+    assert chain_constants(state) == replace(chain_constants(view), genesis_time_ms=NEW_TIME_MS)
+    for table in (ASSETS, BALANCES, POTS):
+        assert list(table.every(state)) == list(table.every(view))
+    assert balance_of(state, BOB.public, "REEL") == 615
+    assert next_nonce(state, ALICE.public) == 7
+
+
+def test_old_producers_are_none_any_more_and_the_barred_stay_barred(made: Genesis) -> None:
+    state = made.state()
+    barred = PLACES[-1]
+    for producer in PLACES[:-1]:
+        assert PRODUCERS.get(state, producer) is None
+        assert BEACONS.get(state, producer) is None
+        assert KEYS.get(state, OLD_SEATS[producer].consensus.public) is None
+    assert {account for (account,), _ in OFFENCES.every(state)} == {barred}
+    assert PRODUCERS.get(state, barred) is not None
+    assert {account for (account,), _ in CANDIDATES.every(state)} == set(NEW_SEATS)
+
+
+def test_the_new_chain_runs_and_pays(made: Genesis) -> None:
+    chain = memory_chain(made)
+    before = balance_of(made.state(), ALICE.public, "REEL")
+    pending = [transfer(chain, ALICE, BOB.public, 85, 7)]
+    run_slots([chain], NEW_SEATS, [1, 2, 3], pending)
+    assert chain.durable_final.height == 2
+    view = chain.state.view()
+    assert balance_of(view, BOB.public, "REEL") == 700
+    assert balance_of(view, ALICE.public, "REEL") < before - 85  # and the fee
+    assert list(REGISTRY.broken_invariants(view)) == []
+
+
+def test_everybody_makes_the_same_file(rows: dict[bytes, bytes], made: Genesis) -> None:
+    backwards = list(rows.items())[::-1]
+    assert genesis_from_state(backwards, RECORDS[::-1], NEW_TIME_MS) == made
+    assert genesis_from_state(backwards, RECORDS, NEW_TIME_MS + 1).chain != made.chain
+
+
+def test_the_new_chain_can_have_a_name_of_its_own(rows: dict[bytes, bytes]) -> None:
+    renamed = genesis_from_state(rows.items(), RECORDS, NEW_TIME_MS, network="again")
+    assert chain_constants(renamed.state()).network == "again"
+
+
+def test_an_old_producer_can_go_on_with_new_reveals(rows: dict[bytes, bytes]) -> None:
+    seat = OLD_SEATS[PLACES[0]]
+    fresh = _record(seat, reveals=RevealChain(b"%32d" % 0, b"another salt", 64))
+    again = genesis_from_state(rows.items(), [*RECORDS, fresh], NEW_TIME_MS)
+    assert seat.account.public in {member.producer for member in again.members}
+    elected = elect(again.state())
+    assert elected is not None
+    assert elected.members == again.members
+
+
+def _of_barred() -> ProducerRecord:
+    return _record(OLD_SEATS[PLACES[-1]], reveals=RevealChain(b"x" * 32, b"another salt", 64))
+
+
+def _with_barred_key() -> ProducerRecord:
+    return replace(_new_seat(9), consensus=OLD_SEATS[PLACES[-1]].consensus).record()
+
+
+@pytest.mark.parametrize(
+    ("records", "field", "said"),
+    [
+        (RECORDS[:3], "producers", "3 producers"),
+        ([*RECORDS, RECORDS[0]], "producers[4]", ""),
+        ([*RECORDS, _record(OLD_SEATS[PLACES[1]])], "producers[4].commitment", "reveals was used"),
+        ([*RECORDS, _of_barred()], "producers[4].producer", "barred"),
+        ([*RECORDS, _with_barred_key()], "producers[4].key", "another producer"),
+        (
+            [replace(RECORDS[0], name="x"), *RECORDS[1:]],
+            "producers[0].account_signature",
+            "",
+        ),
+    ],
+)
+def test_producers_that_cannot_be_are_named(
+    rows: dict[bytes, bytes], records: list[ProducerRecord], field: str, said: str
+) -> None:
+    with pytest.raises(InvalidGenesis) as caught:
+        genesis_from_state(rows.items(), records, NEW_TIME_MS)
+    assert caught.value.field == field
+    assert said in caught.value.message
+
+
+def test_a_state_of_too_many_rows_is_refused_with_the_limit(
+    rows: dict[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_state, "MAX_GENESIS_ROWS", len(rows) - 2)
+    with pytest.raises(InvalidGenesis, match=f"has {len(rows)} rows.*at most {len(rows) - 2}"):
+        genesis_from_state(rows.items(), RECORDS, NEW_TIME_MS)
+
+
+def test_what_is_no_chains_state_is_refused() -> None:
+    with pytest.raises(InvalidGenesis, match=r"no chain\.constants"):
+        genesis_from_state([], RECORDS, NEW_TIME_MS)
+    with pytest.raises(InvalidGenesis, match="network"):
+        genesis_from_state(
+            [(row.key, row.value) for row in OLD.rows], RECORDS, NEW_TIME_MS, network="No Name"
+        )
