@@ -11,11 +11,12 @@ import trio
 
 import cli
 from consensus.light_answer import LightAnswer, decode_answer
+from genesis.file import Genesis
 from node.api.app import make_app
 from node.client import Client
 from node.commands import light_options
 from node.query.answers import PROBLEM_PREFIX
-from tests.api.world import World
+from tests.api.world import GENESIS, World
 from tests.commands.conftest import Answer
 
 Alter = Callable[[LightAnswer], LightAnswer]
@@ -122,11 +123,12 @@ def light_commands(
     capsys: pytest.CaptureFixture[str],
     world: World,
     monkeypatch: pytest.MonkeyPatch,
+    genesis: Genesis = GENESIS,
 ) -> Light:
     """The commands, with one honest node and its genesis file configured."""
     made = Light(home, capsys, world)
     file = home / "genesis.cbor"
-    file.write_bytes(world.chain.genesis.encode())
+    file.write_bytes(genesis.encode())
     honest = made.add("honest", Proxy(world))
     monkeypatch.setattr(light_options, "Client", made.client)
     monkeypatch.setattr(light_options, "now_ms", made.clock)

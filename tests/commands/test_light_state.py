@@ -60,8 +60,9 @@ def changed(
     folder = tmp_path / "changed"
     folder.mkdir()
     world = World(chain, folder)
+    monkeypatch.setattr(world, "genesis_file", handovers.GENESIS.encode, raising=False)
     world.now_ms = chain.clock.start_ms(slots[-1])
-    return light_commands(home, capsys, world, monkeypatch)
+    return light_commands(home, capsys, world, monkeypatch, handovers.GENESIS)
 
 
 def checkpoint(light: Light, height: int) -> str:
