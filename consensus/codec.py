@@ -34,13 +34,25 @@ def encode(value: Wire) -> bytes:
     return cbor2.dumps(value, default=_encode_link)
 
 
-def decode(data: bytes) -> Wire:  # noqa: C901, PLR0912 - the hot loop stays in one piece
+def decode(data: bytes) -> Wire:
     """Read exactly one value; raises InvalidEncoding unless `encode(result) == data`.
 
-    The work is bounded by len(data): callers bound that before they call. No recursion: open
-    arrays are kept on a stack of at most MAX_DEPTH.
+    The work is bounded by len(data): callers bound that before they call.
     """
-    position = 0
+    item, position = decode_at(data, 0)
+    if position != len(data):
+        raise InvalidEncoding(f"{len(data) - position} bytes after the end")
+    return item
+
+
+def decode_at(  # noqa: C901, PLR0912 - the hot loop stays in one piece
+    data: bytes, position: int
+) -> tuple[Wire, int]:
+    """Read the value that begins at `position`; returns it and where it ends. Raises
+    InvalidEncoding unless these bytes are its encoding.
+
+    No recursion: open arrays are kept on a stack of at most MAX_DEPTH.
+    """
     end = len(data)
     stack: list[tuple[list[Wire], int]] = []
     while True:
@@ -86,9 +98,7 @@ def decode(data: bytes) -> Wire:  # noqa: C901, PLR0912 - the hot loop stays in 
             item = items
             stack.pop()
         else:
-            if position != end:
-                raise InvalidEncoding(f"{end - position} bytes after the end")
-            return item
+            return item, position
 
 
 def _read_argument(data: bytes, position: int, end: int) -> tuple[int, int]:

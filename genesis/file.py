@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Annotated
 
 from consensus.block import Header
+from consensus.codec import Wire, decode_at
 from consensus.errors import Invalid, InvalidGenesis
 from consensus.hashing import ZERO_DIGEST, sha256
 from consensus.kinds import Bytes
@@ -30,6 +31,10 @@ from vm.view import View
 MAX_GENESIS_BYTES = 64 * 1024 * 1024
 MAX_GENESIS_ROWS = 400_000
 
+_ARRAY_HEAD = b"\x85"  # of tag, version, header, members and rows
+
+Members = Annotated[tuple[Member, ...], AtMost(MAX_PRODUCERS, MIN_PRODUCERS)]
+
 
 @part
 class Row(Record):
@@ -39,13 +44,12 @@ class Row(Record):
     value: Annotated[bytes, Bytes(65_536, 1)]
 
 
-@record("genesis")
-class Genesis(Record):
-    """A chain's beginning: header, first producer set, and the rows of the state by key."""
+@part
+class GenesisHead(Record):
+    """What a node that has the first state, or a newer one, still needs of the genesis file."""
 
     header: Header
-    members: Annotated[tuple[Member, ...], AtMost(MAX_PRODUCERS, MIN_PRODUCERS)]
-    rows: Annotated[tuple[Row, ...], AtMost(MAX_GENESIS_ROWS)]
+    members: Members
 
     @property
     def chain(self) -> bytes:
@@ -56,6 +60,30 @@ class Genesis(Record):
     def producer_set(self) -> ProducerSet:
         """S_0."""
         return ProducerSet(self.members)
+
+
+@record("genesis")
+class Genesis(Record):
+    """A chain's beginning: header, first producer set, and the rows of the state by key."""
+
+    header: Header
+    members: Members
+    rows: Annotated[tuple[Row, ...], AtMost(MAX_GENESIS_ROWS)]
+
+    @property
+    def head(self) -> GenesisHead:
+        """All but the rows."""
+        return GenesisHead(self.header, self.members)
+
+    @property
+    def chain(self) -> bytes:
+        """The chain's digest, which every record for it carries: H(header)."""
+        return self.head.chain
+
+    @property
+    def producer_set(self) -> ProducerSet:
+        """S_0."""
+        return self.head.producer_set
 
     def state(self) -> Overlay:
         """The first state, in memory."""
@@ -85,8 +113,7 @@ def parse_genesis(data: bytes) -> Genesis:
     try:
         genesis = Genesis.decode(data)
     except Invalid as error:
-        message = f"not a genesis file: {error.message}"
-        raise InvalidGenesis(message, field=error.field) from None
+        raise _no_genesis(error) from None
     try:
         _check_order(genesis.rows)
         _check_state(genesis, genesis.state())
@@ -94,6 +121,33 @@ def parse_genesis(data: bytes) -> Genesis:
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return genesis
+
+
+def parse_head(data: bytes) -> GenesisHead:
+    """Read the beginning of a genesis file, in no time however many rows follow.
+
+    For a node whose database says by the header's id that it was begun with this file: then all
+    of it was checked once. Raises InvalidGenesis.
+    """
+    try:
+        items, position = list[Wire](), len(_ARRAY_HEAD)
+        if not data.startswith(_ARRAY_HEAD):
+            raise InvalidGenesis("a record of type 'genesis' is expected")
+        for _ in range(2 + len(GenesisHead.fields)):
+            item, position = decode_at(data, position)
+            items.append(item)
+        if items[:2] != [Genesis.tag, Genesis.version]:
+            raise InvalidGenesis(f"a record of type 'genesis', {Genesis.version} is expected")
+        head = GenesisHead.unpack(items[2:])
+        if head.header.set_hash != head.producer_set.hash:
+            raise InvalidGenesis("not the set of the header", field="members")
+    except Invalid as error:
+        raise _no_genesis(error) from None
+    return head
+
+
+def _no_genesis(error: Invalid) -> InvalidGenesis:
+    return InvalidGenesis(f"not a genesis file: {error.message}", field=error.field)
 
 
 def _header(rows: Iterable[Row], members: ProducerSet) -> Header:

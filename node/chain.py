@@ -14,7 +14,7 @@ from typing import TypeAlias
 from consensus.block import BlockRef, Header, Vote, vote_message
 from consensus.certificate import split_certificate
 from consensus.cid import Cid
-from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidVote
+from consensus.errors import Invalid, InvalidBlock, InvalidGenesis, InvalidHeader, InvalidVote
 from consensus.finality import ChainBlock
 from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import Finalized, ForkChoice
@@ -30,7 +30,7 @@ from consensus.light import DynastyStep
 from consensus.merkle import merkle_root
 from consensus.producers import ProducerSet
 from consensus.transaction import transaction_id
-from genesis.file import Genesis
+from genesis.file import Genesis, GenesisHead
 from node.candidate import Candidate, Recorded, header_of, read_block, recorded
 from node.chain_point import point_of
 from node.clock import SlotClock
@@ -69,21 +69,22 @@ class Screening(Enum):
 class Chain:
     """One chain in one database.
 
-    `fork` holds the live blocks, `constants` what genesis fixed. Calls come one at a time;
-    `validate` and `persist` may run in a thread while nothing else changes the chain, and
-    readers of `state_of` may come from anywhere. `elected` is the election: simulations put in
-    another. `keep_blocks` is how many of the newest final blocks stay; 0: all.
+    `fork` holds the live blocks, `constants` what genesis fixed; only a new database needs all
+    of genesis. Calls come one at a time; `validate` and `persist` may run in a thread while
+    nothing else changes the chain, and readers of `state_of` may come from anywhere. `elected` is
+    the election: simulations put in another. `keep_blocks` is how many of the newest final blocks
+    stay; 0: all.
     """
 
     def __init__(
         self,
-        genesis: Genesis,
+        genesis: Genesis | GenesisHead,
         database: KeyValueStore,
         *,
         elected: Elect = elect,
         keep_blocks: int = 0,
     ) -> None:
-        self.genesis = genesis
+        self.genesis = genesis.head if isinstance(genesis, Genesis) else genesis
         self.id = genesis.chain
         self.blocks = BlockStore(database)
         self.history = HistoryStore(database)
@@ -91,12 +92,14 @@ class Chain:
         self._elected = elected
         self._keep_blocks = keep_blocks
         if self.blocks.meta() is None:
+            if not isinstance(genesis, Genesis):
+                raise InvalidGenesis("a new database needs all rows", field="rows")
             write_genesis(genesis, self.blocks, self.history, database)
         self.state = FinalState(database)
         self.constants = chain_constants(self.state.view())
         self.clock = SlotClock(self.constants.genesis_time_ms, self.constants.slot_ms)
         self.rules = Rules(self.id, self.constants.epoch_slots)
-        final = load_final(genesis, self.rules, self.blocks, self.state, database.folder)
+        final = load_final(self.genesis, self.rules, self.blocks, self.state, database.folder)
         self.fork = ForkChoice(final)
         self.durable_final = self.fork.final
         self.verified = Verified()

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from consensus.block import Header
 from consensus.cid import Cid
-from consensus.errors import InvalidGenesis
+from consensus.errors import Invalid, InvalidGenesis
 from consensus.finality import ChainBlock
 from consensus.headers import Rules, genesis_block
+from consensus.tree import DamagedTree
 from consensus.tree import root as tree_root
-from genesis.file import Genesis
+from genesis.file import Genesis, GenesisHead
 from node.block_results import BlockResults
 from node.candidate import header_of
 from node.chain_point import ChainPoint, point_of, restore
@@ -39,7 +40,7 @@ def write_genesis(
 
 
 def load_final(
-    genesis: Genesis, rules: Rules, blocks: BlockStore, state: FinalState, folder: Path
+    genesis: GenesisHead, rules: Rules, blocks: BlockStore, state: FinalState, folder: Path
 ) -> ChainBlock:
     """The newest final block, linked down to its qc_target.
 
@@ -52,17 +53,26 @@ def load_final(
             "its own genesis file, or with an empty data folder",
             field="chain",
         )
-    lineage: list[tuple[Cid, Header]] = [(meta.id, _final_header(blocks, meta.height, folder))]
+    try:
+        lineage = _lineage(blocks, meta, folder)
+        if tree_root(state.page) != meta.state_root:
+            raise DatabaseDamaged(folder, "the state does not have the final block's root")
+        progress = chain_progress(state.view())
+        return restore(rules, ChainPoint.decode(meta.point), progress, lineage)
+    except (Invalid, DamagedTree) as error:
+        raise DatabaseDamaged(folder, str(error)) from error
+
+
+def _lineage(blocks: BlockStore, meta: ChainMeta, folder: Path) -> list[tuple[Cid, Header]]:
+    """Ids and headers from the final block's qc_target up to the final block."""
+    lineage = [(meta.id, _final_header(blocks, meta.height, folder))]
     target = lineage[0][1].qc_target
     while target is not None and lineage[-1][0] != target.id:
         parent = lineage[-1][1].parent
         if parent is None:
             break
         lineage.append((parent, _final_header(blocks, lineage[-1][1].height - 1, folder)))
-    if tree_root(state.page) != meta.state_root:
-        raise DatabaseDamaged(folder, "the state does not have the final block's root")
-    progress = chain_progress(state.view())
-    return restore(rules, ChainPoint.decode(meta.point), progress, lineage[::-1])
+    return lineage[::-1]
 
 
 def _final_header(blocks: BlockStore, height: int, folder: Path) -> Header:

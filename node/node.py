@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
@@ -14,7 +15,7 @@ from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.unixfs import check_content_block
-from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
+from genesis.file import MAX_GENESIS_BYTES, Genesis, GenesisHead, parse_genesis, parse_head
 from node.alarm import alarm, check_no_alarm
 from node.candidate import Recorded
 from node.chain import Chain
@@ -29,6 +30,7 @@ from node.hub import Hub
 from node.mempool import Mempool
 from node.peer_handler import PeerHandler
 from node.production import produce_blocks
+from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.services import Health, Services
 from node.signing import why_unsigned
@@ -44,7 +46,7 @@ from p2p.messages import Content, GetContent
 from p2p.network import Network
 from p2p.peer import RequestFailed
 from storage.content import ContentStore
-from storage.database import Database
+from storage.database import META_ROW, Database
 from storage.journal import Journal
 from storage.snapshots import SNAPSHOTS, SnapshotStore
 
@@ -53,6 +55,8 @@ FETCH_TIMEOUT_S = 10.0
 MAX_MISSED_SLOTS = 4
 
 logger = logging.getLogger("reelect.node")
+
+G = TypeVar("G", Genesis, GenesisHead)
 
 
 def wall_clock_ms() -> int:
@@ -78,12 +82,12 @@ def open_storage(config: Config) -> Iterator[Storage]:
     Refused, DatabaseError, JournalError, InvalidGenesis or OSError, each naming its file, and
     ConflictingFinality.
     """
-    genesis = read_genesis(config.node.genesis)
     folder = config.node.data_dir
     folder.mkdir(parents=True, exist_ok=True)
     check_no_alarm(folder)
     database = Database.open(folder / "chain")
     try:
+        genesis = _genesis_for(database, config.node.genesis)
         chain = Chain(genesis, database, keep_blocks=config.storage.keep_blocks)
         with alarm(folder, chain.final_proof), Journal.open(folder / JOURNAL_FILE) as journal:
             replayed = chain.replay()
@@ -100,10 +104,21 @@ def open_storage(config: Config) -> Iterator[Storage]:
         database.close()
 
 
+def _genesis_for(database: Database, file: Path) -> Genesis | GenesisHead:
+    """As much of the genesis file as the database needs: to read all of it may take seconds."""
+    if database.get(META_ROW) is None:
+        return read_genesis(file)
+    return _read(file, parse_head)
+
+
 def read_genesis(file: Path) -> Genesis:
-    """The genesis file; raises Refused or InvalidGenesis naming it."""
+    """The genesis file, all of it checked; raises Refused naming it."""
+    return _read(file, parse_genesis)
+
+
+def _read(file: Path, parse: Callable[[bytes], G]) -> G:
     try:
-        return parse_genesis(read_bounded(file, MAX_GENESIS_BYTES))
+        return parse(read_bounded(file, MAX_GENESIS_BYTES))
     except FileNotFoundError as error:
         raise Refused(
             "no genesis file is here: copy the network's, or make one with `reelect genesis build`",
@@ -218,7 +233,17 @@ class Node:
             health=self.health,
             now_ms=self._now_ms,
             seats=self.validator.producers,
+            genesis_file=self._genesis_file,
         )
+
+    def _genesis_file(self) -> bytes:
+        try:
+            data = read_bounded(self._config.node.genesis, MAX_GENESIS_BYTES)
+            if parse_head(data).chain == self._storage.chain.id:
+                return data
+        except (OSError, Invalid) as error:
+            raise NotFound(f"this node's genesis file cannot be read any more: {error}") from error
+        raise NotFound("this node's genesis file is another chain's by now")
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Join the network and produce; started once it listens.

@@ -58,7 +58,8 @@ class Services:
     `submit` checks a transaction's bytes, lets it wait, tells the peers and returns its id, or
     raises Invalid…; `fetch` brings a content block from this node or its peers (None: nobody
     has it); `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
-    whose keys the node holds.
+    whose keys the node holds; `genesis_file` reads the genesis file, and raises NotFound if it is
+    gone or was exchanged.
     """
 
     chain: Chain
@@ -72,3 +73,4 @@ class Services:
     health: Callable[[], Health]
     now_ms: Callable[[], int]
     seats: tuple[bytes, ...]
+    genesis_file: Callable[[], bytes]

@@ -76,7 +76,7 @@ async def _finality(call: Call) -> Response:
 
 
 async def _genesis(call: Call) -> Response:
-    data = await call.node.in_thread(call.node.services.chain.genesis.encode)
+    data = await call.node.in_thread(call.node.services.genesis_file)
     return Response(data, media_type=CBOR)
 
 
@@ -156,6 +156,7 @@ ENDPOINTS = (
         "The genesis file's bytes. Trust them only if you know the chain's digest.",
         _genesis,
         {200: (Content(CBOR),)},
+        problems=(404,),
     ),
     Endpoint(
         "GET",

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from consensus.kinds import JsonObject
 from consensus.record import Record
+from genesis.file import parse_genesis
 from node.light.answers import LightAnswers
 from node.loop_monitor import LoopMonitor
 from node.metrics import Metrics
@@ -39,7 +40,7 @@ class NodeAccess:
         self.admin_token = admin_token
         self.loopback = loopback
         self.blocks = BlockQueries(services.chain.clock)
-        self.light = LightAnswers(services.chain)
+        self.light = LightAnswers(services.chain, lambda: parse_genesis(services.genesis_file()))
         self.metrics = Metrics(services, monitor)
         self.requests = trio.CapacityLimiter(MAX_REQUESTS)
         self.streams = trio.CapacityLimiter(MAX_STREAMS)

@@ -1,6 +1,6 @@
 """What a node answers to light clients: facts about its newest final state, each with its proof."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -67,11 +67,13 @@ class LightAnswers:
     answer holds is of one block, or Unprovable is raised.
 
     Each takes the dynasty up to which the client has come by itself. They raise NotFound for what
-    does not exist or is not final yet, Pruned for what this node has dropped.
+    does not exist or is not final yet, Pruned for what this node has dropped. `genesis` reads all
+    of the chain's genesis, for those who begin there; None: it is not to be had.
     """
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, genesis: Callable[[], Genesis] | None = None) -> None:
         self._chain = chain
+        self._genesis = genesis
         self._lock = Lock()
         self._first_anchor: LightAnchor | None = None
 
@@ -229,7 +231,9 @@ class LightAnswers:
     def _genesis_anchor(self) -> LightAnchor:
         with self._lock:  # it takes a while, and is made once
             if self._first_anchor is None:
-                self._first_anchor = genesis_anchor(self._chain.genesis)
+                if self._genesis is None:
+                    raise NotFound("this node has no genesis file to prove the first state from")
+                self._first_anchor = genesis_anchor(self._genesis())
             return self._first_anchor
 
 

@@ -86,7 +86,12 @@ class World:
             health=lambda: Health(not self.reasons, self.reasons, False, 0),
             now_ms=lambda: self.now_ms,
             seats=tuple(list(SEATS)[:1]),
+            genesis_file=self.genesis_file,
         )
+
+    def genesis_file(self) -> bytes:
+        """What genesis was written to."""
+        return GENESIS.encode()
 
     async def submit(self, data: bytes) -> bytes:
         """As the node does it."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.cid import CODEC_NAMES, Cid, cid_of
-from consensus.codec import INT64_MIN, MAX_DEPTH, UINT64_MAX, Wire, decode, encode
+from consensus.codec import INT64_MIN, MAX_DEPTH, UINT64_MAX, Wire, decode, decode_at, encode
 from consensus.errors import InvalidEncoding
 
 LINKS = st.builds(cid_of, st.sampled_from(sorted(CODEC_NAMES)), st.binary(max_size=8))
@@ -67,6 +67,16 @@ def test_truncated_and_lengthened_input_is_refused(value: Wire) -> None:
             decode(data[:size])
     with pytest.raises(InvalidEncoding, match="after the end"):
         decode(data + b"\x00")
+
+
+@given(VALUES, VALUES, st.binary(max_size=3))
+def test_values_are_read_one_after_the_other(first: Wire, second: Wire, rest: bytes) -> None:
+    data = encode(first) + encode(second) + rest
+    value, position = decode_at(data, 0)
+    assert encode(value) == encode(first) == data[:position]
+    value, end = decode_at(data, position)
+    assert encode(value) == encode(second) == data[position:end]
+    assert data[end:] == rest
 
 
 LINK = encode(cid_of(0x55, b""))

@@ -14,7 +14,7 @@ from consensus.producers import Member
 from consensus.tree import key_path, update
 from genesis import file
 from genesis.build import build_genesis
-from genesis.file import Genesis, Row, make_genesis, parse_genesis
+from genesis.file import Genesis, Row, make_genesis, parse_genesis, parse_head
 from genesis.preset import load_preset
 from genesis.producer_record import make_producer_record
 from tests.vm.world import (
@@ -280,4 +280,35 @@ def test_what_cannot_be_built_is_named(change: dict[str, Any], field: str) -> No
     }
     with pytest.raises(InvalidGenesis) as caught:
         build_genesis(**(wanted | change))
+    assert caught.value.field == field
+
+
+def test_the_head_is_read_without_the_rows() -> None:
+    data = GENESIS.encode()
+    assert parse_head(data) == GENESIS.head
+    assert (parse_head(data).chain, parse_head(data).producer_set.hash) == (
+        GENESIS.chain,
+        GENESIS.producer_set.hash,
+    )
+    rows_at = len(replace(GENESIS, rows=()).encode()) - 1
+    assert parse_head(data[:rows_at]) == GENESIS.head
+    for size in range(rows_at):
+        with pytest.raises(InvalidGenesis):
+            parse_head(data[:size])
+
+
+@pytest.mark.parametrize(
+    ("altered", "field"),
+    [
+        (replace(GENESIS, members=GENESIS.members[::-1]).encode(), ""),
+        (replace(GENESIS, header=replace(GENESIS.header, set_hash=b"s" * 32)).encode(), "members"),
+        (b"\x84" + GENESIS.encode()[1:], ""),
+        (GENESIS.encode().replace(b"genesis", b"geneses", 1), ""),
+        (GENESIS.header.encode(), ""),
+        (b"", ""),
+    ],
+)
+def test_a_head_that_is_none_is_refused(altered: bytes, field: str) -> None:
+    with pytest.raises(InvalidGenesis) as caught:
+        parse_head(altered)
     assert caught.value.field == field

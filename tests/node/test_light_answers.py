@@ -1,8 +1,10 @@
 """What a node proves to light clients: every kind of fact of a real chain, at any age."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -61,7 +63,8 @@ from tests.node.network import (
 from vm.modules.account import SENDERS, Sender
 from vm.modules.chain import CONSTANTS
 from vm.modules.tokens import BALANCES, Balance, Transferred
-from vm.receipt import Event, Receipt
+from vm.receipt import Event as BlockEvent
+from vm.receipt import Receipt
 
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")
@@ -179,7 +182,7 @@ def test_every_event_of_a_block(paid: Chain) -> None:
     found = []
     for index in range(2):
         facts = prove(light.event(1, index, 0))
-        found += [Event.decode(item) for item in facts.items_of(EVENTS)]
+        found += [BlockEvent.decode(item) for item in facts.items_of(EVENTS)]
     data = paid.blocks.receipts(1)
     assert found == list(BlockResults.decode(data or b"").events)[:2]
     assert found[0].data == Transferred(ALICE.public, BOB.public, "REEL", 5_000, "").pack()
@@ -204,7 +207,7 @@ def test_what_is_not_kept() -> None:
     chain = bench.chain
     paying = transfer(chain, ALICE, BOB.public, 5_000, 0)
     run_slots([chain], SEATS, range(1, 20), [paying])
-    light, first = LightAnswers(chain), chain.blocks.first_height()
+    light, first = LightAnswers(chain, lambda: GENESIS), chain.blocks.first_height()
     assert first > 1
     old = make_genesis_of(SEATS.values(), [ALICE]).header.id()
     asks: tuple[Ask, ...] = (lambda: light.block(first - 1, 0), lambda: light.event(1, 0, 0))
@@ -298,6 +301,29 @@ def test_a_block_that_becomes_final_between_two_looks_is_asked_for_again(
     assert refused_now.value.code == NOT_YET_FINAL
 
 
+def test_every_answer_that_a_thread_makes_meanwhile_is_right(paid: Chain) -> None:
+    light, ended = LightAnswers(paid), Event()
+    made: list[LightAnswer] = []
+
+    def ask() -> None:
+        while not ended.is_set():
+            with suppress(Unprovable):
+                made.append(light.rows([BOBS_BALANCE], 0))
+                made.append(light.block(made[-1].final.height // 2, 0))
+
+    thread = Thread(target=ask)
+    thread.start()
+    try:
+        for nonce, slot in enumerate(range(4, 40), start=1):
+            run_slots([paid], SEATS, [slot], [transfer(paid, ALICE, BOB.public, 1, nonce)])
+    finally:
+        ended.set()
+        thread.join()
+    made.append(light.rows([BOBS_BALANCE], 0))
+    for answer in made:
+        assert prove(answer).final == answer.final
+
+
 def test_answers_come_again_after_several_blocks_became_final_at_once(start: Start) -> None:
     chain = start()
     for slot in (1, 3, 5, 6):  # a lone slot makes nothing final until two follow one another
@@ -360,7 +386,7 @@ def test_steps_come_in_pages(handed_over: Chain, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_final_block_is_an_anchor(handed_over: Chain) -> None:
-    light, genesis = LightAnswers(handed_over), begin(handovers.GENESIS)
+    light, genesis = LightAnswers(handed_over, lambda: handovers.GENESIS), begin(handovers.GENESIS)
     for height in range(handed_over.durable_final.height + 1):
         block_id = handed_over.blocks.id_at(height)
         assert block_id is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from consensus.errors import InvalidGenesis
 from consensus.fork_choice import ConflictingFinality
 from genesis.build import build_genesis
 from genesis.preset import load_preset
@@ -18,6 +19,7 @@ from node.failure import Refused
 from node.finality_proofs import is_ahead, proof_above
 from node.new_node import create_node, seat_keys
 from node.node import Node, Storage, open_storage, wall_clock_ms
+from node.query.chain_view import NotFound
 from p2p.peeraddress import PeerAddress
 from tests.node.bench import memory_chain
 from tests.node.network import FUNDS, key, make_genesis_of, make_seats, run_slots, transfer
@@ -97,6 +99,35 @@ def follower_config(folder: Path, genesis: bytes) -> Config:
     made = create_node(folder, [], {"p2p.host": "127.0.0.1", "p2p.port": 0, "api.port": 0})
     made.config.node.genesis.write_bytes(genesis)
     return load_config(made.file, (), {})
+
+
+def test_after_the_first_start_the_rows_of_genesis_are_not_read_again(tmp_path: Path) -> None:
+    seats = make_seats(4)
+    genesis = make_genesis_of(seats.values(), [ALICE])
+    file = genesis.encode()
+    config = follower_config(tmp_path / "node", file)
+    damaged = file[:-1] + bytes((file[-1] ^ 1,))
+    config.node.genesis.write_bytes(damaged)
+    with pytest.raises(Refused), open_storage(config):
+        pass
+    config.node.genesis.write_bytes(file)
+    with open_storage(config) as storage:
+        run_slots([storage.chain], seats, [1, 2, 3])
+    config.node.genesis.write_bytes(damaged)
+    with open_storage(config) as storage:
+        assert storage.chain.durable_final.height == 2
+        assert storage.chain.genesis == genesis.head
+        services = Node(config, storage).services
+        assert services.genesis_file() == damaged
+        config.node.genesis.write_bytes(make_genesis_of(seats.values(), [BOB]).encode())
+        with pytest.raises(NotFound, match="another chain's"):
+            services.genesis_file()
+        config.node.genesis.unlink()
+        with pytest.raises(NotFound, match="cannot be read any more"):
+            services.genesis_file()
+    config.node.genesis.write_bytes(make_genesis_of(seats.values(), [BOB]).encode())
+    with pytest.raises(InvalidGenesis, match="belongs to another chain"), open_storage(config):
+        pass
 
 
 def test_a_node_that_saw_two_final_histories_stays_down_until_a_person_acts(
