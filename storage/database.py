@@ -264,6 +264,23 @@ class Database(Reader):
             self._owner.release()
 
 
+def salvage(owner: Owner) -> None:
+    """Have LevelDB's own repair make a database of whatever it finds in an owned folder.
+
+    What it makes can be opened; rows may be missing, and rows that were deleted be back. Raises
+    DatabaseError if it fails.
+    """
+    try:
+        plyvel.repair_db(str(level_folder(owner.folder)))
+    except plyvel.Error as error:
+        raise _damaged(owner.folder, error) from error
+
+
+def level_folder(folder: Path) -> Path:
+    """Where in the folder of a database LevelDB's files are."""
+    return folder / "leveldb"
+
+
 def _own(folder: Path) -> int:
     """The locked file descriptor that makes this process the folder's owner."""
     lock = os.open(folder / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -283,7 +300,7 @@ def _own(folder: Path) -> int:
 
 def _open_level(folder: Path) -> plyvel.DB:
     """The LevelDB database in an owned folder, checked to be whole and of our schema."""
-    path = folder / "leveldb"
+    path = level_folder(folder)
     if not (path / "CURRENT").exists() and any(
         file.suffix in (".ldb", ".sst", ".log") for file in path.glob("*")
     ):

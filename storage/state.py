@@ -314,19 +314,45 @@ def write_first_state(
     block and its ChainMeta); they alone are synced, and come last. Until then the database has
     no ChainMeta, and the next call clears what an interrupted one left.
     """
-    for prefix in (STATE_ROW, PAGE_ROW):
-        while old := database.scan(prefix, limit=FIRST_STATE_CHUNK_ROWS):
-            database.write([(key, None) for key, _ in old], sync=False)
+    _clear(database, STATE_ROW)
+    _clear(database, PAGE_ROW)
     root = tree.EMPTY_ROOT
     pending = iter(rows)
     while chunk := dict(islice(pending, FIRST_STATE_CHUNK_ROWS)):
-        update = _update(lambda position: database.get(PAGE_ROW + position), chunk)
+        pages = _pages_with(database, chunk)
         batch: list[Write] = [(STATE_ROW + key, value) for key, value in chunk.items()]
-        batch += [(PAGE_ROW + position, page) for position, page in update.pages.items()]
-        database.write(batch, sync=False)
-        root = update.root
+        database.write(batch + _page_writes(pages), sync=False)
+        root = pages.root
     database.write(finish(root), sync=True)
     return root
+
+
+def rebuild_pages(database: KeyValueStore) -> bytes:
+    """Make the pages of the state tree anew from the rows of the state; returns the root.
+
+    Until it is done the tree has not the root of the final block, and no chain can be opened.
+    """
+    _clear(database, PAGE_ROW)
+    root, start = tree.EMPTY_ROOT, STATE_ROW
+    while rows := database.scan(STATE_ROW, start=start, limit=FIRST_STATE_CHUNK_ROWS):
+        pages = _pages_with(database, {key[len(STATE_ROW) :]: value for key, value in rows})
+        database.write(_page_writes(pages), sync=False)
+        root, start = pages.root, rows[-1][0] + b"\x00"
+    database.write((), sync=True)
+    return root
+
+
+def _clear(database: KeyValueStore, prefix: bytes) -> None:
+    while old := database.scan(prefix, limit=FIRST_STATE_CHUNK_ROWS):
+        database.write([(key, None) for key, _ in old], sync=False)
+
+
+def _pages_with(database: KeyValueStore, rows: Rows) -> tree.TreeUpdate:
+    return _update(lambda position: database.get(PAGE_ROW + position), rows)
+
+
+def _page_writes(update: tree.TreeUpdate) -> list[Write]:
+    return [(PAGE_ROW + position, page) for position, page in update.pages.items()]
 
 
 def _update(read_page: tree.ReadPage, writes: Rows) -> tree.TreeUpdate:
