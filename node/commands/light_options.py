@@ -9,7 +9,7 @@ from pathlib import Path
 from cyclopts import Parameter
 
 from consensus.light import LightState
-from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
+from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis, parse_head
 from node.client import Client
 from node.commands.arguments import client_section, naming
 from node.config.sections import ClientSection
@@ -153,35 +153,36 @@ def open_session(options: LightOptions, *, must_be_saved: bool = False) -> Sessi
         return Session(options, saved, place)
     if must_be_saved:
         raise Refused("no saved state: make one with `reelect light init`", field=str(place))
-    genesis = _genesis_beside(saved, options)
-    if genesis is None:
-        if saved is None:
-            raise Refused(
-                "neither this genesis file nor a saved state is there: name the file with "
-                "--genesis, or begin with `reelect light init --checkpoint HEIGHT:ID`",
-                field=str(options.section.genesis),
-            )
+    chain = _chain_beside(options)
+    if saved is not None and chain in (None, saved.state.chain):
         return Session(options, saved, place)
-    if saved is not None and saved.state.chain == genesis.chain:
-        return Session(options, saved, place)
+    if chain is None:
+        raise Refused(
+            "neither this genesis file nor a saved state is there: name the file with --genesis, "
+            "or begin with `reelect light init --checkpoint HEIGHT:ID`",
+            field=str(options.section.genesis),
+        )
     if saved is not None:
         warn(
             f"{place} is of another chain than the genesis file and is not used; name it with "
             "--state to use it"
         )
-    return Session(options, at_genesis(genesis), None)
+    return Session(options, at_genesis(read_genesis(options)), None)
 
 
 def _check_chain(saved: SavedClient, place: Path, options: LightOptions) -> None:
-    if options.genesis is not None and read_genesis(options).chain != saved.state.chain:
+    if options.genesis is not None and _chain_beside(options) != saved.state.chain:
         raise Refused("of another chain than the genesis file", field=str(place))
 
 
-def _genesis_beside(saved: SavedClient | None, options: LightOptions) -> Genesis | None:
+def _chain_beside(options: LightOptions) -> bytes | None:
+    """The chain of the genesis file, of which only the beginning is read; None if no file is
+    named, and none is where the configuration says."""
     place = options.section.genesis
     if options.genesis is None and not place.exists():
         return None
-    return read_genesis(options)
+    with naming(place):
+        return parse_head(read_bounded(place, MAX_GENESIS_BYTES)).chain
 
 
 def read_genesis(options: LightOptions) -> Genesis:
