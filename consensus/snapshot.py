@@ -1,5 +1,5 @@
 """Snapshots: a final state in chunks, each proved against the final block's header
-(docs/protocol.md section 20).
+(docs/protocol.md section 18).
 
 How a state is cut into chunks is a function of its rows alone, so that all nodes make the same
 chunks and a newcomer can take each from another one. Nothing in a snapshot is trusted: the

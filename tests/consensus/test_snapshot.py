@@ -1,11 +1,18 @@
 """How a state is cut into chunks, and how large records of snapshots get."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import consensus.snapshot
+from consensus import tree
 from consensus.errors import InvalidProof
+from consensus.hashing import sha256
 from consensus.snapshot import (
     CHUNK_BYTES,
     MAX_CHUNK_ENCODED_BYTES,
@@ -22,8 +29,9 @@ from consensus.snapshot import (
     row_weight,
 )
 from consensus.tree import key_path
-from consensus.tree_range import WHOLE, Prefix, covers_all
+from consensus.tree_range import WHOLE, Prefix, covers_all, prove_range
 from tests.consensus.largest import SNAPSHOT_CHUNK, SNAPSHOT_MANIFEST
+from tests.vectors.generate_snapshot import cases
 
 SMALL_CHUNK = 400
 
@@ -113,3 +121,31 @@ def test_the_largest_fits_its_bound(made: SnapshotChunk | SnapshotManifest, boun
     data = made.encode()
     assert bound * 0.9 < len(data) <= bound
     assert type(made).decode(data) == made
+
+
+VECTORS = json.loads(Path(__file__).parents[1].joinpath("vectors", "snapshot.json").read_text())
+
+
+def test_the_vectors_are_those_of_the_naive_reading() -> None:
+    assert json.loads(json.dumps(cases())) == VECTORS["cases"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["cases"], ids=lambda case: case["name"])
+def test_chunks_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
+    state = {bytes.fromhex(key): bytes([fill]) * count for key, fill, count in vector["rows"]}
+    rows, pages = by_path(state), dict[bytes, bytes | None]()
+    update = tree.update(pages.get, {path: sha256(value) for path, _, value in rows})
+    pages.update(update.pages)
+    assert update.root.hex() == vector["root"]
+    listed: list[ChunkEntry] = []
+    for (prefix, part), expected in zip(cut_rows(WHOLE, rows), vector["chunks"], strict=True):
+        made = tuple(SnapshotRow(key, value) for _, key, value in part)
+        data = SnapshotChunk(prefix, made, prove_range(pages.get, prefix)).encode()
+        listed.append(ChunkEntry(prefix, weight(list(part)), len(data)))
+        entry = listed[-1]
+        assert expected == [
+            *(prefix.depth, prefix.bits.hex(), entry.weight, entry.size_bytes),
+            sha256(data).hex(),
+        ]
+    check_cut(listed)
+    assert replace(SNAPSHOT_MANIFEST, chunks=tuple(listed)).cut.hex() == vector["cut"]
