@@ -1,4 +1,4 @@
-"""Makes snapshot.json from a naive reading of docs/protocol.md section 18; nothing else is imported.
+"""Makes snapshot.json from a naive reading of docs/protocol.md section 18, without the project.
 
 Run once: `python -m tests.vectors.generate_snapshot`; the tests compare the checked-in file. A case
 has `rows`, each (key in hex, a byte, how often the value repeats it), their `root`, the `chunks`
