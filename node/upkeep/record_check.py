@@ -28,6 +28,7 @@ from storage.database import (
     IMPORT_ROW,
     PROOF_ROW,
     UNFINAL_ROW,
+    DatabaseDamaged,
     KeyValueStore,
 )
 from storage.rows import ROW_KINDS, every_row
@@ -103,8 +104,9 @@ class RecordCheck:
                 return
             rules = Rules(self.genesis.chain, chain_constants(state.view()).epoch_slots)
             load_final(self.genesis.head, rules, BlockStore(database), state, database.folder)
-        except Invalid as error:
-            yield Fault("chain record", f"does not let the chain go on: {error}", meta.height)
+        except (Invalid, DatabaseDamaged) as error:
+            what = error.what if isinstance(error, DatabaseDamaged) else str(error)
+            yield Fault("chain record", f"does not let the chain go on: {what}", meta.height)
 
     def _proof_faults(self) -> Iterator[Fault]:
         """A node can do without: the next final block brings another."""
