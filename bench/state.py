@@ -1,7 +1,8 @@
 """What a large state costs: `python bench/state.py [--accounts N] [--blocks N] [--json]`.
 
 It makes a chain of so many accounts and blocks in a temporary folder (some minutes, 3 GB) and
-measures the state tree, the proofs, a node's start and memory, and the blocks of random transfers.
+measures the state tree, proofs, a node's start and memory, blocks of random transfers, and
+snapshots.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from bench.block_cost import GROUPS, measure_blocks  # noqa: E402
 from bench.large_chain import Population, write_chain  # noqa: E402
 from bench.node_cost import CHAIN, READ_ROWS, REST_S, STARTS, measure_node, write_node  # noqa: E402
 from bench.report import Report, show, tell  # noqa: E402
+from bench.snapshot_cost import measure_snapshots  # noqa: E402
 from bench.tree_cost import measure_tree, write_state  # noqa: E402
 
 SMALL_ROWS = 100_000
@@ -42,6 +44,7 @@ def measure(folder: Path, accounts: int, blocks: int, scale: int) -> Report:
     starts, rest_s = (STARTS, REST_S) if scale == 1 else (1, 0.0)
     report["node"] = measure_node(write_node(node, population), starts, rest_s, READ_ROWS // scale)
     report["block"] = measure_blocks(node / CHAIN, population, accounts, transfers)
+    report["snapshot"] = measure_snapshots(folder, node / CHAIN, population)
     trees = report["tree"]
     if isinstance(trees, dict):
         trees[str(large)] = measure_tree(node / CHAIN, population, large, changes)

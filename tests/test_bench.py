@@ -23,6 +23,7 @@ def test_the_benchmark_of_the_state_runs() -> None:
     node = report["node"]
     assert 0 < node["seconds_to_open"] < node["seconds_until_it_listens"]
     assert node["anonymous_mib_at_rest"] > 0
+    assert min(report["snapshot"].values()) > 0
     for block in report["block"].values():
         reads = [block[cache]["database_reads"] for cache in ("warm", "admitted", "cold")]
         assert 0 == reads[0] < reads[1] < reads[2]
