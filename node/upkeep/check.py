@@ -1,7 +1,6 @@
 """`reelect db check`: everything that a stopped node keeps, against everything it follows from."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -51,12 +50,15 @@ def check_chain(database: KeyValueStore, genesis: Genesis) -> None:
     raw, known = database.get(BLOCK_ROW + place), database.get(BLOCK_ID_ROW + place)
     if raw is None or known is None or known == genesis.header.id().binary:
         return
-    with suppress(Invalid):
-        if header_of(raw).id().binary == known:
-            raise InvalidGenesis(
-                f"{database.folder} belongs to another chain: give its own genesis file",
-                field="chain",
-            )
+    try:
+        is_other = header_of(raw).id().binary == known
+    except Invalid:
+        return
+    if is_other:
+        raise InvalidGenesis(
+            f"{database.folder} belongs to another chain: give its own genesis file",
+            field="chain",
+        )
 
 
 def chain_faults(database: KeyValueStore, genesis: Genesis, tell: Tell) -> Iterator[Fault]:
