@@ -5,19 +5,26 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from consensus.cid import Cid, parse_cid
 from consensus.kinds import Json, JsonObject
 from consensus.snapshot import SnapshotManifest
 from genesis.file import Genesis
 from node.alarm import check_no_alarm
 from node.chain import Chain
-from node.commands.arguments import ConfigFile, JsonFlag, Overrides
+from node.commands.arguments import ConfigFile, JsonFlag, Overrides, argument
 from node.config.sections import Config
 from node.config.sources import load_config
-from node.failure import Refused
+from node.failure import ProofFailed, Refused
 from node.files import write_pieces
-from node.node import read_genesis
-from node.output import live_line, print_fields, print_json, print_table, progress
-from node.snapshot_joining import joined_writes, proved_chunks, proved_file, proving
+from node.node import read_genesis, wall_clock_ms
+from node.output import live_line, print_fields, print_json, print_table, progress, warn
+from node.snapshot_joining import (
+    genesis_anchor,
+    joined_writes,
+    proved_chunks,
+    proved_file,
+    proving,
+)
 from node.snapshot_taking import take_snapshot
 from storage.database import Database, DatabaseError
 from storage.snapshot_file import SnapshotFile
@@ -77,7 +84,12 @@ def export(
 
 
 def import_(
-    file: Path, *, config: ConfigFile = None, set_: Overrides = (), json: JsonFlag = False
+    file: Path,
+    *,
+    block: str | None = None,
+    config: ConfigFile = None,
+    set_: Overrides = (),
+    json: JsonFlag = False,
 ) -> None:
     """Give a new node the state in a file that `reelect db export` wrote.
 
@@ -89,10 +101,16 @@ def import_(
     ----------
     file
         The file to read.
+    block
+        Id of the block that the state is of, from somebody who follows the chain: refuse any other.
+        The producers of a genesis file that is older than the chain's unbonding time have nothing
+        to lose any more by signing a false chain.
     """
+    wanted = None if block is None else argument("--block", parse_cid, block)
     settings = load_config(config, set_, os.environ)
     genesis = read_genesis(settings.node.genesis)
     source = proved_file(file, genesis)
+    _check_block(source, genesis, wanted)
     folder = settings.node.data_dir
     folder.mkdir(parents=True, exist_ok=True)
     check_no_alarm(folder)
@@ -101,6 +119,18 @@ def import_(
     progress("")
     fields = _fields(file, source.manifest) | {"chain": genesis.chain.hex()}
     _report(fields | {"data_dir": str(folder), "found_chunks": found}, as_json=json)
+
+
+def _check_block(source: SnapshotFile, genesis: Genesis, wanted: Cid | None) -> None:
+    """Raise ProofFailed if another block is wanted; tell people to ask if they should have."""
+    found = source.manifest.block_id
+    if wanted is not None and wanted != found:
+        raise ProofFailed(f"the state is of block {found}, not of {wanted}", field=str(source.path))
+    if wanted is None and genesis_anchor(genesis).is_too_old(wall_clock_ms()):
+        warn(
+            f"the genesis file is older than the chain's unbonding time: ask somebody who follows "
+            f"the chain whether block {found} of height {source.manifest.height} is on it"
+        )
 
 
 def _import(source: SnapshotFile, genesis: Genesis, database: Database) -> int:

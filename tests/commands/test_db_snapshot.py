@@ -1,5 +1,6 @@
 """`reelect db export`, `import`, `snapshots`: a state goes from one node to another in a file."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,10 @@ class Host:
         """Its database, open."""
         self.data.mkdir(parents=True, exist_ok=True)
         return Database.open(self.data / "chain")
+
+    def forget(self) -> None:
+        """Lose the database."""
+        shutil.rmtree(self.data / "chain")
 
     def grow(self, first: int, last: int, *, snapshots: bool) -> None:
         """Blocks of these slots, with a payment each, and a snapshot of the last final state."""
@@ -155,6 +160,22 @@ def test_a_new_node_goes_on_with_the_state(old: Host, new: Host, exported: Path)
         run_slots([original, chain], SEATS, [9, 10, 11])
         assert chain.durable_final.id == original.durable_final.id
     refused(new.run("import", str(exported)), 1, str(new.data), "has a chain already")
+
+
+def test_an_old_genesis_file_is_no_reason_to_believe_a_block(
+    new: Host, old: Host, exported: Path
+) -> None:
+    block = str(old.run("export", "again", "--json").json["block"])
+    other = str(old.run("export", "older", "--height", "4", "--json").json["block"])
+    refused(new.run("import", str(exported), "--block", other), 5, str(exported), other, block)
+    refused(new.run("import", str(exported), "--block", "x"), 2, "--block")
+    answer = new.run("import", str(exported), "--block", block)
+    assert (answer.code, answer.err) == (0, "")
+    new.forget()
+    answer = new.run("import", str(exported))
+    assert answer.code == 0
+    assert "older than the chain's unbonding time" in answer.err
+    assert block in answer.err
 
 
 def test_an_import_that_was_interrupted_goes_on(new: Host, exported: Path) -> None:
