@@ -1,6 +1,7 @@
 """One node: its parts opened, wired together and run in one trio nursery."""
 
 import logging
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -166,7 +167,14 @@ def _snapshot_service(config: Config, storage: Storage) -> SnapshotService:
     would be dropped."""
     every, keep = config.storage.snapshot_blocks, config.storage.keep_blocks
     most = keep // MIN_KEPT_SNAPSHOTS if keep else MAX_SPACING
-    return SnapshotService(storage.chain, storage.snapshots, every, most=most)
+    folder = config.node.data_dir
+    return SnapshotService(
+        storage.chain,
+        storage.snapshots,
+        every,
+        most=most,
+        free_bytes=lambda: shutil.disk_usage(folder).free,
+    )
 
 
 class Node:

@@ -22,10 +22,13 @@ from p2p.messages import (
     Snapshots,
 )
 from storage.errors import StorageError
+from storage.snapshot_file import SnapshotError
 from storage.snapshots import SnapshotStore
 from storage.state import FinalView
 
 MAX_TAKING_SHARE = 0.1
+# What a snapshot leaves of the disk: were that full, no block could become final here.
+MIN_FREE_BYTES = 256 * 1024 * 1024
 MAX_SPACING = 100_000
 
 logger = logging.getLogger("reelect.snapshots")
@@ -38,16 +41,24 @@ class SnapshotService:
     One is taken at a time, beside everything else: a state that becomes final meanwhile is passed
     over, as is one that finality jumps over. What keeps one from being taken stops nothing else.
     When a state is so large that taking it lasts long, the spacing doubles, up to `most`: nodes of
-    unlike speed still have heights in common.
+    unlike speed still have heights in common. `free_bytes` tells what is left of the disk, of
+    which enough is left for blocks.
     """
 
     def __init__(
-        self, chain: Chain, store: SnapshotStore, every: int, *, most: int = MAX_SPACING
+        self,
+        chain: Chain,
+        store: SnapshotStore,
+        every: int,
+        *,
+        most: int = MAX_SPACING,
+        free_bytes: Callable[[], int] = lambda: MIN_FREE_BYTES,
     ) -> None:
         self._chain = chain
         self._store = store
         self._every = self._spacing = every
         self._most = most
+        self._free_bytes = free_bytes
         self._due, self._taken_up = trio.open_memory_channel[tuple[int, FinalView]](0)
 
     def note_final(self, height: int) -> None:
@@ -68,7 +79,7 @@ class SnapshotService:
     def _take(self, height: int, view: FinalView) -> None:
         started_s = time.monotonic()
         try:
-            made = take_snapshot(self._store, view.reader, pause=_make_way())
+            made = take_snapshot(self._store, view.reader, pause=self._pause(_make_way()))
         except (StorageError, OSError) as error:
             logger.warning("no snapshot of height %d: %s", height, error)
             return
@@ -81,6 +92,18 @@ class SnapshotService:
             took_s,
         )
         self._spacing = spacing(self._every, self._most, took_s, self._chain.clock.slot_ms / 1000)
+
+    def _pause(self, make_way: Callable[[], None]) -> Callable[[], None]:
+        def pause() -> None:
+            make_way()
+            free_bytes = self._free_bytes()
+            if free_bytes < MIN_FREE_BYTES:
+                raise SnapshotError(
+                    f"{free_bytes} bytes are free on the disk, of which blocks need "
+                    f"{MIN_FREE_BYTES}: make room, or set storage.snapshot_blocks to 0"
+                )
+
+        return pause
 
     # Requests
 

@@ -17,7 +17,7 @@ from consensus.snapshot import SnapshotManifest, read_chunk
 from node import snapshots
 from node.chain import Chain
 from node.snapshot_joining import check_snapshot, genesis_anchor
-from node.snapshots import SnapshotService, spacing
+from node.snapshots import MIN_FREE_BYTES, SnapshotService, spacing
 from p2p.messages import (
     BY_TYPE,
     Chunk,
@@ -222,6 +222,23 @@ def test_a_disk_that_fails_costs_the_snapshot_and_nothing_else(
 
     run(node.service, main)
     assert {path.name for path in disk.files} == {"10.snapshot"}
+
+
+def test_a_snapshot_leaves_room_for_blocks(caplog: pytest.LogCaptureFixture) -> None:
+    disk = MemoryDisk()
+    node = running(disk)
+    free = [MIN_FREE_BYTES, MIN_FREE_BYTES - 1]
+    node.service._free_bytes = lambda: free.pop(0) if free else MIN_FREE_BYTES
+
+    async def main() -> None:
+        node.slots(1, 6)
+        await node.until(lambda: "no snapshot of height 5" in caplog.text)
+        assert f"{MIN_FREE_BYTES - 1} bytes are free" in caplog.text
+        assert disk.files == {}
+        node.slots(7, 11)
+        await node.has(10)
+
+    run(node.service, main)
 
 
 # Serving
