@@ -29,7 +29,7 @@ from vm.view import View
 
 # As much as a community's whole state: 100,000 accounts with their balances, nonces and videos.
 MAX_GENESIS_BYTES = 64 * 1024 * 1024
-MAX_GENESIS_ROWS = 400_000
+MAX_GENESIS_ROWS = 500_000
 
 _ARRAY_HEAD = b"\x85"  # of tag, version, header, members and rows
 

@@ -5,9 +5,17 @@ from dataclasses import replace
 import pytest
 
 from consensus.beacon import RevealChain
+from consensus.cid import DAG_PB, cid_of
+from consensus.codec import UINT64_MAX, encode
 from consensus.errors import InvalidGenesis
 from genesis import from_state
-from genesis.file import Genesis, parse_genesis
+from genesis.file import (
+    MAX_GENESIS_BYTES,
+    MAX_GENESIS_ROWS,
+    Genesis,
+    Row,
+    parse_genesis,
+)
 from genesis.from_state import genesis_from_state
 from genesis.producer_record import ProducerRecord
 from node.chain import Chain
@@ -22,8 +30,9 @@ from tests.node.network import (
     transfer,
 )
 from tests.vm.offences import offend
-from vm.modules.account import next_nonce
+from vm.modules.account import SENDERS, Sender, next_nonce
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
+from vm.modules.content import OWNED, VIDEOS, Owned, Video
 from vm.modules.producer import (
     BEACONS,
     CANDIDATES,
@@ -33,7 +42,7 @@ from vm.modules.producer import (
     Report,
     elect,
 )
-from vm.modules.tokens import ASSETS, BALANCES, POTS, balance_of
+from vm.modules.tokens import ASSETS, BALANCES, POTS, Balance, balance_of
 from vm.registry import REGISTRY
 from vm.view import View
 
@@ -202,3 +211,17 @@ def test_what_is_no_chains_state_is_refused() -> None:
         genesis_from_state(
             [(row.key, row.value) for row in OLD.rows], RECORDS, NEW_TIME_MS, network="No Name"
         )
+
+
+def test_a_hundred_thousand_accounts_fit_with_a_video_each() -> None:
+    account, cid = b"a" * 32, cid_of(DAG_PB, b"video")
+    video = Video(account, "kubo-cidv1-256k-174", 2**40, "video/mp4", "t" * 60, 2**40, 2**41)
+    rows = (
+        Row(BALANCES.state_key(account, "REEL"), Balance(UINT64_MAX).encode()),
+        Row(SENDERS.state_key(account), Sender(2**32).encode()),
+        Row(VIDEOS.state_key(cid), video.encode()),
+        Row(OWNED.state_key(account, 2**40, cid), Owned().encode()),
+    )
+    size_bytes = sum(len(encode(row.pack())) for row in rows)
+    assert 100_000 * len(rows) < MAX_GENESIS_ROWS
+    assert 100_000 * size_bytes < MAX_GENESIS_BYTES
