@@ -97,6 +97,11 @@ class Joining:
             f"{manifest.size_bytes:,} bytes, {done / manifest.size_bytes:.0%}"
         )
 
+    @property
+    def manifest(self) -> SnapshotManifest | None:
+        """That of the snapshot which is, or was last, being taken."""
+        return None if self._started is None else self._started.manifest
+
     async def run(self) -> bool:
         """Whether the database has a chain now: False if no peer has a snapshot to give, unless
         the caller insists; then it waits for one. Can be cancelled at any time and goes on later.

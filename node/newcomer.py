@@ -17,7 +17,7 @@ from node.clock import SlotClock
 from node.config.sections import Config
 from node.joining import Joining
 from node.node import network_config, read_genesis, wall_clock_ms
-from node.snapshot_joining import genesis_anchor, joined_writes
+from node.snapshot_joining import doubt_about, genesis_anchor, joined_writes
 from node.wallet.derivation import KeyKind
 from node.wallet.seed_file import read_seed_file
 from p2p.handler import Verdict
@@ -170,6 +170,10 @@ class StateJoin:
         self._joining = Joining(newcomer, database, anchor, complete, insists=insists)
         async with trio.open_nursery() as nursery:
             await nursery.start(network.run)
-            if not await self._joining.run():
-                logger.info("no peer has a snapshot to give: all blocks are read from genesis on")
+            joined = await self._joining.run()
             network.close()
+        manifest = self._joining.manifest
+        if not joined or manifest is None:
+            logger.info("no peer has a snapshot to give: all blocks are read from genesis on")
+        elif anchor.is_too_old(self._now_ms()):
+            logger.warning("%s", doubt_about(manifest))

@@ -28,6 +28,15 @@ def genesis_anchor(genesis: Genesis) -> LightState:
     return genesis_state(genesis.header, genesis.producer_set, terms_of(constants))
 
 
+def doubt_about(manifest: SnapshotManifest) -> str:
+    """What to tell people of a snapshot if the genesis file is older than the unbonding time: its
+    producers have nothing to lose any more by signing a false chain."""
+    return (
+        "the genesis file is older than the chain's unbonding time: ask somebody who follows the "
+        f"chain whether block {manifest.block_id} of height {manifest.height} is on it"
+    )
+
+
 def check_snapshot(
     anchor: LightState, steps: Iterable[DynastyStep], manifest: SnapshotManifest
 ) -> LightState:

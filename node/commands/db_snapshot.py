@@ -19,6 +19,7 @@ from node.files import write_pieces
 from node.node import read_genesis, wall_clock_ms
 from node.output import live_line, print_fields, print_json, print_table, progress, warn
 from node.snapshot_joining import (
+    doubt_about,
     genesis_anchor,
     joined_writes,
     proved_chunks,
@@ -127,10 +128,7 @@ def _check_block(source: SnapshotFile, genesis: Genesis, wanted: Cid | None) -> 
     if wanted is not None and wanted != found:
         raise ProofFailed(f"the state is of block {found}, not of {wanted}", field=str(source.path))
     if wanted is None and genesis_anchor(genesis).is_too_old(wall_clock_ms()):
-        warn(
-            f"the genesis file is older than the chain's unbonding time: ask somebody who follows "
-            f"the chain whether block {found} of height {source.manifest.height} is on it"
-        )
+        warn(doubt_about(source.manifest))
 
 
 def _import(source: SnapshotFile, genesis: Genesis, database: Database) -> int:
