@@ -3,7 +3,7 @@
 
 It builds a chain without a network, then brings a new node to its end twice: by validating every
 block from genesis on, and by the snapshot with the blocks above it, as a newcomer does
-(node/joining.py), every answer encoded and counted.
+(node/snapshots/joining.py), every answer encoded and counted.
 """
 
 import argparse
@@ -37,12 +37,12 @@ from genesis.preset import load_preset  # noqa: E402
 from genesis.producer_record import make_producer_record  # noqa: E402
 from node.candidate import read_block  # noqa: E402
 from node.chain import Chain  # noqa: E402
-from node.joining import Joining  # noqa: E402
 from node.mempool import Pending  # noqa: E402
 from node.proposing import propose  # noqa: E402
-from node.snapshot_joining import genesis_anchor, joined_writes  # noqa: E402
-from node.snapshot_taking import take_snapshot  # noqa: E402
-from node.snapshots import SnapshotService  # noqa: E402
+from node.snapshots.joining import Joining  # noqa: E402
+from node.snapshots.proving import genesis_anchor, joined_writes  # noqa: E402
+from node.snapshots.service import SnapshotService  # noqa: E402
+from node.snapshots.taking import take_snapshot  # noqa: E402
 from p2p.messages import (  # noqa: E402
     Chunk,
     GetChunk,

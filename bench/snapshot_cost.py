@@ -9,8 +9,8 @@ from pathlib import Path
 from bench.large_chain import Population
 from bench.report import Report, tell
 from node.chain import Chain
-from node.snapshot_joining import joined_writes
-from node.snapshot_taking import take_snapshot
+from node.snapshots.proving import joined_writes
+from node.snapshots.taking import take_snapshot
 from storage.database import PAGE_ROW, STATE_ROW, Database, KeyValueReader
 from storage.snapshot_import import SnapshotImport
 from storage.snapshots import SnapshotStore

@@ -35,7 +35,7 @@ from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.services import Health, Services
 from node.signing import why_unsigned
-from node.snapshots import MAX_SPACING, SnapshotService
+from node.snapshots.service import MAX_SPACING, SnapshotService
 from node.stall_log import StallLog
 from node.sync import Sync
 from node.validator import JOURNAL_FILE, Seat, Validator

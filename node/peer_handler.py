@@ -14,7 +14,7 @@ from node.chain import Chain
 from node.driver import Driver
 from node.exchange import Exchange
 from node.mempool import Mempool, Pending
-from node.snapshots import SnapshotService
+from node.snapshots.service import SnapshotService
 from node.trial import check_transaction, nonce_at_head
 from node.work import Work
 from p2p.handler import Verdict

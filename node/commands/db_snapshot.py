@@ -18,7 +18,7 @@ from node.failure import ProofFailed, Refused
 from node.files import write_pieces
 from node.node import read_genesis, wall_clock_ms
 from node.output import live_line, print_fields, print_json, print_table, progress, warn
-from node.snapshot_joining import (
+from node.snapshots.proving import (
     doubt_about,
     genesis_anchor,
     joined_writes,
@@ -26,7 +26,7 @@ from node.snapshot_joining import (
     proved_file,
     proving,
 )
-from node.snapshot_taking import take_snapshot
+from node.snapshots.taking import take_snapshot
 from storage.database import Database, DatabaseError
 from storage.snapshot_file import SnapshotFile
 from storage.snapshot_import import SnapshotImport

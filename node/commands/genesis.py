@@ -19,7 +19,7 @@ from node.commands.arguments import JsonFlag, argument, client_section, naming
 from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
 from node.output import print_fields, print_json, print_line
-from node.snapshot_joining import proved_chunks, proved_file
+from node.snapshots.proving import proved_chunks, proved_file
 from vm.modules.chain import chain_constants
 
 MAX_RECORD_BYTES = 16_384

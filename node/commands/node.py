@@ -23,9 +23,9 @@ from node.config.sections import Config, LogSection
 from node.config.sources import load_config
 from node.failure import Refused
 from node.loop_monitor import LoopMonitor
-from node.newcomer import StateJoin
 from node.node import Node, open_storage
 from node.output import print_json
+from node.snapshots.newcomer import StateJoin
 from node.threads import share_interpreter
 from p2p.peeraddress import host_and_port
 

@@ -17,7 +17,7 @@ from genesis.file import Genesis
 from node.candidate import header_of, read_block
 from node.chain_point import ChainPoint
 from node.first_block import load_final
-from node.snapshot_joining import genesis_anchor
+from node.snapshots.proving import genesis_anchor
 from node.upkeep.faults import Fault, wrong_row
 from storage.blocks import BlockStore, ChainMeta, block_or_header
 from storage.database import (

@@ -11,7 +11,7 @@ from genesis.file import Genesis, parse_genesis
 from node.chain import Chain
 from node.config.sources import load_config
 from node.new_node import create_node, seat_keys
-from node.snapshot_taking import take_snapshot
+from node.snapshots.taking import take_snapshot
 from storage.database import META_ROW, Database
 from storage.snapshot_file import SnapshotFile
 from storage.snapshot_import import SnapshotImport

@@ -15,9 +15,9 @@ from consensus.light import DynastyStep
 from consensus.snapshot import SnapshotManifest, SnapshotOffer
 from genesis.file import Genesis
 from node.chain import Chain
-from node.joining import Joining
-from node.snapshot_joining import genesis_anchor, joined_writes
-from node.snapshot_taking import take_snapshot
+from node.snapshots.joining import Joining
+from node.snapshots.proving import genesis_anchor, joined_writes
+from node.snapshots.taking import take_snapshot
 from p2p.identity import PeerId
 from p2p.peer import PeerGone, RemoteError
 from storage.snapshot_file import SnapshotFile

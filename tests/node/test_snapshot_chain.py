@@ -14,8 +14,8 @@ from consensus.snapshot import SnapshotManifest
 from genesis.file import Genesis
 from node.chain import Chain
 from node.finality_proofs import proof_above
-from node.snapshot_joining import check_snapshot, genesis_anchor, joined_writes
-from node.snapshot_taking import manifest_head, take_snapshot
+from node.snapshots.proving import check_snapshot, genesis_anchor, joined_writes
+from node.snapshots.taking import manifest_head, take_snapshot
 from storage.snapshot_file import SnapshotError, SnapshotFile
 from storage.snapshot_import import SnapshotImport
 from storage.snapshots import SnapshotStore

@@ -16,8 +16,8 @@ from consensus.record import Record
 from consensus.snapshot import SnapshotManifest, read_chunk
 from node import snapshots
 from node.chain import Chain
-from node.snapshot_joining import check_snapshot, genesis_anchor
-from node.snapshots import MIN_FREE_BYTES, SnapshotService, spacing
+from node.snapshots.proving import check_snapshot, genesis_anchor
+from node.snapshots.service import MIN_FREE_BYTES, SnapshotService, spacing
 from p2p.messages import (
     BY_TYPE,
     Chunk,

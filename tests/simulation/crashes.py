@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from errno import ENOSPC
 from functools import partial
-from itertools import count, product
+from itertools import count
 from typing import TypeVar
 
 from storage.errors import StorageError

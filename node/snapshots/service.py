@@ -10,7 +10,7 @@ from consensus.light import DynastyStep
 from consensus.light_answer import MAX_STEPS_ANSWERED, DynastySteps
 from consensus.record import Record
 from node.chain import Chain
-from node.snapshot_taking import take_snapshot
+from node.snapshots.taking import take_snapshot
 from p2p.messages import (
     MAX_SNAPSHOTS,
     Chunk,

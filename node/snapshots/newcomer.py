@@ -15,9 +15,9 @@ from consensus.snapshot import SnapshotManifest, SnapshotOffer
 from genesis.file import Genesis
 from node.clock import SlotClock
 from node.config.sections import Config
-from node.joining import Joining
 from node.node import network_config, read_genesis, wall_clock_ms
-from node.snapshot_joining import doubt_about, genesis_anchor, joined_writes
+from node.snapshots.joining import Joining
+from node.snapshots.proving import doubt_about, genesis_anchor, joined_writes
 from node.wallet.derivation import KeyKind
 from node.wallet.seed_file import read_seed_file
 from p2p.handler import Verdict

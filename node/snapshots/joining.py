@@ -17,8 +17,8 @@ from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidProof
 from consensus.light import DynastyStep, LightState
 from consensus.snapshot import SnapshotManifest, SnapshotOffer
-from node.chunk_download import ChunkDownload, ChunkSource, ManifestLies, NoSource
-from node.snapshot_joining import check_snapshot
+from node.snapshots.download import ChunkDownload, ChunkSource, ManifestLies, NoSource
+from node.snapshots.proving import check_snapshot
 from p2p.identity import PeerId, short_id
 from p2p.peer import RequestFailed
 from storage.database import KeyValueStore, Write

@@ -1,0 +1,1 @@
+"""Snapshots of the final state: taken, given to peers and in files, and begun from."""
