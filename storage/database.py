@@ -51,6 +51,7 @@ _MAX_OPEN_FILES = 256
 _BLOOM_BITS = 10
 _RESYNC = "move the folder away and let the node sync again"
 _REPAIRED = ".repaired"
+_NEW_CURRENT = b"MANIFEST-000001\n"  # of a database that was made or repaired, and not opened yet
 
 
 class DatabaseError(StorageError):
@@ -301,11 +302,7 @@ def _own(folder: Path) -> int:
 def _open_level(folder: Path) -> plyvel.DB:
     """The LevelDB database in an owned folder, checked to be whole and of our schema."""
     path = level_folder(folder)
-    if not (path / "CURRENT").exists() and any(
-        file.suffix in (".ldb", ".sst", ".log") for file in path.glob("*")
-    ):
-        # LevelDB would quietly start an empty database over the files that are left.
-        raise _damaged(folder, "its file CURRENT is missing")
+    _check_files(folder, path)
     try:
         level = plyvel.DB(
             str(path),
@@ -330,6 +327,16 @@ def _open_level(folder: Path) -> plyvel.DB:
         level.close()
         raise
     return level
+
+
+def _check_files(folder: Path, path: Path) -> None:
+    """Raise DatabaseDamaged where LevelDB would quietly start with less than was written."""
+    kinds = {file.suffix for file in path.glob("*")}
+    if not (path / "CURRENT").exists():
+        if kinds & {".ldb", ".sst", ".log"}:  # an empty database would begin over them
+            raise _damaged(folder, "its file CURRENT is missing")
+    elif ".log" not in kinds and (path / "CURRENT").read_bytes() != _NEW_CURRENT:
+        raise _damaged(folder, "its log is missing")
 
 
 def _check_schema(folder: Path, level: plyvel.DB) -> None:

@@ -55,6 +55,10 @@ def every_row(
 
     Raises DatabaseError.
     """
+    if prefix == END_ROW:  # nothing that ends a scan comes after it
+        end = reader.get(END_ROW)
+        yield from () if end is None else ((END_ROW, end),)
+        return
     while rows := reader.scan(prefix, start=start, limit=chunk_rows):
         yield from rows
         start = rows[-1][0] + b"\x00"

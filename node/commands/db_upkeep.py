@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -54,18 +53,15 @@ def check(
     """
     settings = load_config(config, set_, os.environ)
     folder = _chain_folder(settings)
-    found, final = _found(settings, folder)
-    data = settings.node.data_dir
-    rest = chain(
-        journal_faults(data / JOURNAL_FILE),
-        content_faults(data / "content", _tell) if content else (),
-    )
-    faults = [*found, *rest]
+    found, others, final = _found(settings, folder)
+    if content:
+        others += content_faults(settings.node.data_dir / "content", _tell)
     progress("")
-    _show_check(folder, final, faults, as_json=json)
-    if faults:
+    _show_check(folder, final, found + others, as_json=json)
+    if found or others:
         advice = "; `reelect db repair` mends the database, or lets it be fetched anew"
-        raise Refused(f"faults found: {len(faults)}{advice if found else ''}", code="faults")
+        number = len(found + others)
+        raise Refused(f"faults found: {number}{advice if found else ''}", code="faults")
 
 
 def repair(
@@ -165,20 +161,22 @@ def _chain_folder(settings: Config) -> Path:
     return folder
 
 
-def _found(settings: Config, folder: Path) -> tuple[list[Fault], ChainMeta | None]:
-    """The faults of the database, and its final block."""
+def _found(settings: Config, folder: Path) -> tuple[list[Fault], list[Fault], ChainMeta | None]:
+    """The faults of the database, those of the journal, and the final block."""
     genesis = read_genesis(settings.node.genesis)
-    final = None
+    journal = settings.node.data_dir / JOURNAL_FILE
     try:
         with Database.open(folder) as database:
             check_chain(database, genesis)
             final = final_block(database)
             faults = list(chain_faults(database, genesis, _tell))
+            others = list(journal_faults(journal, database))
     except DatabaseDamaged as error:
+        final, others = None, list(journal_faults(journal))
         faults = [Fault("database", f"cannot be opened: {error.what}", mend=Mend.SALVAGE)]
     if any(fault.mend is Mend.SALVAGE for fault in faults):
         faults += file_faults(level_folder(folder))
-    return faults, final
+    return faults, others, final
 
 
 def _show_check(

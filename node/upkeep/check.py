@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
+from consensus.block import BlockRef
 from consensus.cid import parse_cid
 from consensus.errors import Invalid, InvalidGenesis
 from consensus.unixfs import check_content_block
@@ -14,7 +15,7 @@ from node.upkeep.faults import TELL_EACH, Fault, Mend, Tell, wrong_row
 from node.upkeep.history_check import HistoryCheck
 from node.upkeep.record_check import RecordCheck
 from node.upkeep.state_check import state_faults
-from storage.blocks import ChainMeta
+from storage.blocks import ChainMeta, block_or_header
 from storage.database import (
     BLOCK_ID_ROW,
     BLOCK_ROW,
@@ -154,12 +155,32 @@ def file_faults(level: Path) -> Iterator[Fault]:
         yield Fault(str(level), f"cannot be read: {error.strerror}")
 
 
-def journal_faults(file: Path) -> Iterator[Fault]:
-    """What is wrong with the signing journal."""
+def journal_faults(file: Path, database: KeyValueReader | None = None) -> Iterator[Fault]:
+    """What is wrong with the signing journal, and whether the database is older than it: then
+    something that was durable is gone from there, such as a file of LevelDB's."""
     try:
-        read_journal(file)
+        contents = read_journal(file)
     except JournalError as error:
         yield Fault("signing journal", str(error))
+        return
+    finals = [entry.final for entry in contents.entries.values() if entry.final is not None]
+    newest = max(finals, key=lambda final: final.slot, default=None)
+    if database is not None and newest is not None and _is_older(database, newest):
+        yield Fault(
+            "final block",
+            f"is older than block {newest.id} of slot {newest.slot}, which was final here when the "
+            "node signed last: the node gets what is lost from its peers, and signs nothing before",
+        )
+
+
+def _is_older(database: KeyValueReader, known: BlockRef) -> bool:
+    """Whether a block that was final here lies above all that is final now."""
+    meta = final_block(database)
+    raw = None if meta is None else block_or_header(database, meta.height)
+    try:
+        return raw is None or header_of(raw).slot < known.slot
+    except Invalid:
+        return False  # told with the blocks
 
 
 def content_faults(folder: Path, tell: Tell) -> Iterator[Fault]:

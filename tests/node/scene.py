@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from consensus.certificate import check_certificate
 from consensus.finality_proof import FinalityProof, check_finality
@@ -19,6 +20,7 @@ from storage.database import (
     META_ROW,
     PROOF_ROW,
     UNFINAL_ROW,
+    Database,
     KeyValueReader,
     Write,
 )
@@ -43,6 +45,8 @@ ELECTIONS = Elections(
 EPOCHS, SLOTS_EACH = 4, 10
 PAYMENT_EACH, FORK_EACH, OFFENCE_AT = 3, 9, 13
 GUILTY = 6
+
+BATCHES_A_START = 40
 
 Rows = dict[bytes, bytes]
 
@@ -238,6 +242,16 @@ class Scene:
             check_certificate(
                 step.certificate, voters, GENESIS.chain, step.limbo.id(), field="certificate"
             )
+
+
+def written(scene: Scene, folder: Path) -> Path:
+    """A real database with all that the node wrote, in several tables and a log."""
+    batches = scene.batches
+    for start in range(0, len(batches), BATCHES_A_START):
+        with Database.open(folder) as database:
+            for batch in batches[start : start + BATCHES_A_START]:
+                database.write(batch, sync=False)
+    return folder
 
 
 @contextmanager

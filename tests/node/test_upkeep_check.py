@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from consensus.block import BlockRef
 from consensus.cid import RAW, cid_of
 from consensus.errors import InvalidGenesis
+from consensus.voting import SafetyState
+from node.candidate import read_block
 from node.chain import Chain
-from node.snapshot_joining import joined_writes
-from node.snapshot_taking import take_snapshot
+from node.snapshots.proving import joined_writes
+from node.snapshots.taking import take_snapshot
 from node.upkeep.check import chain_faults, check_chain, content_faults, journal_faults
 from node.upkeep.faults import Fault, Mend
 from node.upkeep.state_check import root_of_rows
+from storage.blocks import BlockStore
 from storage.content import ContentStore
 from storage.database import (
     BLOCK_ID_ROW,
@@ -33,7 +37,7 @@ from storage.database import (
     TRANSACTION_ROW,
     UNFINAL_ROW,
 )
-from storage.journal import Journal
+from storage.journal import Journal, JournalEntry
 from storage.rows import ROW_KINDS
 from storage.snapshot_import import SnapshotImport
 from storage.snapshots import SnapshotStore
@@ -54,11 +58,15 @@ def _quiet(_what: str, _number: int) -> None:
     """Nobody watches."""
 
 
-def _faults(rows: Mapping[bytes, bytes]) -> list[Fault]:
+def _database(rows: Mapping[bytes, bytes]) -> MemoryDatabase:
     database = MemoryDatabase()
     database.write([(END_ROW, None)], sync=True)
     database.write(rows.items(), sync=True)
-    return list(chain_faults(database, GENESIS, _quiet))
+    return database
+
+
+def _faults(rows: Mapping[bytes, bytes]) -> list[Fault]:
+    return list(chain_faults(_database(rows), GENESIS, _quiet))
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +245,20 @@ def test_a_journal_that_is_damaged_or_missing_is_named(tmp_path: Path) -> None:
     file.write_bytes(_changed(file.read_bytes()))
     (fault,) = journal_faults(file)
     assert f"{file} is damaged" in fault.what
+
+
+def test_a_database_that_is_older_than_the_journal_is_named(scene: Scene, tmp_path: Path) -> None:
+    finals = {height: _database(rows) for height, rows in scene.finals.items()}
+    ids = {height: BlockStore(database).id_at(height) for height, database in finals.items()}
+    block = read_block(BlockStore(finals[20]).at(20) or b"")
+    assert ids[20] == block.id
+    with Journal.open(tmp_path / "journal") as journal:
+        state = SafetyState(1000, 0, 0, 0, 0)
+        journal.append([JournalEntry(bytes(32), state, BlockRef(block.id, block.header.slot))])
+    for height, database in finals.items():
+        told = [fault.what for fault in journal_faults(tmp_path / "journal", database)]
+        assert len(told) == (height < 20)
+        assert all(f"is older than block {block.id} of slot" in what for what in told)
 
 
 def test_content_that_is_not_what_its_name_says_is_named(tmp_path: Path) -> None:

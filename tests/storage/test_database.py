@@ -220,7 +220,7 @@ def _newest(folder: Path, pattern: str) -> Path:
     return sorted((folder / "leveldb").glob(pattern))[-1]
 
 
-@pytest.mark.parametrize("pattern", ["CURRENT", "MANIFEST-*", "*.ldb"])
+@pytest.mark.parametrize("pattern", ["CURRENT", "MANIFEST-*", "*.ldb", "*.log"])
 def test_a_missing_file_is_damage(folder: Path, pattern: str) -> None:
     _fill(folder)
     _newest(folder, pattern).unlink()
