@@ -5,6 +5,7 @@ and doc/table_format.md. Every block of a table and every record of a log has a 
 computed in Python here at some megabytes a second: for when LevelDB has complained.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,7 +67,24 @@ def _current_fault(folder: Path, names: set[str]) -> Iterator[FileFault]:
         yield FileFault(folder / wanted, "manifest", "is missing")
 
 
+def cut_logs(folder: Path) -> int:
+    """Cut every log in a LevelDB folder off where it is damaged, and with it all that was written
+    later; the bytes that are gone. Raises OSError."""
+    gone = 0
+    for file in folder.glob("*.log"):
+        data = file.read_bytes()
+        end = _good_end(data)[0]
+        os.truncate(file, end)
+        gone += len(data) - end
+    return gone
+
+
 def _log_fault(data: bytes) -> str | None:
+    return _good_end(data)[1]
+
+
+def _good_end(data: bytes) -> tuple[int, str | None]:
+    """How far a log is good, and what is wrong there, if it is not just torn off."""
     at = 0
     while at + _RECORD.size <= len(data):
         room = _LOG_BLOCK_BYTES - at % _LOG_BLOCK_BYTES
@@ -79,13 +97,13 @@ def _log_fault(data: bytes) -> str | None:
             at += room
             continue
         if kind > _LAST_TYPE or _RECORD.size + size > room:
-            return f"the record at byte {at} has a wrong head"
+            return at, f"the record at byte {at} has a wrong head"
         if end > len(data):
-            return None
+            return at, None
         if checksum != _masked(data[at + _RECORD.size - 1 : end]):
-            return f"the record at byte {at} does not match its checksum"
+            return at, f"the record at byte {at} does not match its checksum"
         at = end
-    return None
+    return min(at, len(data)), None
 
 
 def _table_fault(data: bytes) -> str | None:

@@ -8,7 +8,7 @@ good one; run again it begins anew. The signing journal and the content are not 
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -33,6 +33,7 @@ from storage.database import (
     repaired_folder,
     salvage,
 )
+from storage.level_files import cut_logs
 from storage.state import rebuild_pages
 from vm.modules.producer import elect
 
@@ -90,9 +91,12 @@ class Repair:
             with Database.of(owner) as database:
                 if not faults or self._is_dry or self._mend(database, faults):
                     return Repaired("mended" if faults else "none", faults, _height(database))
-        is_salvaged = Mend.SALVAGE in mends and self._salvage(owner)
-        if is_salvaged and (height := self._accepted(self._salvaged)) is not None:
-            return Repaired("salvaged", faults, height, self._swap(self._salvaged))
+        is_salvaged = False
+        if Mend.SALVAGE in mends:
+            for way in (_without_damaged_ends, salvage):
+                is_salvaged = self._salvage(owner, way)
+                if is_salvaged and (height := self._accepted(self._salvaged)) is not None:
+                    return Repaired("salvaged", faults, height, self._swap(self._salvaged))
         if self._replay(owner, is_salvaged=is_salvaged):
             height = self._accepted(self._replayed)
             if height is not None:
@@ -132,12 +136,13 @@ class Repair:
             pass
         return None
 
-    def _salvage(self, owner: Owner) -> bool:
-        """Have LevelDB repair a copy; whether that can be opened."""
+    def _salvage(self, owner: Owner, way: Callable[[Owner], object]) -> bool:
+        """Have a copy made whole; whether it can be opened."""
+        shutil.rmtree(self._salvaged, ignore_errors=True)
         _copy_level(owner.folder, self._salvaged)
         copy = Owner(self._salvaged)
         try:
-            salvage(copy)
+            way(copy)
             Database.of(copy).close()
         except DatabaseDamaged:
             return False
@@ -227,6 +232,11 @@ def _take_proof(chain: Chain, data: bytes | None) -> None:
     finalized = chain.fork.on_certificate(target, proof.certificate)
     if finalized is not None:
         chain.persist(finalized)
+
+
+def _without_damaged_ends(owner: Owner) -> None:
+    """What a log held before its damage is whole; LevelDB's own repair would go on after it."""
+    cut_logs(level_folder(owner.folder))
 
 
 def _copy_level(folder: Path, copy: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.database import Database
-from storage.level_files import damaged_files, file_kind
+from storage.level_files import cut_logs, damaged_files, file_kind
 
 
 @pytest.fixture
@@ -55,6 +55,22 @@ def test_a_table_cut_short_is_damaged_and_a_log_is_not(level: Path) -> None:
     assert _faults(level) == []
     os.truncate(table, table.stat().st_size - 1)
     assert [fault[:2] for fault in _faults(level)] == [(table.name, "table")]
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(9000), b"?" * 9000])
+def test_a_log_is_cut_off_where_it_is_damaged(level: Path, tail: bytes) -> None:
+    log = _newest(level, "log")
+    data = log.read_bytes()
+    lengths = set()
+    for place in range(0, len(data), 1999):
+        log.write_bytes(data[:place] + tail)
+        cut_logs(level)
+        good = log.read_bytes().rstrip(b"\x00")  # zeros count as room that was never used
+        assert data.startswith(good)
+        assert _faults(level) == []
+        assert place - len(good) < 2100  # of one batch
+        lengths.add(len(good))
+    assert len(lengths) > 50
 
 
 def test_the_rest_of_a_block_that_was_never_written_is_no_damage(level: Path) -> None:
