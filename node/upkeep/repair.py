@@ -93,7 +93,7 @@ class Repair:
                     return Repaired("mended" if faults else "none", faults, _height(database))
         is_salvaged = False
         if Mend.SALVAGE in mends:
-            for way in (_without_damaged_ends, salvage):
+            for way in (salvage, _without_damaged_ends):
                 is_salvaged = self._salvage(owner, way)
                 if is_salvaged and (height := self._accepted(self._salvaged)) is not None:
                     return Repaired("salvaged", faults, height, self._swap(self._salvaged))
