@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from consensus.errors import Invalid, InvalidProof
-from storage.errors import StorageError
+from storage.errors import NO_ROOM, StorageError
 
 
 class Failure(Exception):
@@ -106,7 +106,10 @@ def _single(error: BaseException) -> Failure | None:
         return Refused(str(error), code="storage")
     if isinstance(error, OSError) and error.errno is not None:
         place = "" if error.filename is None else str(error.filename)
-        return Refused(error.strerror or str(error), field=place, code="system")
+        reason = error.strerror or str(error)
+        if error.errno in NO_ROOM:
+            reason += "; make room on the disk, then try again"
+        return Refused(reason, field=place, code="system")
     return _of_storage(error)
 
 

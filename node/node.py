@@ -46,7 +46,7 @@ from p2p.handshake import Admission
 from p2p.messages import Content, GetContent
 from p2p.network import Network
 from p2p.peer import RequestFailed
-from storage.content import ContentStore
+from storage.content import ContentStore, ContentStoreFull
 from storage.database import META_ROW, Database
 from storage.journal import Journal
 from storage.snapshots import SNAPSHOTS, SnapshotStore
@@ -366,6 +366,9 @@ class Node:
                 except Invalid as error:
                     self.network.misbehaved(peer.id, 10.0, str(error))
                     continue
-                await trio.to_thread.run_sync(store.put, cid, block.data)
+                try:
+                    await trio.to_thread.run_sync(store.put, cid, block.data)
+                except ContentStoreFull as error:
+                    logger.warning("block %s is handed on and not kept: %s", cid, error)
                 return block.data
         return None

@@ -5,7 +5,6 @@ that its name is never seen with half its bytes. What an interrupted write left 
 next opening. One process owns the folder, through one ContentStore that its threads share.
 """
 
-import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,14 +25,13 @@ from consensus.unixfs import (
     read_file,
 )
 from storage.disk import REAL_DISK, AppendFile, Disk
-from storage.errors import StorageError
+from storage.errors import NO_ROOM, StorageError
 
 _log = logging.getLogger(__name__)
 
 _UNFINISHED = ".new"  # the end of a name: a block that is being written
 _SHARDS = 256  # folders, by the first byte of the digest
 _MAX_OPEN_FILES = 16
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ContentError(StorageError):
@@ -240,7 +238,7 @@ class ContentStore:
         try:
             yield
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise ContentStoreFull(
                     f"no room for content in {self._folder}: free space on its disk"
                 ) from error

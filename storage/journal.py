@@ -31,7 +31,7 @@ from consensus.kinds import PublicKey
 from consensus.record import Record, record
 from consensus.voting import SafetyState
 from storage.disk import REAL_DISK, AppendFile, Disk, InUse
-from storage.errors import StorageError
+from storage.errors import NO_ROOM, StorageError
 
 MAGIC = b"reelect journal 1\n"
 MAX_JOURNAL_BYTES = 1024 * 1024
@@ -286,10 +286,7 @@ class Journal:
             file.sync()
         except OSError as error:
             self._broken = True
-            raise JournalError(
-                f"{_failed(self.file, error)}; nothing more is signed: mend the disk, then "
-                "restart the node"
-            ) from error
+            raise _failed(self.file, error) from error
         self._size_bytes += len(frame)
         self._digest = digest
         self._entries.update(added)
@@ -321,7 +318,11 @@ class Journal:
 
 
 def _failed(file: Path, error: OSError) -> JournalError:
-    return JournalError(f"signing journal {file}: {error.strerror or error}")
+    remedy = "make room on" if error.errno in NO_ROOM else "mend"
+    return JournalError(
+        f"signing journal {file}: {error.strerror or error}; nothing is signed without it, and "
+        f"nothing that was signed is lost: {remedy} the disk, then start the node again"
+    )
 
 
 def _frame(digest: bytes, records: Sequence[Record]) -> tuple[bytes, bytes]:

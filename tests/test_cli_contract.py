@@ -98,7 +98,11 @@ EXPECTED: list[tuple[BaseException, int, str]] = [
     (ProofFailed("a lie", field="proof"), 5, "proof: a lie"),
     (InvalidProof("another root", field="state"), 5, "state: another root"),
     (InvalidEncoding("truncated", field="header.slot"), 1, "header.slot: truncated"),
-    (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left on device"),
+    (
+        OSError(errno.ENOSPC, "No space left on device", "/d/log"),
+        1,
+        "/d/log: No space left on device; make room on the disk, then try again",
+    ),
     (FileNotFoundError(errno.ENOENT, "No such file", "/x"), 1, "/x: No such file"),
     (DatabaseError("/d is owned by process 1"), 1, "/d is owned by process 1"),
     (JournalError("/j is damaged"), 1, "/j is damaged"),

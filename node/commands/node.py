@@ -6,7 +6,6 @@ import signal
 import sys
 from contextlib import ExitStack
 from functools import partial
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from node.commands.keystore_options import read_first_line
 from node.config.sections import Config, LogSection
 from node.config.sources import load_config
 from node.failure import Refused
+from node.log_file import LogFile
 from node.loop_monitor import LoopMonitor
 from node.node import Node, open_storage
 from node.output import print_json
@@ -31,7 +31,6 @@ from p2p.peeraddress import host_and_port
 
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 STOP_S = 3.0
-MAX_LOG_BYTES = 16 * 1024 * 1024  # then the file is renamed to NAME.1, which is replaced
 
 
 async def node(
@@ -137,8 +136,7 @@ def _announce(settings: Config, running: Node, api: Listener) -> None:
 def _log_to(log: LogSection) -> None:
     handler: logging.Handler = logging.StreamHandler()
     if log.file is not None:
-        log.file.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(log.file, maxBytes=MAX_LOG_BYTES, backupCount=1)
+        handler = LogFile(log.file)
     handler.setFormatter(logging.Formatter(LOG_FORMAT, "%Y-%m-%dT%H:%M:%S"))
     logging.getLogger("reelect").addHandler(handler)
     logging.getLogger("reelect").setLevel(log.level.upper())
