@@ -17,6 +17,7 @@ from node.chain_point import ChainPoint, point_of, restore
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import DatabaseDamaged, KeyValueStore
 from storage.history_store import HistoryStore
+from storage.snapshot_import import forget_import
 from storage.state import FinalState, write_first_state
 from vm.modules.chain import chain_progress
 
@@ -35,6 +36,7 @@ def write_genesis(
         first = blocks.final_writes(meta, genesis.header.encode(), (), results)
         return first + history.writes(0, [root.id])
 
+    forget_import(database)
     rows = ((row.key, row.value) for row in genesis.rows)
     write_first_state(database, rows, finish)
 

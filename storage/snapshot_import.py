@@ -39,6 +39,12 @@ def unfinished_import(database: KeyValueStore) -> SnapshotManifest | None:
         raise _damaged(database, f"manifest of an import: {error}") from error
 
 
+def forget_import(database: KeyValueStore) -> None:
+    """Let no import go on any more, before its rows make way for a chain's first state: were some
+    of them gone and its notes not, it would not miss them."""
+    _remove(database, IMPORT_ROW)
+
+
 class SnapshotImport:
     """The import of the snapshot with this manifest, which the caller has checked.
 
@@ -129,8 +135,12 @@ class SnapshotImport:
 def _clear(database: KeyValueStore) -> None:
     """Remove what another import left; the note of it goes first."""
     for prefix in (IMPORT_ROW, STATE_ROW, PAGE_ROW):
-        while old := database.scan(prefix, limit=CLEARED_ROWS):
-            database.write([(key, None) for key, _ in old], sync=False)
+        _remove(database, prefix)
+
+
+def _remove(database: KeyValueStore, prefix: bytes) -> None:
+    while old := database.scan(prefix, limit=CLEARED_ROWS):
+        database.write([(key, None) for key, _ in old], sync=False)
 
 
 def _damaged(database: KeyValueStore, what: str) -> DatabaseError:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial, wraps
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import trio
 from trio.testing import MockClock
 
 import consensus.snapshot
+import storage.state
 from consensus.errors import InvalidEncoding
 from consensus.light import DynastyStep
 from consensus.snapshot import SnapshotManifest, SnapshotOffer
@@ -20,6 +22,7 @@ from node.snapshots.proving import genesis_anchor, joined_writes
 from node.snapshots.taking import take_snapshot
 from p2p.identity import PeerId
 from p2p.peer import PeerGone, RemoteError
+from storage.database import IMPORT_ROW, DatabaseError
 from storage.snapshot_file import SnapshotFile
 from storage.snapshots import SnapshotStore, offer_of
 from tests.node.handovers import ELECTIONS, epochs, run_epochs
@@ -275,6 +278,30 @@ async def test_an_interrupted_joining_goes_on(old: Old) -> None:
     assert await joining(again, database).run()
     assert again.given[ANNA] == old.store.offers()[0].chunks - 2
     check_joined(database, old, 3)
+
+
+@virtual_time
+async def test_a_joining_that_was_given_up_is_not_gone_on_with(
+    old: Old, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows make way for genesis, and when that is interrupted too, some are gone."""
+    monkeypatch.setattr(storage.state, "FIRST_STATE_CHUNK_ROWS", 8)
+    for write in count(1):
+        fakes, database = Fakes({ANNA: old.store}, stop_after=4), MemoryDatabase()
+        with fakes.stopping:
+            await joining(fakes, database).run()
+        database.fail_at(write)
+        try:
+            Chain(GENESIS, database)
+        except DatabaseError:
+            database.kill()
+        else:
+            break
+        database = database.reopen()
+        assert await joining(Fakes({ANNA: old.store}), database).run()
+        check_joined(database, old, 3)
+    assert write > 8
+    assert database.keys(IMPORT_ROW) == []
 
 
 @virtual_time
