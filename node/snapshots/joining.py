@@ -15,10 +15,9 @@ import trio
 
 from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidProof
-from consensus.light import DynastyStep, LightState
-from consensus.snapshot import SnapshotManifest, SnapshotOffer
+from consensus.light import DynastyStep, LightState, follow_dynasties
+from consensus.snapshot import SnapshotManifest, SnapshotOffer, check_manifest
 from node.snapshots.download import ChunkDownload, ChunkSource, ManifestLies, NoSource
-from node.snapshots.proving import check_snapshot
 from p2p.identity import PeerId, short_id
 from p2p.peer import RequestFailed
 from storage.database import KeyValueStore, Write
@@ -201,8 +200,7 @@ class Joining:
                 manifest = await self._sources.manifest(peer, found.offer)
                 if (manifest.block_id, manifest.cut) != name_of(found.offer):
                     raise InvalidProof("is not that of its offer", field="manifest")
-                steps = await self._steps(peer, manifest.proof.target.dynasty)
-                await trio.to_thread.run_sync(self._check, manifest, steps)
+                steps = await self._steps(peer, manifest)
             except RequestFailed as error:
                 logger.info("manifest of %s: %s", short_id(peer), error)
             except Invalid as error:
@@ -212,17 +210,18 @@ class Joining:
             found.peers.remove(peer)
         raise NoSource("no peer that offers it proves it from genesis")
 
-    async def _steps(self, peer: PeerId, dynasty: int) -> list[DynastyStep]:
-        steps: list[DynastyStep] = []
+    async def _steps(self, peer: PeerId, manifest: SnapshotManifest) -> list[DynastyStep]:
+        """The steps that lead to the manifest and prove it. Each answer is checked before the next
+        is asked for: how many there are is a peer's word until then."""
+        steps, state, dynasty = list[DynastyStep](), self._state, manifest.proof.target.dynasty
         while len(steps) < dynasty:
-            more = await self._sources.steps(peer, len(steps))
+            more = (await self._sources.steps(peer, len(steps)))[: dynasty - len(steps)]
             if not more:
                 raise InvalidProof(f"end at dynasty {len(steps)} of {dynasty}", field="steps")
+            state = await trio.to_thread.run_sync(follow_dynasties, state, more)
             steps += more
-        return steps[:dynasty]
-
-    def _check(self, manifest: SnapshotManifest, steps: Sequence[DynastyStep]) -> None:
-        check_snapshot(self._state, steps, manifest)
+        await trio.to_thread.run_sync(check_manifest, manifest, state)
+        return steps
 
     def _blame(self, peer: PeerId, why: str) -> None:
         logger.warning("%s is asked for no more of the state: %s", short_id(peer), why)

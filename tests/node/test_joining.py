@@ -353,6 +353,34 @@ async def test_the_producer_sets_are_followed_from_genesis(tmp_path: Path) -> No
 
 
 @virtual_time
+async def test_steps_are_proved_as_they_come(tmp_path: Path) -> None:
+    """Or a peer could send more of them than there is memory for."""
+    database = MemoryDatabase()
+    chain = Chain(POOL_GENESIS, database, elected=ELECTIONS)
+    run_epochs([chain], epochs(chain, 4))
+    store = SnapshotStore(tmp_path / "pool")
+    first, *_ = take_snapshot(store, database.snapshot()).steps()
+
+    def endless(manifest: SnapshotManifest) -> SnapshotManifest:
+        target = replace(manifest.proof.target, dynasty=2**50)
+        return replace(manifest, proof=replace(manifest.proof, target=target))
+
+    asked: list[int] = []
+
+    class Endless(Fakes):
+        async def steps(self, peer: PeerId, dynasty: int) -> Sequence[DynastyStep]:
+            asked.append(dynasty)
+            if len(asked) > 100:
+                raise PeerGone("it never ends")
+            return [first] * 2
+
+    fakes = Endless({ANNA: store}, odd_manifest={ANNA: endless})
+    assert not await joining(fakes, MemoryDatabase(), POOL_GENESIS).run()
+    assert "dynasty step 1" in fakes.blamed[ANNA]
+    assert asked == [0]
+
+
+@virtual_time
 async def test_an_answer_that_is_none_names_its_sender(old: Old) -> None:
     def nonsense(index: int, data: bytes) -> bytes:
         raise InvalidEncoding("not a chunk")
