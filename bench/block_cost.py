@@ -16,14 +16,15 @@ from bench.report import Report, tell
 from node.candidate import read_block
 from node.chain import Chain
 from node.mempool import Pending
+from node.read_ahead import read_touched
 from node.threads import SWITCH_INTERVAL_S
 from node.trial import check_transaction
 from storage.database import Database, Reader
 
-ROUNDS = 2
+ROUNDS = 3
 # What the validator's cache has of the block: nothing but what all blocks touch, what is read when
-# a transaction is let into the mempool, or all.
-CACHES = ("cold", "admitted", "warm")
+# a transaction is let into the mempool, what is read ahead then, or all.
+CACHES = ("cold", "admitted", "read_ahead", "warm")
 PYTHONS_INTERVAL_S = 0.005
 GROUPS = ROUNDS * len(CACHES) * 3 + 1
 
@@ -64,21 +65,27 @@ class _BlockBench:
         self._maker, self._validator = (_open(population, database) for _ in range(2))
 
     def rounds(self, cache: str, *, is_busy: bool) -> Report:
-        """The medians of a few blocks, each of accounts that had no part in an earlier one."""
+        """The quickest of a few blocks, each of accounts that had no part in an earlier one: what
+        else runs on the machine only adds."""
         made = [self.run(cache, is_busy=is_busy) for _ in range(ROUNDS)]
-        return {name: round(statistics.median(each[name] for each in made), 3) for name in made[0]}
+        quickest = min(made, key=lambda each: each["seconds"])
+        return {name: round(value, 3) for name, value in quickest.items()}
 
     def run(self, cache: str, *, is_busy: bool) -> dict[str, float]:
         """Check one block."""
         chain, pending = self._validator, self._some_transfers()
         raw = self._population.block(self._maker, chain.fork.head.slot + 1, pending).raw
         candidate = read_block(raw)
+        begun_cpu = time.thread_time()
         for each in pending:  # its signature is known to be good in any case
             chain.verified.check_transaction(each.transaction, each.id, field="")
-            if cache == "admitted":
+            if cache in ("admitted", "read_ahead"):
                 check_transaction(chain, each)
+        if cache == "read_ahead":
+            read_touched(chain.state, [each.transaction for each in pending])
         if cache == "warm":
             chain.validate(candidate)
+        before = time.thread_time() - begun_cpu
         with _busy(is_busy), _reads() as reads:
             begun, begun_cpu = time.perf_counter(), time.thread_time()
             chain.validate(candidate)
@@ -86,6 +93,7 @@ class _BlockBench:
         return {
             "seconds": took,
             "cpu_seconds": used,
+            "cpu_seconds_before": before,
             "database_reads": len(reads),
             "microseconds_a_read": 1e6 * statistics.fmean(reads or [0.0]),
         }

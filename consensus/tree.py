@@ -131,6 +131,18 @@ def update(read_page: ReadPage, changes: Mapping[bytes, bytes | None]) -> TreeUp
     return TreeUpdate(_node_hash(node), pages)
 
 
+def read_way(read_page: ReadPage, path: bytes) -> None:
+    """Read the pages that an update at `path` reads, for whoever keeps what was read."""
+    position = ROOT_POSITION
+    while (page := read_page(position)) is not None:
+        slot = _nibble(path, len(position))
+        masks = int.from_bytes(page[: 2 * _MASK_BYTES], "big")
+        is_used, is_leaf = masks >> (31 - slot) & 1, masks >> (15 - slot) & 1
+        if is_leaf or not is_used:
+            return
+        position += bytes((slot,))
+
+
 def leaf_hash(leaf: bytes) -> bytes:
     """The hash of a subtree of one row: `leaf` is its path and the hash of its value."""
     return sha256(b"\x00" + leaf)

@@ -28,11 +28,12 @@ from node.exchange import Exchange
 from node.failure import Refused, cannot_listen
 from node.files import read_bounded
 from node.hub import Hub
-from node.mempool import Mempool
+from node.mempool import Mempool, Pending
 from node.peer_handler import PeerHandler
 from node.production import produce_blocks
 from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
+from node.read_ahead import ReadAhead
 from node.services import Health, Services
 from node.signing import why_unsigned
 from node.snapshots.service import MAX_SPACING, SnapshotService
@@ -192,6 +193,12 @@ class Node:
         self.mempool = Mempool()
         self.hub = Hub()
         announcer = Announcer(self.hub, chain)
+        self._read_ahead = ReadAhead(chain.state)
+
+        def accepted(pending: Pending) -> None:
+            announcer.pending(pending)
+            self._read_ahead.want(pending.transaction)
+
         self._snapshots = _snapshot_service(config, storage)
 
         def changed(new: Recorded | None, final: tuple[Recorded, ...]) -> None:
@@ -220,7 +227,7 @@ class Node:
             driver,
             storage.content,
             now_ms=now_ms,
-            accepted=announcer.pending,
+            accepted=accepted,
             snapshots=self._snapshots,
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
@@ -272,6 +279,7 @@ class Node:
         async with trio.open_nursery() as nursery:
             self._driver.nursery = nursery
             await nursery.start(self._run_network)
+            nursery.start_soon(self._read_ahead.run)
             nursery.start_soon(produce_blocks, self.engine, self._driver, self._now_ms)
             nursery.start_soon(self._tell_of_stalls)
             nursery.start_soon(self._snapshots.run)

@@ -151,6 +151,11 @@ class FinalState:
         """At most `limit` rows whose keys begin with `prefix`, from the key `start` on."""
         return self._view.scan(prefix, start, limit=limit)
 
+    def read_ahead(self, key: bytes) -> None:
+        """Read a row, and what a change of it needs of the tree, into the cache."""
+        self.get(key)
+        tree.read_way(self.page, tree.key_path(key))
+
     def carries(self, layer: "Layer") -> bool:
         """Whether `layer` is known to lie directly on the present state. One that merged others
         may have forgotten it, once many layers lie above it."""

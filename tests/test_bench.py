@@ -25,5 +25,5 @@ def test_the_benchmark_of_the_state_runs() -> None:
     assert node["anonymous_mib_at_rest"] > 0
     assert min(report["snapshot"].values()) > 0
     for block in report["block"].values():
-        reads = [block[cache]["database_reads"] for cache in ("warm", "admitted", "cold")]
-        assert 0 == reads[0] < reads[1] < reads[2]
+        reads = {cache: figures["database_reads"] for cache, figures in block.items()}
+        assert reads["warm"] == reads["read_ahead"] == 0 < reads["admitted"] < reads["cold"]

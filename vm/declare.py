@@ -41,6 +41,11 @@ class Action(Record):
         """Gas above the fixed cost, a function of the action's fields and of parameters only."""
         return 0
 
+    def touches(self, sender: bytes) -> tuple[bytes, ...]:
+        """Keys of rows that it will read or write, as far as it pays to read them ahead: those
+        that are others in each transaction. Nothing else depends on them."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:

@@ -1,6 +1,6 @@
 """The state tree against a naive model: roots, pages, and what must be refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 
 import pytest
@@ -11,7 +11,9 @@ from consensus.hashing import ZERO_DIGEST, sha256
 from consensus.tree import (
     EMPTY_ROOT,
     DamagedTree,
+    ReadPage,
     key_path,
+    read_way,
     root,
     update,
 )
@@ -68,6 +70,27 @@ def test_updates_agree_with_the_model(
                 present[path] = value_hash
         assert root(pages.get) == model_root(present)
         assert pages == model_pages(present)
+
+
+@given(LEAVES, PATHS)
+def test_the_way_to_a_path_is_what_an_update_there_reads(
+    leaves: dict[bytes, bytes], path: bytes
+) -> None:
+    pages: Pages = {}
+    _change(pages, leaves)
+
+    def reads(walk: Callable[[ReadPage], object]) -> list[bytes]:
+        found: list[bytes] = []
+
+        def read(position: bytes) -> bytes | None:
+            found.append(position)
+            return pages.get(position)
+
+        walk(read)
+        return found
+
+    changed = reads(lambda read: update(read, {path: sha256(b"new")}))
+    assert reads(lambda read: read_way(read, path)) == changed
 
 
 def test_paths_that_part_only_at_the_last_bits() -> None:

@@ -86,6 +86,9 @@ class Transfer(Action):
         credit(context.state, self.to, self.asset, self.amount)
         context.emit(Transferred(context.sender, self.to, self.asset, self.amount, self.memo))
 
+    def touches(self, sender: bytes) -> tuple[bytes, ...]:
+        return tuple(BALANCES.state_key(account, self.asset) for account in (sender, self.to))
+
 
 def asset_row(view: View, asset: str) -> AssetRow:
     """The asset's row; raises ActionFailed if there is no such asset."""
