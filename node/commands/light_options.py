@@ -115,7 +115,7 @@ class Session:
                 nodes,
                 saved.state,
                 newest=saved.newest,
-                begin=saved.begins if from_anchor and saved.newest is not None else None,
+                begin=saved.begins if from_anchor else None,
                 timeout_s=self.options.timeout_s,
                 report=warn,
                 keep=evidence.keep,
