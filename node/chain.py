@@ -134,9 +134,8 @@ class Chain:
         """Give the fork choice the stored certificate that made the final block final, so that
         the next block can embed it."""
         proof = self.final_proof()
-        target = None if proof is None else self.fork.get(proof.target.id())
-        if proof is not None and target is not None:
-            self.fork.on_certificate(target, proof.certificate)
+        if proof is not None:
+            self.take_certificate(proof.target.id(), proof.certificate)
 
     # Reading
 
@@ -358,6 +357,14 @@ class Chain:
             return None
         self._check_vote(vote)
         return self.fork.on_vote(block, place, vote.signature)
+
+    def take_certificate(self, block_id: Cid, certificate: bytes) -> Finalized | None:
+        """Take a verified certificate, if its block is known; returns what it made final.
+
+        Raises ConflictingFinality.
+        """
+        block = self.fork.get(block_id)
+        return None if block is None else self.fork.on_certificate(block, certificate)
 
     def may_count(self, vote: Vote) -> bool:
         """Whether a vote may be new: not one more by the same member for the same block, nor for

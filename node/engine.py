@@ -261,12 +261,18 @@ class Engine:
         self._peers.broadcast(evidence)
 
     def take_proof(self, proof: FinalityProof) -> Work[bool]:
-        """Whether the proof shows a final block beyond the own one.
+        """Make final what the proof shows, as far as it is known here; returns whether there is
+        more, which is not.
 
         Raises Invalid… for one that proves nothing, ConflictingFinality for one that excludes
         the own final block.
         """
-        return (yield from blocking(lambda: is_ahead(self.chain, proof)))
+        if not (yield from blocking(lambda: is_ahead(self.chain, proof))):
+            return False
+        finalized = self.chain.take_certificate(proof.target.id(), proof.certificate)
+        if finalized is not None:
+            yield from self._persist(finalized)
+        return proof.final.height > self.chain.durable_final.height
 
     # Final blocks
 

@@ -47,6 +47,13 @@ def bench() -> Bench:
     return made
 
 
+def block_at(chain: Chain, height: int) -> bytes:
+    """The bytes of the block at a height, final or not."""
+    raw = chain.blocks.at(height)
+    unfinal = [block.raw for block in chain.head_chain() if block.placed.height == height]
+    return unfinal[0] if raw is None else raw
+
+
 def noting(
     bench: Bench, answer: Callable[[bytes, Record], Record]
 ) -> list[tuple[type[Record], bool]]:
@@ -69,7 +76,7 @@ def test_a_node_is_behind_from_the_proof_until_it_has_what_is_final(
     assert seen[:2] == [(GetFinality, False), (GetBlocks, True)]
     assert not bench.sync.behind
     assert bench.chain.fork.head.id == ahead.chain.fork.head.id
-    assert bench.chain.durable_final.height == 1  # nobody has embedded the last certificates
+    assert bench.chain.durable_final.height == 2  # by a proof: nobody has embedded its certificate
     assert bench.blamed == []
 
 
@@ -89,6 +96,21 @@ def test_nothing_is_signed_while_the_node_is_behind(bench: Bench, ahead: Bench) 
     bench.at_slot(8)
     assert bench.run(bench.engine.produce(8)) is not None
     assert bench.sent_votes() == 1
+
+
+def test_a_proof_makes_final_what_is_known_here_and_the_node_signs_on(
+    bench: Bench, ahead: Bench
+) -> None:
+    """Votes that it missed are embedded nowhere, once others have better certificates: a node that
+    only noted that others are ahead would wait for a certificate that does not come."""
+    for height in (1, 2, 3):
+        take_block(bench.chain, block_at(ahead.chain, height))
+    assert bench.chain.durable_final.height == 1
+    seen = noting(bench, ahead.serve)
+    bench.sync.want(PEER)
+    assert bench.chain.durable_final.height == 2
+    assert not any(behind for _, behind in seen)
+    assert bench.engine.may_sign()
 
 
 def liars(ahead: Chain) -> Iterator[Callable[[bytes, Record], Record]]:
@@ -228,7 +250,7 @@ def test_a_node_catches_up_over_every_change_of_the_set() -> None:
     seen = noting(bench, ahead.serve)
     bench.sync.want(PEER)
     assert bench.chain.fork.head.id == ahead.chain.fork.head.id
-    assert bench.chain.durable_final.dynasty == 2  # the embedded certificates end there
+    assert bench.chain.durable_final.id == ahead.chain.durable_final.id  # the last by a proof
     assert (GetBlocks, True) in seen
     steps = [(ahead.chain.blocks.handover(i), bench.chain.blocks.handover(i)) for i in range(3)]
     assert all(mine is not None and mine == theirs for mine, theirs in steps)
