@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+VERIFIER := tests/light_verifier
 SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
@@ -13,7 +14,7 @@ NODES ?= 21
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
 
-test: .venv/installed-test
+test: .venv/installed-test $(VERIFIER)/node_modules/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -26,7 +27,7 @@ simulate: .venv/installed-test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --nodes $(NODES) $(ARGS)
 
 clean:
-	rm -rf .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VERIFIER)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # The source tree is installed in place, uncompiled, so that edits count at once.
 .venv/installed: .venv/created pyproject.toml setup.py
@@ -36,6 +37,13 @@ clean:
 .venv/installed-test: .venv/created pyproject.toml setup.py
 	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed
+
+# A second verifier of light proofs runs on Node.js.
+$(VERIFIER)/node_modules/installed: $(VERIFIER)/package.json $(VERIFIER)/package-lock.json
+	@node --version >/dev/null && npm --version >/dev/null || { \
+	    echo 'The tests need Node.js and npm: sudo apt-get install nodejs npm' >&2; exit 1; }
+	npm ci --prefix $(VERIFIER) --no-audit --no-fund --loglevel=error
+	touch $@
 
 .venv/created:
 	rm -rf .venv
