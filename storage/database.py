@@ -255,7 +255,7 @@ class Database(Reader):
 
         Raises DatabaseError if it cannot; nothing is lost then.
         """
-        self._level.compact_range()
+        self._level.compact_range(start=SCHEMA_ROW, stop=END_ROW)  # without them it does nothing
         self.write((), sync=True)  # tells of what went wrong
 
     def close(self) -> None:

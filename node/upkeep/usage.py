@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.upkeep.faults import TELL_EACH, Tell
-from storage.database import END_ROW, KeyValueReader
+from storage.database import KeyValueReader
 from storage.rows import ROW_KINDS, every_row
 from storage.snapshots import SNAPSHOTS
 
@@ -32,10 +32,8 @@ class Room:
 
 
 def row_usage(reader: KeyValueReader, tell: Tell) -> Iterator[KindUsage]:
-    """Of every kind of row but the last one, read with its checksums. Raises DatabaseError."""
+    """Of every kind of row, read with its checksums. Raises DatabaseError."""
     for prefix, kind in ROW_KINDS.items():
-        if prefix == END_ROW:  # a scan of it would end at it, which is how damage looks
-            continue
         rows = size_bytes = 0
         for key, value in every_row(reader, prefix):
             rows += 1
