@@ -58,6 +58,7 @@ class ChunkDownload:
         self._waiting = deque(started.missing)
         self._asked: dict[int, list[PeerId]] = {}
         self._workers: dict[PeerId, None] = {}
+        self._given_up: dict[PeerId, int] = {}  # with how many chunks missing then
         self._changed = trio.Event()
         self._failure: Exception | None = None
         self._nursery: trio.Nursery
@@ -82,7 +83,10 @@ class ChunkDownload:
             raise NoSource(f"{self._missing} chunks are missing, and no peer is left that has them")
 
     def add(self, peer: PeerId) -> None:
-        """Ask this peer too, unless it is asked already or enough are."""
+        """Ask this peer too, unless it is asked already or enough are, or it failed and nobody
+        has given a chunk since: peers that fail by turns would go on with that for ever."""
+        if self._given_up.get(peer) == self._missing:
+            return
         if peer not in self._workers and len(self._workers) < MAX_WORKERS:
             self._workers[peer] = None
             self._nursery.start_soon(self._work, peer)
@@ -111,6 +115,7 @@ class ChunkDownload:
             self._failure = error
         finally:
             del self._workers[peer]
+            self._given_up[peer] = self._missing
             self._note_change()
 
     async def _next(self, peer: PeerId) -> int | None:

@@ -21,7 +21,7 @@ from node.snapshots.joining import Joining
 from node.snapshots.proving import genesis_anchor, joined_writes
 from node.snapshots.taking import take_snapshot
 from p2p.identity import PeerId
-from p2p.peer import PeerGone, RemoteError
+from p2p.peer import PeerGone, RemoteError, RequestTimeout
 from storage.database import IMPORT_ROW, DatabaseError
 from storage.snapshot_file import SnapshotFile
 from storage.snapshots import SnapshotStore, offer_of
@@ -212,6 +212,21 @@ async def test_a_peer_that_lost_the_snapshot_is_left_alone(old: Old) -> None:
     fakes = Fakes({ANNA: old.store, BEN: old.store}, odd={ANNA: gone})
     assert await joining(fakes, MemoryDatabase()).run()
     assert fakes.blamed == {}
+
+
+@virtual_time
+async def test_peers_that_give_nothing_by_turns_hold_nobody_up(old: Old) -> None:
+    class Silent(Fakes):
+        async def chunk(self, peer: PeerId, offer: SnapshotOffer, index: int) -> bytes:
+            await trio.sleep(31)
+            raise RequestTimeout("no answer")
+
+    fakes = Silent({ANNA: old.store})
+    with trio.fail_after(200):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(joining(fakes, MemoryDatabase()).run)
+            await trio.sleep(10)
+            fakes.stores[BEN] = old.store
 
 
 @virtual_time
