@@ -59,7 +59,6 @@ DISK_ENDS = (
 def test_no_end_at_any_write_loses_or_changes_a_final_block(scene: Scene) -> None:
     endings = {"disk": DISK_ENDS, "database": DATABASE_ENDINGS}
     done = every_crash(scene.live, scene.check, start=new_machine, endings=endings)
-    print(f"commit and finality: {done.points} write and sync points, {done.ends} ends, 0 wrong")
     assert done.points > 150
 
 
@@ -67,7 +66,6 @@ def test_a_node_that_drops_old_blocks_loses_no_others() -> None:
     endings = {"database": [Ending(1.0, Left.PART)]}
     with played(keep_blocks=6) as scene:
         done = every_crash(scene.live, scene.check, start=new_machine, endings=endings)
-    print(f"pruning: {done.points} write and sync points, {done.ends} ends, 0 wrong")
     assert done.points > 100
 
 

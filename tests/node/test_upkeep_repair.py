@@ -37,6 +37,7 @@ from storage.rows import ROW_KINDS, every_row
 from tests.node.handovers import GENESIS, POOL
 from tests.node.network import make_genesis_of
 from tests.node.scene import ELECTIONS, Scene, final_rows, played, written
+from tests.simulation.crashes import Crashes
 
 Rows = dict[bytes, bytes]
 
@@ -342,8 +343,8 @@ def test_a_repair_that_ends_anywhere_is_repeated_and_nothing_is_lost(
         assert done.way in (way, "none")
         assert _check_whole(scene, folder) == scene.end
         shutil.rmtree(folder.parent)
-    print(f"repair ({way}): {ends} ends, 0 wrong")
     assert ends >= 3
+    Crashes(ends, ends).note()
 
 
 def test_a_node_that_starts_between_the_two_renames_finds_the_good_database(

@@ -16,7 +16,7 @@ from consensus.cid import DAG_CBOR, cid_of
 from consensus.voting import SafetyState
 from storage.disk import REAL_DISK, AppendFile, Disk, InUse
 from storage.journal import Journal, JournalEntry, JournalError
-from tests.simulation.crashes import End
+from tests.simulation.crashes import Crashes, End
 from tests.simulation.disk import MemoryDisk, MemoryFile
 
 # The twin
@@ -311,22 +311,23 @@ class _Life:
         journal.close()
 
 
-def _crash_everywhere(make_disk: Callable[[], MemoryDisk]) -> int:
+def _crash_everywhere(make_disk: Callable[[], MemoryDisk]) -> Crashes:
     """End the process at every operation of a life, with the power or without; then lose power
-    once more soon after, and at the end of it all. The number of ends."""
-    ends = 0
+    once more soon after, and at the end of it all."""
+    done = Crashes()
     for seed, share, is_crash in product(range(2), (0.0, 0.5, 1.0), (True, False)):
         for operation in count(1):
             life = _Life(make_disk())
             if not _ends(life, seed, operation, share, appends=30, is_crash=is_crash):
                 break
             # The second end comes at a place in recovery and after it that goes round.
-            ends += 1 + _ends(life, seed, 1 + operation % 8, share, appends=3, is_crash=True)
+            done.points = max(done.points, operation)
+            done.ends += 1 + _ends(life, seed, 1 + operation % 8, share, appends=3, is_crash=True)
             life.run(seed + 1, appends=3)
             life.disk.crash(random.Random(seed))
             life.open().close()
-            ends += 1
-    return ends
+            done.ends += 1
+    return done
 
 
 def _ends(
@@ -348,9 +349,9 @@ def _ends(
 
 
 def test_no_end_at_any_operation_loses_what_was_returned() -> None:
-    ends = _crash_everywhere(MemoryDisk)
-    print(f"{ends} ends")
-    assert ends > 2000
+    done = _crash_everywhere(MemoryDisk)
+    assert done.ends > 2000
+    done.note()
 
 
 class _Careless(MemoryDisk):

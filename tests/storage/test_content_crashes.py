@@ -129,7 +129,6 @@ def test_no_end_at_any_operation_loses_or_halves_a_block() -> None:
     machine = Machine()
     ContentStore(FOLDER, QUOTA_BYTES, disk=machine.disk)
     done = every_crash(_live, _check, start=lambda: Machine(machine.disk.copy()))
-    print(f"content store: {done.points} write and sync points, {done.ends} ends, 0 wrong")
     assert done.points > 100
 
 
@@ -143,7 +142,6 @@ def test_a_store_whose_making_ends_anywhere_is_made_again() -> None:
 
     endings = [Ending(1.0, left) for left in Left]
     done = every_crash(make, check, endings={"disk": endings})
-    print(f"making of a content store: {done.points} points, {done.ends} ends, 0 wrong")
     assert done.points > 256
 
 
