@@ -13,7 +13,6 @@ from typing import Protocol
 
 import trio
 
-from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidProof
 from consensus.light import DynastyStep, LightState, follow_dynasties
 from consensus.snapshot import SnapshotManifest, SnapshotOffer, check_manifest
@@ -22,6 +21,7 @@ from p2p.identity import PeerId, short_id
 from p2p.peer import RequestFailed
 from storage.database import KeyValueStore, Write
 from storage.snapshot_import import SnapshotImport, unfinished_import
+from storage.snapshots import offer_of
 
 FIRST_PEER_S = 10.0
 ASK_AGAIN_S = 2.0
@@ -82,7 +82,7 @@ class Joining:
         self._complete = complete
         self._insists = insists
         self._blamed: set[PeerId] = set()
-        self._lost: set[tuple[Cid, bytes]] = set()  # snapshots that nobody could give
+        self._lost: set[SnapshotOffer] = set()  # snapshots that nobody could give
         self._started: SnapshotImport | None = None
 
     def describe(self) -> str:
@@ -120,22 +120,22 @@ class Joining:
                     return True
             except NoSource as error:
                 logger.warning("the snapshot of height %d: %s", found.offer.height, error)
-                self._lost.add(name_of(found.offer))
+                self._lost.add(found.offer)
 
     async def _ask_around(self) -> list[_Found]:
         """What the peers offer; waits a moment for the first peer."""
         with trio.move_on_after(FIRST_PEER_S):
             await self._sources.arrival()
-        found: dict[tuple[Cid, bytes], _Found] = {}
+        found: dict[SnapshotOffer, _Found] = {}
 
         async def ask(peer: PeerId) -> None:
-            for offer in await self._offers(peer):
-                found.setdefault(name_of(offer), _Found(offer)).peers.append(peer)
+            for offer in dict.fromkeys(await self._offers(peer)):
+                found.setdefault(offer, _Found(offer)).peers.append(peer)
 
         async with trio.open_nursery() as nursery:
             for peer in self._peers():
                 nursery.start_soon(ask, peer)
-        return [item for name, item in found.items() if name not in self._lost]
+        return [item for offer, item in found.items() if offer not in self._lost]
 
     def _peers(self) -> list[PeerId]:
         return [peer for peer in self._sources.peers() if peer not in self._blamed]
@@ -152,10 +152,10 @@ class Joining:
     def _best(self, found: Sequence[_Found]) -> _Found | None:
         """The snapshot that was begun if it is still offered, else the newest that most have."""
         begun = unfinished_import(self._database)
-        known = None if begun is None else (begun.block_id, begun.cut)
+        known = None if begun is None else offer_of(begun)
         return max(
             found,
-            key=lambda item: (name_of(item.offer) == known, item.offer.height, len(item.peers)),
+            key=lambda item: (item.offer == known, item.offer.height, len(item.peers)),
             default=None,
         )
 
@@ -187,8 +187,7 @@ class Joining:
         while True:
             await trio.sleep(ASK_AGAIN_S)
             for peer in self._peers():
-                offered = [name_of(offer) for offer in await self._offers(peer)]
-                if name_of(found.offer) in offered:
+                if found.offer in await self._offers(peer):
                     download.add(peer)
 
     async def _manifest(
@@ -198,7 +197,7 @@ class Joining:
         for peer in [*found.peers]:
             try:
                 manifest = await self._sources.manifest(peer, found.offer)
-                if (manifest.block_id, manifest.cut) != name_of(found.offer):
+                if offer_of(manifest) != found.offer:
                     raise InvalidProof("is not that of its offer", field="manifest")
                 steps = await self._steps(peer, manifest)
             except RequestFailed as error:
@@ -227,8 +226,3 @@ class Joining:
         logger.warning("%s is asked for no more of the state: %s", short_id(peer), why)
         self._blamed.add(peer)
         self._sources.blame(peer, why)
-
-
-def name_of(offer: SnapshotOffer) -> tuple[Cid, bytes]:
-    """What tells one snapshot from others: its block, and how its state is cut."""
-    return offer.block_id, offer.cut

@@ -216,17 +216,20 @@ async def test_a_peer_that_lost_the_snapshot_is_left_alone(old: Old) -> None:
 
 @virtual_time
 async def test_peers_that_give_nothing_by_turns_hold_nobody_up(old: Old) -> None:
+    asked: list[PeerId] = []
+
     class Silent(Fakes):
         async def chunk(self, peer: PeerId, offer: SnapshotOffer, index: int) -> bytes:
+            asked.append(peer)
+            assert len(asked) < 50
             await trio.sleep(31)
             raise RequestTimeout("no answer")
 
     fakes = Silent({ANNA: old.store})
-    with trio.fail_after(200):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(joining(fakes, MemoryDatabase()).run)
-            await trio.sleep(10)
-            fakes.stores[BEN] = old.store
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(joining(fakes, MemoryDatabase()).run)
+        await trio.sleep(10)
+        fakes.stores[BEN] = old.store
 
 
 @virtual_time
@@ -266,6 +269,23 @@ async def test_who_tells_a_wrong_manifest_is_named(old: Old, which: int) -> None
     assert not await joining(
         Fakes({ANNA: old.store}, odd_manifest={ANNA: lie}), MemoryDatabase()
     ).run()
+
+
+@virtual_time
+async def test_who_offers_a_snapshot_as_newer_than_it_is_is_named(old: Old) -> None:
+
+    class Lying(Fakes):
+        async def offers(self, peer: PeerId) -> tuple[SnapshotOffer, ...]:
+            offers = await super().offers(peer)
+            if peer != ANNA:
+                return offers
+            return 2 * tuple(replace(offer, height=2**50) for offer in offers)
+
+    fakes, database = Lying({ANNA: old.store, BEN: old.store}), MemoryDatabase()
+    assert await joining(fakes, database).run()
+    assert "manifest" in fakes.blamed.pop(ANNA)
+    assert (fakes.blamed, set(fakes.given)) == ({}, {BEN})
+    check_joined(database, old, 3)
 
 
 @virtual_time
