@@ -29,6 +29,7 @@ from node.upkeep.usage import folder_bytes, room_of, row_usage
 from node.validator import JOURNAL_FILE
 from storage.blocks import ChainMeta
 from storage.database import Database, DatabaseDamaged, level_folder, repaired_folder
+from storage.snapshots import SNAPSHOTS, stored_files
 
 MAX_TOLD_FAULTS = 1000
 
@@ -102,6 +103,9 @@ def repair(
         print_line(str(fault))
     print_fields(fields)
     print_line(_sentence(done, is_dry=dry_run))
+    snapshots = stored_files(settings.node.data_dir / SNAPSHOTS)
+    if done.way == "aside" and snapshots:
+        print_line(f"It may also begin with its own: reelect db import {snapshots[0]}")
 
 
 def stats(*, config: ConfigFile = None, set_: Overrides = (), json: JsonFlag = False) -> None:

@@ -22,6 +22,7 @@ from storage.database import (
     DatabaseError,
 )
 from storage.journal import Journal, JournalError
+from storage.snapshots import SNAPSHOTS
 from tests.commands.conftest import Answer, Run
 from tests.node.network import key, make_genesis_of, make_seats, run_slots, transfer
 
@@ -187,8 +188,11 @@ def test_a_chain_is_made_anew_from_its_blocks(node: Stopped) -> None:
 def test_what_cannot_be_mended_makes_way_and_the_node_begins_anew(node: Stopped) -> None:
     node.change((META_ROW, None), (_key(BLOCK_ROW, 2), None))
     journal = (node.data / JOURNAL_FILE).read_bytes()
+    snapshot = node.data / SNAPSHOTS / "7.snapshot"
+    snapshot.write_bytes(b"")
     answer = node.run("repair")
     assert answer.code == 0
+    assert answer.out.splitlines()[-1].endswith(f"reelect db import {snapshot}")
     assert "moved aside. Start the node, and it gets the chain from its peers." in answer.out
     assert (node.data / "chain.damaged-1" / "leveldb").is_dir()
     assert node.height() == 0
