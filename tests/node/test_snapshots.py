@@ -14,7 +14,6 @@ import consensus.snapshot
 from consensus.light_answer import DynastySteps
 from consensus.record import Record
 from consensus.snapshot import SnapshotManifest, read_chunk
-from node import snapshots
 from node.chain import Chain
 from node.snapshots.proving import check_snapshot, genesis_anchor
 from node.snapshots.service import MIN_FREE_BYTES, SnapshotService, spacing
@@ -69,7 +68,7 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     made = Gate()
-    monkeypatch.setattr(snapshots, "_make_way", lambda: made.wait)
+    monkeypatch.setattr("node.snapshots.service._make_way", lambda: made.wait)
     yield made
     made.open()
 
