@@ -95,6 +95,7 @@ class _BlockBench:
             "cpu_seconds": used,
             "cpu_seconds_before": before,
             "database_reads": len(reads),
+            "seconds_in_reads": sum(reads),
             "microseconds_a_read": 1e6 * statistics.fmean(reads or [0.0]),
         }
 
