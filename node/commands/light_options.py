@@ -8,15 +8,15 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from consensus.light import LightState
+from consensus.light import LightState, conflict
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis, parse_head
 from node.client import Client
 from node.commands.arguments import client_section, naming
 from node.config.sections import ClientSection
-from node.failure import Refused, Usage
+from node.failure import ProofFailed, Refused, Usage
 from node.files import read_bounded
 from node.light.client import LightClient, LightNode, Proved
-from node.light.evidence import EvidenceFolder
+from node.light.evidence import CONFLICT, EvidenceFolder, LightEvidence, shortened
 from node.light.saved import SavedClient, at_genesis, load, save
 from node.output import progress, warn
 from vm.modules.chain import ChainConstants
@@ -123,10 +123,32 @@ class Session:
             )
 
     def keep(self, proved: Proved) -> None:
-        """Save what the client knows now, if it is one whose state is kept."""
-        if self.place is not None and proved.state != self.saved.state:
-            self.saved = self.saved.at(proved.state, proved.newest)
-            save(self.place, self.saved)
+        """Save what the client knows now, if it is one whose state is kept.
+
+        Raises ProofFailed if another command has meanwhile kept another final history.
+        """
+        if self.place is None or proved.state == self.saved.state:
+            return
+        self.saved = self.saved.at(proved.state, proved.newest)
+        kept, final = save(self.place, self.saved), proved.state.final
+        known = kept.state.final
+        if known.height == final.height and known.id != final.id:
+            raise self._conflict(proved, kept)
+
+    def _conflict(self, proved: Proved, kept: SavedClient) -> ProofFailed:
+        error = conflict(proved.state.final.id, kept.state.final)
+        evidence = LightEvidence(
+            node=shortened(proved.node),
+            asked="",
+            failed=shortened(str(error)),
+            state=kept.state,
+            newest=kept.newest,
+            answer=proved.data,
+        )
+        path = self.options.evidence.keep(CONFLICT, evidence)
+        return ProofFailed(
+            f"{error.message}; the answer of {proved.node} is in {path}", code=error.code
+        )
 
 
 @asynccontextmanager

@@ -1,5 +1,9 @@
 """What a light client keeps between commands: one file, written whole or not at all."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,9 +63,40 @@ def create(path: Path, saved: SavedClient) -> None:
         ) from error
 
 
-def save(path: Path, saved: SavedClient) -> None:
-    """Put a client's file in the place of the one before."""
-    files.replace(path, _sealed(saved))
+def save(path: Path, saved: SavedClient) -> SavedClient:
+    """Put a client's file in the place of the one before; returns what is kept then.
+
+    That is what another command has put there meanwhile if it is as new: nothing goes back. A file
+    that was removed stays so. Raises Refused if another client was begun there meanwhile.
+    """
+    if not path.exists():
+        return saved
+    with _alone_in(path.parent):
+        kept = load(path)
+        if kept.anchor != saved.anchor:
+            raise Refused(
+                "another light client was begun here meanwhile: run the command again",
+                field=str(path),
+            )
+        if _order(kept) >= _order(saved):
+            return kept
+        files.replace(path, _sealed(saved))
+    return saved
+
+
+def _order(saved: SavedClient) -> tuple[int, int]:
+    return saved.state.final.height, saved.state.dynasty
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other commands waiting that save in this folder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def load(path: Path) -> SavedClient:

@@ -326,6 +326,74 @@ def test_no_changed_byte_of_a_state_is_accepted(light: Light) -> None:
     light.json("sync")
 
 
+def meanwhile(light: Light, change: Callable[[], object]) -> Proxy:
+    """The honest node; while it is asked, something else happens."""
+    honest = light.nodes[HONEST]
+    assert isinstance(honest, Proxy)
+
+    def before(_: str) -> None:
+        change()
+
+    honest.before = before
+    return honest
+
+
+def test_a_slow_command_does_not_put_the_state_back(light: Light) -> None:
+    light("init")
+    begun, answered = light.state_file.read_bytes(), list[bytes]()
+    honest = meanwhile(light, lambda: None)
+    honest.body = lambda body: answered.append(body) or body  # type: ignore[func-returns-value]
+    light.json("query", "supply")
+    honest.body = lambda body: body
+    light.world.slots([4, 5])
+    light.json("sync")
+    newer = light.state_file.read_bytes()
+    light.state_file.write_bytes(begun)
+    honest = meanwhile(light, lambda: light.state_file.write_bytes(newer))
+    honest.body = lambda _: answered[0]
+    found = light.json("query", "supply")
+    assert found["final"]["height"] < final_height(light)  # type: ignore[index]
+    assert light.state_file.read_bytes() == newer
+
+
+def test_a_command_does_not_replace_another_client_that_was_begun_meanwhile(
+    light: Light, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.cbor"
+    other.write_bytes(make_genesis_of(SEATS.values(), [BOB]).encode())
+    light("init", "--genesis", str(other), "--state", str(tmp_path / "other"))
+    foreign = (tmp_path / "other").read_bytes()
+    light("init")
+    meanwhile(light, lambda: light.state_file.write_bytes(foreign))
+    answer = light("query", "supply")
+    assert (answer.code, answer.out) == (1, "")
+    assert str(light.state_file) in answer.err
+    assert light.state_file.read_bytes() == foreign
+
+
+def test_a_command_does_not_bring_back_a_state_that_was_removed_meanwhile(light: Light) -> None:
+    light("init")
+    meanwhile(light, light.state_file.unlink)
+    assert light.json("query", "supply")["asset"] == "REEL"
+    assert not light.state_file.exists()
+
+
+def test_what_another_command_saw_final_meanwhile_must_be_final_here(light: Light) -> None:
+    light("init")
+    begun = light.state_file.read_bytes()
+    light.json("sync")
+    saved = load(light.state_file)
+    final = replace(saved.state.final, id=cid_of(RAW, b"another block"))
+    twin_bytes = saved_module._sealed(saved.at(replace(saved.state, final=final), saved.newest))
+    light.state_file.write_bytes(begun)
+    meanwhile(light, lambda: light.state_file.write_bytes(twin_bytes))
+    answer = light("query", "supply", "--json")
+    assert (answer.code, answer.error["code"]) == (5, "conflicting-final")
+    (evidence,) = light.evidence
+    assert LightEvidence.decode(evidence.read_bytes()).state != saved.state
+    assert light.state_file.read_bytes() == twin_bytes
+
+
 def test_a_crash_while_saving_leaves_the_state_before(
     light: Light, monkeypatch: pytest.MonkeyPatch
 ) -> None:
