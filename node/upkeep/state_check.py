@@ -4,6 +4,8 @@ the tree, and once from the pages."""
 from collections.abc import Iterable, Iterator
 
 from consensus import tree
+from consensus.codec import decode
+from consensus.errors import Invalid
 from consensus.hashing import DIGEST_BYTES, ZERO_DIGEST, sha256
 from consensus.tree_range import Prefix, range_hash
 from node.upkeep.faults import TELL_EACH, Fault, Mend, Tell
@@ -26,7 +28,12 @@ def state_faults(reader: KeyValueReader, root: bytes, tell: Tell) -> Iterator[Fa
         )
     # Pages are made from rows; while these are wrong there is nothing to make them from.
     mend = Mend.PAGES if found == root else Mend.REPLAY
-    yield from page_faults(reader, root, mend, tell)
+    are_pages_good = True
+    for fault in page_faults(reader, root, mend, tell):
+        are_pages_good = False
+        yield fault
+    if found != root and are_pages_good:
+        yield from _wrong_rows(reader, tell)
 
 
 def _leaves(reader: KeyValueReader, tell: Tell) -> Iterator[bytes]:
@@ -34,6 +41,41 @@ def _leaves(reader: KeyValueReader, tell: Tell) -> Iterator[bytes]:
         yield tree.key_path(key[len(STATE_ROW) :]) + sha256(value)
         if number % TELL_EACH == 0:
             tell("state", number)
+
+
+def _wrong_rows(reader: KeyValueReader, tell: Tell) -> Iterator[Fault]:
+    """The rows that are not in the tree, whose pages are good."""
+    wanted: dict[bytes, bytes] = {}
+    for _, page in every_row(reader, PAGE_ROW):
+        for node in _slots(page):
+            if len(node) == _LEAF_BYTES:
+                wanted[node[:DIGEST_BYTES]] = node[DIGEST_BYTES:]
+    for number, (key, value) in enumerate(every_row(reader, STATE_ROW)):
+        state_key = key[len(STATE_ROW) :]
+        value_hash = wanted.pop(tree.key_path(state_key), None)
+        if value_hash is None:
+            yield Fault("state row", f"{_name(state_key)} is left over")
+        elif value_hash != sha256(value):
+            yield Fault("state row", f"{_name(state_key)} is wrong")
+        if number % TELL_EACH == 0:
+            tell("state rows", number)
+    if wanted:
+        yield Fault("state row", f"is missing, with {len(wanted) - 1} others")
+
+
+def _name(key: bytes) -> str:
+    """The table and the key of a row."""
+    try:
+        wire = decode(key)
+    except Invalid:
+        return key.hex()
+    table = wire[0] if isinstance(wire, list) and wire else None
+    return f"{table} {key.hex()}" if isinstance(table, str) else key.hex()
+
+
+def _slots(page: bytes) -> list[bytes]:
+    """The nodes in a page of the tree."""
+    return tree.Subtree.whole(lambda _: page).slots
 
 
 def root_of_rows(leaves: Iterable[bytes]) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 
 from consensus.block import BlockRef
 from consensus.cid import RAW, cid_of
+from consensus.codec import encode
 from consensus.errors import InvalidGenesis
 from consensus.voting import SafetyState
 from node.candidate import read_block
@@ -172,9 +173,19 @@ def test_a_row_too_many_is_noticed_and_only_that_is_to_go(rows: Rows, kind: byte
         assert [fault.writes for fault in faults] == [((kind + tail, None),)]
 
 
-def test_a_state_row_too_many_is_noticed(rows: Rows) -> None:
-    (fault,) = (each for each in _faults(rows | {STATE_ROW + b"x": b"1"}) if each.kind == "state")
-    assert fault.mend is Mend.REPLAY
+def test_wrong_rows_of_the_state_are_named(rows: Rows) -> None:
+    states = sorted(key for key in rows if key.startswith(STATE_ROW) and b"token" in key)
+    damaged = {key: value for key, value in rows.items() if key not in states[:3]}
+    added = encode(["token.hidden"])
+    damaged |= {states[4]: b"?", STATE_ROW + added: b"1"}
+    first, *others = _faults(damaged)
+    assert (first.kind, first.mend) == ("state", Mend.REPLAY)
+    told = {fault.what for fault in others if fault.kind == "state row"}
+    assert told >= {"is missing, with 2 others", f"token.hidden {added.hex()} is left over"}
+    (wrong,) = (what for what in told if what.endswith(" is wrong"))
+    assert wrong.startswith("token.")
+    assert states[4][1:].hex() in wrong
+    assert len(told) == 3
 
 
 def test_a_row_of_no_known_kind_is_noticed(rows: Rows) -> None:
