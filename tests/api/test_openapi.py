@@ -38,8 +38,7 @@ schemathesis.openapi.media_type(
     st.binary(max_size=64) | st.lists(st.binary(max_size=8)).map(lambda items: encode([*items])),
 )
 
-# What the served world holds: generated path parameters of the right form, and not too large, become
-# these.
+# What the served world holds: generated path parameters of the right form and size become these.
 KNOWN = {
     "cid": ("b[a-z2-7]{58}", [str(cid_of(RAW, KNOWN_CONTENT))]),
     "address": ("reel1.{58}", [format_address(ALICE.public), format_address(BOB.public)]),
