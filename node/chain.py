@@ -159,12 +159,16 @@ class Chain:
 
     def has_passed(self, block: BlockRef) -> bool:
         """Whether a block that some node of the chain once had as its final one is final here;
-        one that is older than all blocks that are kept is."""
+        one that is older than all blocks that are kept is. Of a node that has just joined by a
+        snapshot these are its block and those below it down to its qc_target."""
         if self.blocks.height_of(block.id) is not None:
             return True
         first = self.blocks.first_height()
-        oldest = self.blocks.at(first) if first else None
-        return oldest is not None and block.slot < header_of(oldest).slot
+        if not first:
+            return False
+        oldest = self.blocks.at(first)
+        target = self.durable_final.qc_target
+        return block.slot < (target.slot if oldest is None else header_of(oldest).slot)
 
     def final_proof(self) -> FinalityProof | None:
         """What proves the newest durably final block; None while only genesis is final."""

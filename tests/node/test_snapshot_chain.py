@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import consensus.snapshot
+from consensus.block import BlockRef
+from consensus.cid import RAW, cid_of
 from consensus.errors import InvalidProof
 from consensus.light import DynastyStep
 from consensus.merkle import verify_merkle
@@ -128,6 +130,22 @@ def test_payments_go_on_and_states_stay_equal() -> None:
     again = new.snapshot()
     assert again.manifest.cut == old.snapshot().manifest.cut  # from another history
     assert again.manifest.proof == old.snapshot().manifest.proof
+
+
+def test_a_node_that_has_just_joined_knows_what_has_passed() -> None:
+    """Or more than f of them, in a network that stands still, would wait for each other."""
+    old = Node.begin(PLAIN)
+    run_slots([old.chain], SEATS, range(1, 9))
+    new = joined(PLAIN, old.snapshot())
+    final, target = new.chain.durable_final, new.chain.durable_final.qc_target
+    assert target.slot > 1
+    for height in range(final.height + 1):
+        block_id = old.chain.blocks.id_at(height)
+        assert block_id is not None
+        assert new.chain.has_passed(BlockRef(block_id, height))
+    unknown = cid_of(RAW, b"another block")
+    slots = (target.slot, final.slot, final.slot + 1)
+    assert not any(new.chain.has_passed(BlockRef(unknown, slot)) for slot in slots)
 
 
 def test_a_joined_node_has_no_block_below_and_says_so() -> None:
