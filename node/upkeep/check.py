@@ -150,7 +150,7 @@ def file_faults(level: Path) -> Iterator[Fault]:
     """The damaged files of a LevelDB folder; for when reading it has told of damage."""
     try:
         for found in damaged_files(level):
-            yield Fault(f"{found.kind} {found.file}", found.what)
+            yield Fault(found.kind, f"{found.file}: {found.what}")
     except OSError as error:
         yield Fault(str(level), f"cannot be read: {error.strerror}")
 

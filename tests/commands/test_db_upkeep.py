@@ -130,7 +130,7 @@ def test_a_damaged_file_is_named(node: Stopped) -> None:
     answer = node.run("check")
     _refused(answer, "reelect db repair")
     assert answer.out.startswith("database cannot be opened: ")
-    assert f"manifest {file} the record at byte" in answer.out
+    assert f"manifest {file}: the record at byte" in answer.out
 
 
 def test_journal_and_content_are_looked_at_too(node: Stopped) -> None:

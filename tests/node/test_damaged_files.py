@@ -133,7 +133,7 @@ def test_the_damaged_file_is_named_with_its_kind(whole: Path, tmp_path: Path) ->
         file = level_folder(copy) / name
         _flip(file.stat().st_size // 3)(file)
         (fault,) = file_faults(level_folder(copy))
-        assert str(fault).startswith(f"{file_kind(file)} {file} ")
+        assert str(fault).startswith(f"{file_kind(file)} {file}: ")
 
 
 @pytest.mark.parametrize("tail", [b"", bytes(4096), b"\xa5" * 4096], ids=["", "zeros", "garbage"])

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from consensus.codec import encode
 from storage import database as database_module
-from storage.database import SCHEMA_ROW, Database, DatabaseError
+from storage.database import SCHEMA_ROW, Database, DatabaseError, Owner, repaired_folder
+from storage.rows import ROW_KINDS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -137,6 +138,29 @@ def test_ownership_ends_with_close(folder: Path) -> None:
     database.close()
     database.close()
     Database.open(folder).close()
+
+
+def test_a_folder_stays_owned_while_its_database_is_opened_and_closed(folder: Path) -> None:
+    owner = Owner(folder)
+    for _ in range(2):
+        Database.of(owner).close()
+        with pytest.raises(DatabaseError, match="is in use"):
+            Database.open(folder)
+    owner.release()
+    owner.release()
+    Database.open(folder).close()
+
+
+def test_a_repaired_database_takes_an_empty_place_and_no_other(folder: Path) -> None:
+    for name, value in ((repaired_folder(folder), b"repaired"), (folder, b"present")):
+        with Database.open(name) as database:
+            database.write([(b"sa", value)], sync=True)
+    with Database.open(folder) as database:
+        assert database.get(b"sa") == b"present"
+    shutil.rmtree(folder)
+    with Database.open(folder) as database:
+        assert database.get(b"sa") == b"repaired"
+    assert not repaired_folder(folder).exists()
 
 
 def test_a_refused_open_leaves_the_files_untouched(folder: Path, database: Database) -> None:
@@ -349,3 +373,5 @@ def test_row_kinds_have_distinct_first_bytes() -> None:
     kinds = [value for name, value in vars(database_module).items() if name.endswith("_ROW")]
     assert len(set(kinds)) == len(kinds) > 10
     assert {len(kind) for kind in kinds} == {1}
+    assert set(kinds) == set(ROW_KINDS)
+    assert len(set(ROW_KINDS.values())) == len(kinds)
