@@ -152,7 +152,7 @@ def test_a_folder_stays_owned_while_its_database_is_opened_and_closed(folder: Pa
 
 
 def test_a_repaired_database_takes_an_empty_place_and_no_other(folder: Path) -> None:
-    for name, value in ((repaired_folder(folder), b"repaired"), (folder, b"present")):
+    for name, value in ((folder, b"present"), (repaired_folder(folder), b"repaired")):
         with Database.open(name) as database:
             database.write([(b"sa", value)], sync=True)
     with Database.open(folder) as database:
