@@ -68,12 +68,13 @@ def changed_answers(chain: Chain) -> Iterator[tuple[str, str, LightAnswer]]:
     yield "steps in another order", "dynasty step 0", replace(good, steps=(second, first, *others))
     yield "a step is missing", "dynasty step 0", replace(good, steps=(second, *others))
     yield "a step too many", "dynasty step 1", replace(good, steps=(first, *good.steps))
-    for name, step in _changed_steps(first):
+    for name, step in (*_changed_steps(first), *_voted_steps(chain, first)):
         yield name, "dynasty step 0", replace(good, steps=(step, second, *others))
     for name, certificate in _changed_certificates(chain, good.target):
         yield name, "certificate", replace(good, certificate=certificate)
     target = replace(good.target, slot=good.target.slot + 1)
     yield "another target", "certificate", replace(good, target=target)
+    yield from _voted_targets(chain, good)
     yield "another final block", "final header", replace(good, final=chain.headers[-3])
     yield "final in a field", "final header", replace(good, final=replace(good.final, slot=99))
     yield from _changed_rows(chain, good)
@@ -99,6 +100,26 @@ def _changed_steps(step: DynastyStep) -> Iterator[tuple[str, DynastyStep]]:
     yield "S + L", replace(step, certificate=_last_signature(step.certificate, plus_order))
 
 
+def _voted_steps(chain: Chain, step: DynastyStep) -> Iterator[tuple[str, DynastyStep]]:
+    """Steps for which the old set did vote."""
+    members = step.members
+
+    def voted(members: tuple[Member, ...], **changed: object) -> DynastyStep:
+        named: list[Wire] = [member.pack() for member in members]
+        limbo = replace(step.limbo, next_set_hash=sha256(encode(named)))
+        limbo = replace(limbo, **changed)  # type: ignore[arg-type]
+        return DynastyStep(limbo, chain.certificate(limbo), members)
+
+    yield "members out of order", voted((members[1], members[0], *members[2:]))
+    yield "a member twice", voted((members[0], members[0], *members[1:]))
+    one_key = replace(members[1], key=members[0].key)
+    yield "two with one key", voted((members[0], one_key, *members[2:]))
+    yield "votes for no set", voted(members, next_set_hash=ZERO_DIGEST)
+    yield "votes for no handover", voted(members, handover=None, final_if_qc=None)
+    yield "votes beside the handover", voted(members, final_if_qc=chain.headers[1].id())
+    yield "a voted limbo of no chain", voted(members, chain=None)
+
+
 def _last_signature(certificate: bytes, change: Sign) -> bytes:
     return certificate[:-64] + change(certificate[-64:])
 
@@ -111,7 +132,8 @@ def _changed_certificates(chain: Chain, target: Header) -> Iterator[tuple[str, b
     yield "no bits", b"\0"
     yield "two votes of four", chain.certificate(target, 2)
     yield "the votes of another set", seats(0).certify(chain.id, target.id())
-    yield "a bit of nobody", bytes([good[0] | 0x10]) + good[1:] + good[-64:]
+    yield "a bit of nobody", bytes([good[0] | 0x10]) + good[1:]
+    yield "a vote of nobody", bytes([good[0] | 0x10]) + good[1:] + good[-64:]
     yield "a byte too many", good + b"\0"
     yield "a vote too many", good + good[-64:]
     yield "signatures in another order", good[:1] + good[65:129] + good[1:65] + good[129:]
@@ -132,6 +154,22 @@ def _changed_certificates(chain: Chain, target: Header) -> Iterator[tuple[str, b
         "R of small order",
         _last_signature(good, lambda _: with_small_order_nonce(secret, message)),
     )
+
+
+def _voted_targets(chain: Chain, good: LightAnswer) -> Iterator[tuple[str, str, LightAnswer]]:
+    """Blocks for which the newest set did vote."""
+
+    def voted(**changed: object) -> LightAnswer:
+        target = replace(good.target, **changed)  # type: ignore[arg-type]
+        certificate = seats(chain.changes).certify(chain.id, target.id())
+        return replace(good, target=target, certificate=certificate)
+
+    yield "a voted block of another chain", "certificate", voted(chain=bytes(32))
+    yield "a voted block of no chain", "certificate", voted(chain=None)
+    yield "a voted block of the next dynasty", "certificate", voted(dynasty=chain.changes + 1)
+    yield "a voted block of another set", "certificate", voted(set_hash=seats(0).producers.hash)
+    yield "nothing final by votes", "final header", voted(final_if_qc=None)
+    yield "another block final by votes", "final header", voted(final_if_qc=good.target.id())
 
 
 def _changed_rows(chain: Chain, good: LightAnswer) -> Iterator[tuple[str, str, LightAnswer]]:

@@ -1,9 +1,9 @@
 // Reads a JSON array of cases and prints the array of verdicts, for the tests: whether the rules of verify.mjs
-// accept a signature, a certificate or rows of a state, or what they find in a file at a given time.
+// accept a signature, a certificate, rows of a state or an item's place, or what they find in a file at a time.
 
 import { readFileSync } from "node:fs";
 import { decoded, stateProof } from "./records.mjs";
-import { isSigned, line, setHash, verifyCertificate, verifyFile, verifyRows } from "./verify.mjs";
+import { isSigned, line, setHash, verifyAtPlace, verifyCertificate, verifyFile, verifyRows } from "./verify.mjs";
 
 const bytes = (text) => (text === null ? null : Buffer.from(text, "hex"));
 
@@ -17,6 +17,9 @@ const RULES = {
   rows: ({ root, rows, proof }) => holds(() => {
     const named = rows.map(([key, value]) => ({ key: bytes(key), value: bytes(value) }));
     verifyRows(bytes(root), named, decoded(stateProof, bytes(proof)));
+  }),
+  place: ({ root, item, index, size, hashes }) => holds(() => {
+    verifyAtPlace(bytes(root), bytes(item), index, size, hashes.map(bytes));
   }),
   file: ({ file, genesis, checkpoint, now_ms }) => verifyFile(bytes(file), { genesis: bytes(genesis), checkpoint }, now_ms),
 };

@@ -1,6 +1,7 @@
 """The rules of the verifier in JavaScript, each for itself: signatures, certificates, rows."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from consensus.certificate import check_certificate
 from consensus.cid import parse_cid
 from consensus.errors import Invalid
+from consensus.hashing import sha256
 from consensus.keys import verifies
-from consensus.kinds import JsonObject
+from consensus.kinds import Json, JsonObject
+from consensus.merkle import merkle_proof, merkle_root, verify_merkle
 from consensus.producers import Member, ProducerSet
 from consensus.tree_proof import StateProof
 from consensus.tree_proof import verify as verify_rows
@@ -20,6 +23,7 @@ from tests.light_verifier.signatures import cases, openssl_accepts
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 TREES = json.loads((VECTORS / "state-tree.json").read_text())
+Rows = dict[bytes, bytes | None]
 CERTIFICATES = json.loads((VECTORS / "certificate.json").read_text())["certificates"]
 
 
@@ -50,7 +54,7 @@ def test_another_library_accepts_what_the_protocol_refuses() -> None:
     assert wrong == {"small A", "R = 0", "small R, key of mixed order"}
 
 
-def holds_rows(root: bytes, rows: dict[bytes, bytes | None], proof: bytes) -> bool:
+def holds_rows(root: bytes, rows: Rows, proof: bytes) -> bool:
     try:
         verify_rows(root, rows, StateProof.decode(proof))
     except Invalid:
@@ -77,6 +81,66 @@ def test_rows_of_a_state() -> None:
     assert judge(asked) == expected
     assert expected.count(True) > 30
     assert expected.count(False) > 15
+
+
+def rows_case(root: bytes, rows: Rows, proof: StateProof) -> JsonObject:
+    named: list[Json] = [[key.hex(), value and value.hex()] for key, value in rows.items()]
+    return {"rule": "rows", "root": root.hex(), "rows": named, "proof": proof.encode().hex()}
+
+
+def packed(bits: list[int]) -> bytes:
+    """Bits, the most significant first, in whole bytes."""
+    text = "".join(map(str, bits))
+    return int(text.ljust(-len(bits) // 8 * -8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+
+
+def alone(path: bytes, value: bytes, depth: int) -> tuple[bytes, list[int]]:
+    """The root and shape of a walk that goes on to `depth` where one row is, though it is alone."""
+    node, bits = sha256(b"\0" + path + sha256(value)), [0]
+    for i in reversed(range(depth)):
+        right = i < 256 and path[i // 8] >> 7 - i % 8 & 1
+        node = sha256(b"\1" + (bytes(32) + node if right else node + bytes(32)))
+        bits = [1, 0, *bits] if right else [1, *bits, 0]
+    return node, bits
+
+
+def test_rows_at_the_edges() -> None:
+    """Proofs whose roots fit, as nobody could make them fit a real state."""
+    value, keys = b"value", [bytes([i]) for i in range(65)]
+    made: list[tuple[bytes, Rows, StateProof, bool]] = []
+    for depth, accepted in ((0, True), (9, True), (256, True), (257, False), (300, False)):
+        root, bits = alone(sha256(keys[0]), value, depth)
+        made.append((root, {keys[0]: value}, StateProof(packed(bits), (), ()), accepted))
+    root, bits = alone(sha256(keys[0]), value, 0)
+    both: Rows = {keys[0]: value, keys[1]: value}
+    made.append((root, both, StateProof(packed(bits), (), ()), False))
+    for count, accepted in ((64, True), (65, False)):
+        nothing: Rows = dict.fromkeys(keys[:count])
+        made.append((bytes(32), nothing, StateProof(b"\0", (), ()), accepted))
+    expected = [accepted for *_, accepted in made]
+    ours = [holds_rows(root, rows, proof.encode()) for root, rows, proof, _ in made]
+    assert ours == expected
+    assert judge([rows_case(root, rows, proof) for root, rows, proof, _ in made]) == expected
+
+
+def test_places_in_a_list() -> None:
+    items = [bytes([i]) for i in range(13)]
+    asked: list[JsonObject] = []
+    ours: list[bool] = []
+    for size in (1, 2, 7, 8, 13):
+        root = merkle_root(items[:size])
+        for real, claimed, told in product(range(size), range(size + 2), (size, size + 1)):
+            hashes = merkle_proof(items[:size], real)
+            try:
+                verify_merkle(root, items[real], claimed, told, hashes)
+                ours.append(True)
+            except Invalid:
+                ours.append(False)
+            case: JsonObject = {"rule": "place", "root": root.hex(), "index": claimed, "size": told}
+            named: list[Json] = [each.hex() for each in hashes]
+            asked.append({**case, "item": items[real].hex(), "hashes": named})
+    assert judge(asked) == ours
+    assert ours.count(True) >= 31
 
 
 def holds_certificate(vector: dict[str, Any], data: bytes) -> bool:

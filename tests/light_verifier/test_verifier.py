@@ -7,19 +7,22 @@ from random import Random
 
 import pytest
 
+from consensus.block import Header
 from consensus.hashing import DIGEST_BYTES
 from consensus.keys import KeyPair
+from consensus.kinds import JsonObject
 from consensus.light_answer import decode_proof
-from tests.consensus.light_chains import ABSENT, KEY, TERMS, chain_of, seats
+from tests.consensus.light_chains import ABSENT, KEY, TERMS, Chain, chain_of, seats
 from tests.light_verifier.forgeries import (
     changed_answers,
     file_of,
+    genesis_of,
     no_encodings,
     of_members,
     sealed,
     trusting,
 )
-from tests.light_verifier.running import Trusted, agreed, agreed_for
+from tests.light_verifier.running import Trusted, agreed, agreed_for, judge
 from tests.light_verifier.signatures import (
     SMALL_ORDER,
     by_small_order_key,
@@ -195,6 +198,18 @@ def test_the_same_with_good_keys_is_believed_but_not_with_s_plus_l(tmp_path: Pat
 # What is trusted
 
 
+def above_the_answer(chain: Chain) -> list[tuple[bytes, Trusted]]:
+    """A checkpoint higher than the answer's final block, and another block beside that."""
+    top, beside = len(chain.headers) - 1, chain.headers[-2]
+    fork = replace(beside, slot=beside.slot + 1)
+    answer = chain.answer(KEY, first=chain.changes)
+    anchors = (chain.anchor(top), replace(chain.anchor(top - 1), header=fork))
+    return [
+        (file_of(answer, each), Trusted(checkpoint=f"{each.header.height}:{each.header.id()}"))
+        for each in anchors
+    ]
+
+
 def test_what_another_verifier_trusts() -> None:
     chain, other = chain_of(2), chain_of(1)
     keys = [seats(1).keys[i].public for i in range(4)]
@@ -210,6 +225,44 @@ def test_what_another_verifier_trusts() -> None:
         *((file_of(below, anchor), Trusted(checkpoint=place), "anchor") for place in places),
         (file_of(below, replace(anchor, genesis=None)), Trusted(checkpoint=right), "anchor"),
         (own, Trusted(checkpoint=right), "anchor"),
+        *((file, place, "final header") for file, place in above_the_answer(chain)),
     ]
     found = agreed_for([(file, trusted) for file, trusted, _ in cases])
     assert found == [{"rejected": check} for _, _, check in cases]
+
+
+def changed_genesis() -> dict[str, Header]:
+    """Headers that are no genesis block's; each with the same state and set."""
+    header, other = chain_of(0).headers[0], chain_of(0).headers[1]
+    return {
+        "chain": replace(header, chain=bytes(32)),
+        "parent": replace(header, parent=other.id()),
+        "height": replace(header, height=1),
+    }
+
+
+def test_only_a_genesis_header_begins_a_chain() -> None:
+    chain = chain_of(2)
+    headers = {"dynasty": replace(chain.headers[0], dynasty=1), **changed_genesis()}
+    for header in headers.values():
+        case: JsonObject = {
+            "rule": "file",
+            "file": file_of(chain.answer()).hex(),
+            "genesis": genesis_of(header, seats(0).producers).hex(),
+            "checkpoint": None,
+            "now_ms": None,
+        }
+        [found] = judge([case])
+        assert isinstance(found, dict)
+        assert found["rejected"] == "anchor"
+
+
+def test_only_a_genesis_header_has_the_terms_of_a_checkpoint() -> None:
+    chain = chain_of(2)
+    cases = []
+    for genesis in changed_genesis().values():
+        header = replace(chain.headers[8], chain=genesis.id().digest)
+        anchor = replace(chain.anchor(8), header=header, genesis=genesis)
+        file = file_of(chain.answer(first=1), anchor)
+        cases.append((file, Trusted(checkpoint=f"8:{header.id()}")))
+    assert agreed_for(cases) == [{"rejected": "anchor"}] * 3

@@ -62,7 +62,7 @@ function verifyInList(root, item, { sides, hashes }) {
   must(sides < 2 ** hashes.length && same(hashes.reduce(fold, hash(LEAF, item)), root));
 }
 
-function verifyAtPlace(root, item, index, size, hashes) {
+export function verifyAtPlace(root, item, index, size, hashes) {
   must(index < size);
   const [unused, half] = [[...hashes], (count) => Math.floor(count / 2)];
   let r = hash(LEAF, item);
