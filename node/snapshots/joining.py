@@ -150,12 +150,13 @@ class Joining:
         return ()
 
     def _best(self, found: Sequence[_Found]) -> _Found | None:
-        """The snapshot that was begun if it is still offered, else the newest that most have."""
+        """The snapshot that most peers have, so that no single one can offer what nobody else can
+        give; of several the one that was begun, else the newest."""
         begun = unfinished_import(self._database)
         known = None if begun is None else offer_of(begun)
         return max(
             found,
-            key=lambda item: (item.offer == known, item.offer.height, len(item.peers)),
+            key=lambda item: (len(item.peers), item.offer == known, item.offer.height),
             default=None,
         )
 

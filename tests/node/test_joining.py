@@ -354,6 +354,19 @@ async def test_the_newest_snapshot_is_taken_unless_another_was_begun(old: Old) -
 
 
 @virtual_time
+async def test_a_snapshot_that_one_peer_alone_offers_is_not_waited_for(
+    old: Old, tmp_path: Path
+) -> None:
+    ahead = SnapshotStore(tmp_path / "ahead")
+    run_slots([old.chain], SEATS, range(5, 8))
+    take_snapshot(ahead, old.database.snapshot())
+    fakes = Fakes({ANNA: ahead, BEN: old.store, CARL: old.store}, slow={ANNA: 3600.0})
+    database = MemoryDatabase()
+    assert await joining(fakes, database).run()
+    check_joined(database, old, 3)
+
+
+@virtual_time
 async def test_without_a_snapshot_it_says_so_or_waits(old: Old, tmp_path: Path) -> None:
     empty = SnapshotStore(tmp_path / "empty")
     assert not await joining(Fakes({}), MemoryDatabase()).run()
