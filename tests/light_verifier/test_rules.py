@@ -15,7 +15,7 @@ from consensus.keys import verifies
 from consensus.kinds import Json, JsonObject
 from consensus.merkle import merkle_proof, merkle_root, verify_merkle
 from consensus.producers import Member, ProducerSet
-from consensus.tree_proof import StateProof
+from consensus.tree_proof import OtherLeaf, StateProof
 from consensus.tree_proof import verify as verify_rows
 from tests.light_verifier import running
 from tests.light_verifier.running import judge, node
@@ -117,6 +117,14 @@ def test_rows_at_the_edges() -> None:
     for count, accepted in ((64, True), (65, False)):
         nothing: Rows = dict.fromkeys(keys[:count])
         made.append((bytes(32), nothing, StateProof(b"\0", (), ()), accepted))
+    for first in (0x00, 0x7F, 0x80, 0xFF):
+        other = OtherLeaf(bytes([first]) + bytes(31), sha256(value))
+        node = sha256(b"\0" + other.path + other.value_hash)
+        right = sha256(keys[0])[0] >> 7
+        root = sha256(b"\1" + (bytes(32) + node if right else node + bytes(32)))
+        bits = [1, 0, 0, 1] if right else [1, 0, 1, 0]
+        accepted = first >> 7 == right
+        made.append((root, {keys[0]: None}, StateProof(packed(bits), (), (other,)), accepted))
     expected = [accepted for *_, accepted in made]
     ours = [holds_rows(root, rows, proof.encode()) for root, rows, proof, _ in made]
     assert ours == expected
