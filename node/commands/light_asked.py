@@ -15,7 +15,7 @@ from node.commands.arguments import argument
 from node.commands.asking import find_account
 from node.commands.light_forms import Section, block_form, row_form, row_sections
 from node.commands.light_options import Session
-from node.failure import TimedOut
+from node.failure import TimedOut, Usage
 from node.light.client import LightClient, Proved
 from node.light.questions import (
     AskBlock,
@@ -248,6 +248,8 @@ def _asking(question: Question) -> Prove:
 
 
 def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise Usage(f"a whole number is expected, got {text!r}", field=name)
     kind = Uint()
     return argument(name, lambda spelled: kind.from_json(json_of_text(kind, spelled)), text)
 

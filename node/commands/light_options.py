@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -51,7 +52,7 @@ class LightOptions:
         local network.
     """
 
-    node: tuple[str, ...] = ()
+    node: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     genesis: Path | None = None
     state: Path | None = None
     trust_old_anchor: bool = False
@@ -169,8 +170,9 @@ def open_session(options: LightOptions, *, must_be_saved: bool = False) -> Sessi
     Raises Refused if there is neither, or --state and --genesis are of different chains.
     """
     place = options.place
-    saved = load(place) if place.exists() or options.state is not None else None
-    if saved is not None and (options.state is not None or must_be_saved):
+    must_be_saved = must_be_saved or options.state is not None
+    saved = load(place) if place.exists() else None
+    if saved is not None and must_be_saved:
         _check_chain(saved, place, options)
         return Session(options, saved, place)
     if must_be_saved:
@@ -210,6 +212,8 @@ def _chain_beside(options: LightOptions) -> bytes | None:
 def read_genesis(options: LightOptions) -> Genesis:
     """The genesis file that is named or configured; raises Refused naming it."""
     place = options.section.genesis
+    if not place.exists():
+        raise Refused("no genesis file is here: name it with --genesis", field=str(place))
     with naming(place):
         return parse_genesis(read_bounded(place, MAX_GENESIS_BYTES))
 

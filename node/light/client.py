@@ -187,12 +187,12 @@ class LightClient:
         failures = [self._failure(question, item) for item in failed]
         if not proved:
             worst = min(failures, key=_gravity)
-            for failure in failures:
+            for item, failure in zip(failed, failures, strict=True):
                 if failure is not worst:
-                    self._report(str(failure))
+                    self._report(_naming(item.node, failure))
             raise worst
-        for failure in failures:
-            self._report(str(failure))
+        for item, failure in zip(failed, failures, strict=True):
+            self._report(_naming(item.node, failure))
         newest = max(proved, key=lambda item: item.state.final.height)
         self.state, self.newest = newest.state, newest.newest
         return newest
@@ -281,6 +281,12 @@ class _Way:
         """The answer with all steps from a dynasty on."""
         steps = (*self._steps, *self.last.steps)
         return replace(self.last, steps=tuple(s for s in steps if s.limbo.dynasty >= dynasty))
+
+
+def _naming(node: str, failure: Failure) -> str:
+    """What one of several nodes failed at, with its name."""
+    text = str(failure)
+    return text if node in text else f"{node}: {text}"
 
 
 def _too_slow(node: str, why: str = "") -> _Failed:

@@ -389,6 +389,15 @@ def test_mistakes_on_the_command_line(light: Light, arguments: list[str], field:
     assert answer.err.startswith(f"reelect: {field}: ")
 
 
+def test_no_option_asks_nobody(light: Light) -> None:
+    assert light("query", "supply", "--empty-node").code == 2
+
+
+@pytest.mark.parametrize("height", ["final", "\N{SUPERSCRIPT TWO}", "1.5"])
+def test_a_height_is_a_number(light: Light, height: str) -> None:
+    assert f"a whole number is expected, got '{height}'" in light("query", "block", height).err
+
+
 def test_a_genesis_file_that_is_not_there(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELECT_CLIENT_GENESIS", str(light.home / "none.cbor"))
     answer = light("query", "supply", "--json")
@@ -396,3 +405,4 @@ def test_a_genesis_file_that_is_not_there(light: Light, monkeypatch: pytest.Monk
     assert "none.cbor" in str(answer.error["field"])
     assert "light init" in str(answer.error["message"])
     assert json.loads(answer.err)
+    assert "name it with --genesis" in light("init").err

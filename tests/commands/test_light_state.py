@@ -148,6 +148,7 @@ def test_a_state_is_not_overwritten(light: Light) -> None:
 def test_no_saved_state(light: Light, command: list[str]) -> None:
     answer = light(*command)
     assert (answer.code, answer.out) == (1, "")
+    assert "make one with `reelect light init`" in answer.err
 
 
 def test_a_changed_set_is_followed_and_the_known_block_stays_below(changed: Light) -> None:

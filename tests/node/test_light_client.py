@@ -312,6 +312,12 @@ def test_what_is_told_if_nobody_answers(
     assert len(asker.reports) == 1
 
 
+def test_a_node_that_refuses_beside_one_that_proves_is_named(asker: Asker, chain: Chain) -> None:
+    errors = [Refused("not kept here", code="pruned"), Unreachable("nobody answers at n1")]
+    assert asker.ask(ROWS, *map(failing, errors), honest(chain)).node == "n2"
+    assert sorted(asker.reports) == ["n0: not kept here", "nobody answers at n1"]
+
+
 def test_a_young_chain_is_waited_for(asker: Asker, chain: Chain) -> None:
     young = [Refused("nothing is final yet", code=NOT_YET_FINAL)] * 3
 
