@@ -38,6 +38,11 @@ _PIECE_BYTES = 1024 * 1024
 def snapshots(*, config: ConfigFile = None, set_: Overrides = (), json: JsonFlag = False) -> None:
     """List the snapshots that a node keeps; the node may run meanwhile."""
     settings = load_config(config, set_, os.environ)
+    if not settings.node.data_dir.exists():
+        raise Refused(
+            "does not exist: name the configuration of a node with --config",
+            field=str(settings.node.data_dir),
+        )
     found = [SnapshotFile.open(path) for path in stored_files(_folder(settings))]
     if json:
         listed: list[Json] = [_fields(file.path, file.manifest) for file in found]

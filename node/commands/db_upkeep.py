@@ -105,7 +105,8 @@ def repair(
     print_line(_sentence(done, is_dry=dry_run))
     snapshots = stored_files(settings.node.data_dir / SNAPSHOTS)
     if done.way == "aside" and snapshots:
-        print_line(f"It may also begin with its own: reelect db import {snapshots[0]}")
+        where = "" if config is None else f" --config {config}"
+        print_line(f"It may also begin with its own: reelect db import {snapshots[0]}{where}")
 
 
 def stats(*, config: ConfigFile = None, set_: Overrides = (), json: JsonFlag = False) -> None:
@@ -160,7 +161,8 @@ def _chain_folder(settings: Config) -> Path:
     folder = settings.node.data_dir / "chain"
     if not folder.exists() and not repaired_folder(folder).exists():
         raise Refused(
-            "does not exist: check that this is the node's data folder", field=str(folder)
+            "does not exist: start the node, which makes it, or check that this is its data folder",
+            field=str(folder),
         )
     return folder
 
@@ -168,19 +170,26 @@ def _chain_folder(settings: Config) -> Path:
 def _found(settings: Config, folder: Path) -> tuple[list[Fault], list[Fault], ChainMeta | None]:
     """The faults of the database, those of the journal, and the final block."""
     genesis = read_genesis(settings.node.genesis)
-    journal = settings.node.data_dir / JOURNAL_FILE
     try:
         with Database.open(folder) as database:
             check_chain(database, genesis)
             final = final_block(database)
             faults = list(chain_faults(database, genesis, _tell))
-            others = list(journal_faults(journal, database))
+            others = _journal_faults(settings, database)
     except DatabaseDamaged as error:
-        final, others = None, list(journal_faults(journal))
+        final, others = None, _journal_faults(settings)
         faults = [Fault("database", f"cannot be opened: {error.what}", mend=Mend.SALVAGE)]
     if any(fault.mend is Mend.SALVAGE for fault in faults):
         faults += file_faults(level_folder(folder))
     return faults, others, final
+
+
+def _journal_faults(settings: Config, database: Database | None = None) -> list[Fault]:
+    """A node without seats signs nothing: it may have no journal yet."""
+    journal = settings.node.data_dir / JOURNAL_FILE
+    if not settings.seats and not journal.exists():
+        return []
+    return list(journal_faults(journal, database))
 
 
 def _show_check(
@@ -210,7 +219,7 @@ def _told(faults: Iterable[Fault]) -> JsonObject:
 def _sentence(done: Repaired, *, is_dry: bool) -> str:
     would = "would be" if is_dry else "was"
     return {
-        "none": "Nothing is wrong.",
+        "none": "Nothing is wrong with the database.",
         "mended": f"What was wrong {would} written anew from the rows beside it.",
         "salvaged": f"What LevelDB's repair left is whole; it {would} put in place.",
         "replayed": f"All blocks are there: the database {would} made anew from them.",

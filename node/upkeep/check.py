@@ -161,7 +161,7 @@ def journal_faults(file: Path, database: KeyValueReader | None = None) -> Iterat
     try:
         contents = read_journal(file)
     except JournalError as error:
-        yield Fault("signing journal", str(error))
+        yield Fault("signing journal", str(error).removeprefix("signing journal "))
         return
     finals = [entry.final for entry in contents.entries.values() if entry.final is not None]
     newest = max(finals, key=lambda final: final.slot, default=None)

@@ -108,6 +108,10 @@ def test_snapshots_are_listed_the_newest_first_while_the_node_runs(old: Host) ->
     assert listed.out.count('"state_root"') == 2
 
 
+def test_where_no_node_is_there_are_no_snapshots_to_list(home: Path, run: Run) -> None:
+    refused(run("db", "snapshots", "--set", "node.data_dir=none"), 1, "none", "--config")
+
+
 def test_the_newest_or_a_wanted_one_is_exported_while_the_node_runs(old: Host, home: Path) -> None:
     with old.database():
         made = old.run("export", "state", "--json").json
