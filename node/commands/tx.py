@@ -82,8 +82,11 @@ async def show(
     async with options.client() as client:
         answer = await client.transaction(identity)
         if answer is None:
+            first = (await client.status()).first_block
+            kept = f"; or it is below height {first}: the node keeps no older blocks"
             raise Refused(
-                "the node knows no such transaction: it may never have been sent, or it expired",
+                "the node knows no such transaction: it may never have been sent, or it expired"
+                f"{kept if first else ''}",
                 field="TRANSACTION",
                 code="not-found",
             )

@@ -95,3 +95,7 @@ def test_a_node_that_keeps_few_blocks_says_so(
         answer = run("block", "show", "5", "--json")
         assert (answer.code, answer.error["code"]) == (1, "pruned")
         assert "from height 6 on" in str(answer.error["message"])
+        transport.stalled = True
+        unknown = run("tx", "show", "00" * 32)
+        assert unknown.code == 1
+        assert "below height 6: the node keeps no older blocks" in unknown.err
