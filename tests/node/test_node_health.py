@@ -1,7 +1,7 @@
 """What a node says of its own health while nothing becomes final."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,23 @@ def clocked(tmp_path: Path) -> Iterator[Clocked]:
         yield made[0]
 
 
+def pass_slots(clocked: Clocked, slots: Sequence[int]) -> None:
+    """Let the node look at its clock once in each of these slots, in the middle of each."""
+    slot_s = clocked.storage.chain.clock.slot_ms / 1000
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            clocked.at_slot(slots[0])
+            nursery.start_soon(clocked.node._tell_of_stalls)
+            await trio.sleep(slot_s / 2)
+            for slot in slots:
+                clocked.at_slot(slot)
+                await trio.sleep(slot_s)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
 def test_a_stall_is_told_of_and_the_node_stays_ready(clocked: Clocked) -> None:
     clocked.at_slot(100 + BOUND)
     assert clocked.health().stall is None
@@ -80,30 +97,14 @@ def test_a_node_that_slept_blames_nobody(
 ) -> None:
     caplog.set_level(logging.INFO, "reelect.chain")
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(clocked.node._tell_of_stalls)
-            for slot in (100, 101, 500, 501, 500 + BOUND):
-                clocked.at_slot(slot)
-                await trio.sleep(clocked.storage.chain.clock.slot_ms / 1000)
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    pass_slots(clocked, (100, 101, 500, 501, 500 + BOUND))
     assert caplog.messages == []
 
 
 def test_the_log_tells_of_it_by_itself(clocked: Clocked, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "reelect.chain")
 
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(clocked.node._tell_of_stalls)
-            for slot in range(100, 130):
-                clocked.at_slot(slot)
-                await trio.sleep(clocked.storage.chain.clock.slot_ms / 1000)
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    pass_slots(clocked, range(100, 130))
     (message,) = caplog.messages
     assert message.startswith(f"nothing has become final for {101 + BOUND} slots: 3 of 4 votes ")
     silent = message.rpartition("these 4 producers are silent: ")[2].split(", ")
