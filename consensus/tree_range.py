@@ -6,7 +6,7 @@ none of its rows can be missing, added or changed. Ranges whose prefixes cover a
 whole state.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from consensus.errors import InvalidEncoding, InvalidProof
@@ -168,13 +168,3 @@ def _siblings(prefix: Prefix, proof: RangeProof) -> Iterator[tuple[bool, bytes]]
     for place in range(spare, size):
         sibling = siblings.pop() if bitmap >> place & 1 else ZERO_DIGEST
         yield bool(bits >> place & 1), sibling
-
-
-def covers_all(prefixes: Iterable[Prefix]) -> bool:
-    """Whether ranges in ascending order are disjoint and hold every path."""
-    reached = 0
-    for prefix in prefixes:
-        if prefix.first != reached:
-            return False
-        reached = prefix.end
-    return reached == 1 << PATH_BITS

@@ -35,7 +35,6 @@ from p2p.messages import (
 from p2p.network import Network
 from p2p.scoring import REJECTED_POINTS
 from storage.database import META_ROW, Database
-from vm.modules.chain import chain_constants
 
 MANIFEST_TIMEOUT_S = 60.0
 CHUNK_TIMEOUT_S = 30.0
@@ -157,8 +156,8 @@ class StateJoin:
 
     async def _fill(self, database: Database, *, insists: bool) -> None:
         genesis = await trio.to_thread.run_sync(read_genesis, self._config.node.genesis)
-        constants = chain_constants(genesis.state())
-        clock = SlotClock(constants.genesis_time_ms, constants.slot_ms)
+        anchor = genesis_anchor(genesis)
+        clock = SlotClock(anchor.terms.genesis_time_ms, anchor.terms.slot_ms)
         if not insists and clock.slot_at(self._now_ms()) < YOUNG_SLOTS:
             return
         newcomer = Newcomer(genesis, clock, self._now_ms)
@@ -166,7 +165,6 @@ class StateJoin:
         key, config = KeyPair.from_seed(seed), network_config(self._config)
         network = newcomer.network = Network(key, genesis.chain, newcomer, config)
         complete = partial(joined_writes, genesis, database)
-        anchor = genesis_anchor(genesis)
         self._joining = Joining(newcomer, database, anchor, complete, insists=insists)
         async with trio.open_nursery() as nursery:
             await nursery.start(network.run)

@@ -17,7 +17,6 @@ from consensus.tree_range import (
     WHOLE,
     Prefix,
     RangeProof,
-    covers_all,
     prove_range,
     range_hash,
     verify_range,
@@ -124,7 +123,6 @@ def test_ranges_of_paths_that_part_only_at_the_last_bits() -> None:
 def test_ranges_that_cover_all_hold_the_state(rows: list[Row], most: int) -> None:
     root, pages = _tree(model_leaves(dict(rows)))
     prefixes = _cut(rows, most)
-    assert covers_all(prefixes)
     collected: list[Row] = []
     for prefix in prefixes:
         chunk = _inside(prefix, rows)
@@ -266,26 +264,6 @@ def test_a_prefix_has_one_spelling() -> None:
             Prefix(depth, bits)
         with pytest.raises(InvalidEncoding):
             Prefix.unpack([depth, bits])
-
-
-@given(ROWS, st.integers(1, 5), st.data())
-def test_only_all_paths_once_in_order_are_covered(
-    rows: list[Row], most: int, data: st.DataObject
-) -> None:
-    prefixes = _cut(rows, most)
-    place = data.draw(st.integers(0, len(prefixes) - 1))
-    halves = prefixes[place].halves()
-    left, right = prefixes[:place], prefixes[place + 1 :]
-    assert covers_all([*left, *halves, *right])
-    assert not covers_all([*left, *right])
-    assert not covers_all([*left, halves[0], *right])
-    assert not covers_all([*left, halves[1], *right])
-    assert not covers_all([*left, *halves[::-1], *right])
-    assert not covers_all([*prefixes[: place + 1], *prefixes[place:]])
-    assert not covers_all([*left, prefixes[place], *halves, *right])
-    assert not covers_all([*prefixes, WHOLE])
-    reordered = data.draw(st.permutations(prefixes))
-    assert covers_all(reordered) == (reordered == prefixes)
 
 
 def test_vectors() -> None:
