@@ -54,8 +54,8 @@ def make_app(
 ) -> Starlette:
     """The API of a running node, for one trio thread.
 
-    `loopback` says that only this machine can reach it: then storing content needs no
-    `admin_token`. `monitor`, if the node runs one, shows in the metrics.
+    `loopback` says that only this machine can reach it: then calls that change the node
+    need no `admin_token`. `monitor`, if the node runs one, shows in the metrics.
     """
     node = NodeAccess(
         services, monitor or LoopMonitor(), admin_token=admin_token, loopback=loopback

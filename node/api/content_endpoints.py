@@ -1,14 +1,12 @@
 """Endpoints about content: published videos, and the blocks that they are made of."""
 
-import hmac
-import re
-
 import trio
 from starlette.responses import Response
 
 from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
+from node.api.admin import ADMIN_PROBLEMS, check_admin
 from node.api.endpoint import Call, Content, Endpoint, json_answer
 from node.api.node_access import json_response
 from node.api.parameters import CID, CURSOR, FINALITY, OWNER, limit
@@ -20,7 +18,6 @@ from storage.content import ContentStore
 
 FETCH_TIMEOUT_S = 30.0
 CONTENTS_LIMIT = limit(50)
-LOOPBACK_NAME = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 
 RAW = "application/octet-stream"
 # Cache-Control of requests that no peer shall be asked for (IPFS's trustless gateways take it).
@@ -62,7 +59,7 @@ async def _fetch_block(call: Call) -> Response:
 
 
 async def _store_block(call: Call) -> Response:
-    check_may_store(call)
+    check_admin(call)
     cid, data, store = call.value(CID), call.body, call.node.services.content
     try:
         known = await call.node.in_thread(lambda: _put(store, cid, data))
@@ -80,40 +77,6 @@ def _put(store: ContentStore, cid: Cid, data: bytes) -> bool:
     known = store.has(cid)
     store.put(cid, data)
     return known
-
-
-def check_may_store(call: Call) -> None:
-    """Raise Problem unless the caller may change this node's store: it has the admin token, or
-    speaks to the node on its loopback address under a name of that.
-
-    The name keeps out pages of strangers whose own name leads to this machine.
-    """
-    token = call.node.admin_token
-    scheme, _, given = call.request.headers.get("authorization", "").partition(" ")
-    if token is not None and scheme.lower() == "bearer":
-        if hmac.compare_digest(given.strip().encode(), token.encode()):
-            return
-        raise _unauthorized("the admin token is wrong")
-    if call.node.loopback and LOOPBACK_NAME.fullmatch(call.request.headers.get("host", "")):
-        return
-    if token is None:
-        raise Problem(
-            403,
-            "no-admin-token",
-            "this node takes content from its own machine only; set api.admin_token_file to "
-            "let others in",
-        )
-    raise _unauthorized("send the admin token: authorization: Bearer …")
-
-
-def _unauthorized(detail: str) -> Problem:
-    return Problem(
-        401,
-        "unauthorized",
-        detail,
-        field="authorization",
-        headers={"www-authenticate": "Bearer"},
-    )
 
 
 ENDPOINTS = (
@@ -160,6 +123,6 @@ ENDPOINTS = (
         params=(CID,),
         bodies=(Content(RAW),),
         max_body_bytes=MAX_CONTENT_BLOCK_BYTES,
-        problems=(401, 403, 413, 415, 422, 507),
+        problems=(*ADMIN_PROBLEMS, 413, 415, 422, 507),
     ),
 )

@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 
 class NodeAccess:
-    """A node as its endpoints use it. `admin_token` lets in calls that change the node's own
-    store; on a `loopback` address they need none."""
+    """A node as its endpoints use it. `admin_token` lets in calls that change the node; on a
+    `loopback` address they need none (node/api/admin.py)."""
 
     def __init__(
         self,
