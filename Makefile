@@ -1,5 +1,6 @@
 # `make up` runs a local network, `make test` checks everything; `make live` lets seven real nodes
 # change their producers, stop and be killed, and takes some minutes.
+# `make fuzz` tries CASES inputs on all that reads bytes of strangers.
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
 PYTHON ?= python3
@@ -8,8 +9,9 @@ VERIFIER := tests/light_verifier
 SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
+CASES ?= 1000000
 
-.PHONY: up test live clean
+.PHONY: up test live simulate fuzz clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
@@ -26,8 +28,11 @@ live: .venv/installed-test
 simulate: .venv/installed-test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --nodes $(NODES) $(ARGS)
 
+fuzz: .venv/installed-fuzz
+	$(BIN)/python -m tests.fuzz --cases $(CASES) $(ARGS)
+
 clean:
-	rm -rf $(VERIFIER)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VERIFIER)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 # The source tree is installed in place, uncompiled, so that edits count at once.
 .venv/installed: .venv/created pyproject.toml setup.py
@@ -37,6 +42,10 @@ clean:
 .venv/installed-test: .venv/created pyproject.toml setup.py
 	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed
+
+.venv/installed-fuzz: .venv/installed-test
+	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[fuzz,test]'
+	touch $@
 
 # A second verifier of light proofs runs on Node.js.
 $(VERIFIER)/node_modules/installed: $(VERIFIER)/package.json $(VERIFIER)/package-lock.json
