@@ -7,6 +7,7 @@ payload only. The request number is 0 for gossip; an answer carries its request'
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 
 from consensus.errors import Invalid
 
@@ -14,6 +15,9 @@ _HEAD = struct.Struct(">IBI")
 HEAD_BYTES = _HEAD.size
 KIND_AT = 4  # where a frame's kind number stands
 MAX_REQUEST = 2**32 - 1
+# A payload from here on is gathered in a buffer of its own, which then is the payload: copies of
+# much memory cost more than encryption.
+LONG_BYTES = 64 * 1024
 
 Limit = Callable[[int, int], int]
 
@@ -51,32 +55,55 @@ class FrameReader:
         self.limit = limit
         self._buffer = bytearray()
         self._head: tuple[int, int, int] | None = None
+        self._long: BytesIO | None = None
 
     def append(self, data: bytes | bytearray) -> None:
         """Take received bytes."""
-        self._buffer += data
+        if self._long is None or self._head is None:
+            self._buffer += data
+            return
+        missing = self._head[0] - self._long.tell()
+        self._long.write(data if len(data) <= missing else memoryview(data)[:missing])
+        self._buffer += memoryview(data)[missing:]
 
     def next(self) -> Frame | None:
         """The next whole frame, None until more bytes come; raises InvalidFrame.
 
         After an InvalidFrame the stream has no more boundaries: the connection must end.
         """
-        buffer = self._buffer
         if self._head is None:
-            if len(buffer) < HEAD_BYTES:
+            if len(self._buffer) < HEAD_BYTES:
                 return None
-            head = _HEAD.unpack_from(buffer)
-            maximum = self.limit(head[1], head[2])
-            if head[0] > maximum:
-                raise InvalidFrame(
-                    f"a payload of {head[0]} bytes; kind {head[1]} has at most {maximum}"
-                )
-            self._head = head
+            self._head = self._checked(_HEAD.unpack_from(self._buffer))
         size, kind, request = self._head
-        end = HEAD_BYTES + size
-        if len(buffer) < end:
+        payload = self._take(size)
+        if payload is None:
             return None
-        payload = bytes(memoryview(buffer)[HEAD_BYTES:end])
-        del buffer[:end]
         self._head = None
         return Frame(kind, request, payload)
+
+    def _checked(self, head: tuple[int, int, int]) -> tuple[int, int, int]:
+        size, kind, request = head
+        maximum = self.limit(kind, request)
+        if size > maximum:
+            raise InvalidFrame(f"a payload of {size} bytes; kind {kind} has at most {maximum}")
+        return head
+
+    def _take(self, size: int) -> bytes | None:
+        """The payload if it is whole; till then the buffer begins with its head, or it is long."""
+        if self._long is not None:
+            if self._long.tell() < size:
+                return None
+            payload = self._long.getvalue()  # shares the memory
+            self._long = None
+            return payload
+        buffer, end = self._buffer, HEAD_BYTES + size
+        if len(buffer) >= end:
+            payload = bytes(memoryview(buffer)[HEAD_BYTES:end])
+            del buffer[:end]
+            return payload
+        if size >= LONG_BYTES:
+            self._long = BytesIO()
+            self._long.write(memoryview(buffer)[HEAD_BYTES:])
+            buffer.clear()
+        return None

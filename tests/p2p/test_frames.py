@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2p.frames import HEAD_BYTES, Frame, FrameReader, InvalidFrame, frame_bytes
+from p2p.frames import HEAD_BYTES, LONG_BYTES, Frame, FrameReader, InvalidFrame, Limit, frame_bytes
 
 LIMIT = 40
 frames = st.builds(Frame, st.integers(0, 255), st.integers(0, 2**32 - 1), st.binary(max_size=LIMIT))
@@ -16,9 +16,9 @@ def anything(kind: int, request: int) -> int:
     return LIMIT
 
 
-def read_all(chunks: list[bytes]) -> tuple[list[Frame], bool]:
+def read_all(chunks: list[bytes], limit: Limit = anything) -> tuple[list[Frame], bool]:
     """The frames of a stream, and whether it then turned out to be invalid."""
-    reader = FrameReader(anything)
+    reader = FrameReader(limit)
     found: list[Frame] = []
     for chunk in chunks:
         reader.append(chunk)
@@ -43,6 +43,19 @@ def test_a_frame_is_laid_out_as_documented() -> None:
 def test_frames_survive_any_cutting(sent: list[Frame], places: list[int]) -> None:
     stream = b"".join(frame_bytes(f.kind, f.request, f.payload) for f in sent)
     assert read_all(cut(stream, places)) == (sent, False)
+
+
+@given(
+    st.lists(st.integers(-2, 2) | st.just(-LONG_BYTES), min_size=1, max_size=3),
+    st.lists(st.integers(0, 4 * LONG_BYTES), max_size=8),
+)
+def test_long_frames_survive_any_cutting_beside_short_ones(
+    more: list[int], places: list[int]
+) -> None:
+    sizes = [LONG_BYTES + each for each in more]
+    sent = [Frame(n, 7, bytes((n + 1,)) * size) for n, size in enumerate(sizes)]
+    stream = b"".join(frame_bytes(f.kind, f.request, f.payload) for f in sent)
+    assert read_all(cut(stream, places), lambda _, __: LONG_BYTES + 2) == (sent, False)
 
 
 @given(st.binary(max_size=400), st.lists(st.integers(0, 1000), max_size=8))
