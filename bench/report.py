@@ -1,9 +1,10 @@
 """What a measurement says: progress on stderr, figures on stdout."""
 
 import json
+import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 Report: TypeAlias = "dict[str, float | str | Report]"
@@ -12,6 +13,12 @@ Report: TypeAlias = "dict[str, float | str | Report]"
 def tell(text: str) -> None:
     """Progress, for people."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def spread(values: Sequence[float], digits: int = 2) -> Report:
+    """The median of some measurements, the least and the greatest."""
+    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: round(value, digits) for name, value in figures.items()}
 
 
 def show(report: Report, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of the state runs, and has all its figures."""
+"""The benchmarks of the state and of the p2p layer run, and have all their figures."""
 
 import json
 import subprocess
@@ -27,3 +27,17 @@ def test_the_benchmark_of_the_state_runs() -> None:
     for block in report["block"].values():
         reads = {cache: figures["database_reads"] for cache, figures in block.items()}
         assert reads["warm"] == reads["read_ahead"] == 0 < reads["admitted"] < reads["cold"]
+
+
+def test_the_benchmark_of_the_p2p_layer_runs() -> None:
+    command = [sys.executable, "bench/gossip.py", "--nodes", "6", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    gossip = report["gossip"]
+    assert gossip["delivery_percent"] == 100
+    assert 0 < gossip["latency_ms_p50"]["median"] <= gossip["latency_ms_p99"]["median"]
+    assert gossip["frames_a_delivery"] > 1
+    spreads = [each for each in gossip.values() if isinstance(each, dict)]
+    for figures in (*spreads, report["connecting_ms"], *report["streams"].values()):
+        assert 0 < figures["min"] <= figures["median"] <= figures["max"]
