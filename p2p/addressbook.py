@@ -151,6 +151,11 @@ class AddressBook:
             del self._entries[peer]
             self.changed = True
 
+    def try_again(self, peers: Collection[PeerId]) -> None:
+        """Forget that dialling these failed: what stood in the way is gone."""
+        for entry in filter(None, map(self._entries.get, peers)):
+            entry.failures, entry.next_try = 0, 0.0
+
     def ended(self, peer: PeerId, lasted_s: float, now: float) -> None:
         """A connection that this node had dialled is over."""
         entry = self._entries.get(peer)

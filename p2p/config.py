@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2p.handshake import Admission
+from p2p.links import LinkFaults
 from p2p.peeraddress import PeerAddress
 
 
@@ -30,7 +31,8 @@ class NetworkConfig:
     `host` and `port` to listen on (port 0: any free); `peers` to begin with; `outbound`
     connections are dialled and kept, others accepted up to `max_inbound`, of which each
     address group (loopback aside) gets `max_inbound_per_group`. Without `discover` nobody but
-    `peers` is dialled, and all of them. `max_strangers` bounds handshakes at one time.
+    `peers` is dialled, and all of them. `max_strangers` bounds handshakes at one time. With
+    `links` the links have these faults, which may change later; without they never have any.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +45,7 @@ class NetworkConfig:
     discover: bool = True
     address_book: Path | None = None
     admission: Admission = field(default_factory=Admission)
+    links: LinkFaults | None = None
     timing: Timing = field(default_factory=Timing)
 
     @property

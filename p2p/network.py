@@ -18,6 +18,7 @@ from p2p.counters import Counters
 from p2p.gossip import Gossip
 from p2p.handler import Handler
 from p2p.identity import PeerId, short_id
+from p2p.links import LinkFaults, Links, describe
 from p2p.messages import (
     BY_TYPE,
     MAX_PEERS,
@@ -79,8 +80,9 @@ class Network:
         self._handler = handler
         self._config = config
         self._chance = chance
+        self._links = None if config.links is None else Links(config.links, self.id)
         self._transport = Transport(
-            key, chain, config.admission, entropy, config.timing.handshake_s
+            key, chain, config.admission, entropy, config.timing.handshake_s, links=self._links
         )
         self._book = AddressBook(self.id, config.peers, chance)
         self._connections = Connections(self._transport, config, self._book, self.counters, self)
@@ -156,6 +158,21 @@ class Network:
         self._book.hear(address)
         self._connections.dial_soon()
 
+    @property
+    def link_faults(self) -> LinkFaults | None:
+        """The faults of this node's links; None if they cannot have any (NetworkConfig.links)."""
+        return None if self._links is None else self._links.faults
+
+    def set_link_faults(self, faults: LinkFaults) -> None:
+        """Have other faults from now on. Whom something passes to again is dialled at once, however
+        often that failed. Raises ValueError if links cannot have faults."""
+        if self._links is None:
+            raise ValueError("these links cannot have faults")
+        healed = self._links.change(faults)
+        logger.info("link faults: %s", describe(faults))
+        self._book.try_again(healed)
+        self._connections.dial_soon()
+
     def close(self) -> None:
         """Say goodbye to all and let `run` return, within about a second."""
         self._closing.set()
@@ -169,6 +186,8 @@ class Network:
         self._transport.listen_port = int(listeners[0].socket.getsockname()[1])
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            if self._links is not None:
+                self._links.nursery = nursery
             nursery.start_soon(self._connections.run, listeners)
             nursery.start_soon(self._maintain)
             task_status.started()

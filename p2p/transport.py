@@ -22,6 +22,7 @@ from p2p.handshake import (
     check_hello,
 )
 from p2p.identity import PeerId, certificate_key, client_context, server_context
+from p2p.links import Links
 from p2p.messages import (
     BY_NUMBER,
     BY_TYPE,
@@ -69,11 +70,18 @@ class Transport:
 
     A `refuse` callable may turn a stranger away by its Hello, with a reason, before any work
     is done for it. Streams given to `dial` and `accept` belong to the transport: one that does
-    not become a link is closed.
+    not become a link is closed. With `links` they have the faults of these.
     """
 
     def __init__(
-        self, key: KeyPair, chain: bytes, admission: Admission, entropy: Entropy, limit_s: float
+        self,
+        key: KeyPair,
+        chain: bytes,
+        admission: Admission,
+        entropy: Entropy,
+        limit_s: float,
+        *,
+        links: Links | None = None,
     ) -> None:
         self.id: PeerId = key.public
         self.listen_port = 0
@@ -82,6 +90,7 @@ class Transport:
         self._admission = admission
         self._entropy = entropy
         self._limit_s = limit_s
+        self._links = links
         self._instance = entropy(8)
         self._server_context, self._certificate = server_context(key)
         self._client_context = client_context()
@@ -90,6 +99,8 @@ class Transport:
         self, stream: trio.abc.Stream, expected: PeerId, refuse: Refuse = refuse_nobody
     ) -> Link:
         """Make `stream` a link to the node `expected`; raises HandshakeFailed."""
+        if self._links is not None:
+            stream = self._links.wrap(stream, expected)
         talk = _Talk(stream, self._client_context, server_side=False)
 
         async def converse() -> Hello:
@@ -112,11 +123,14 @@ class Transport:
 
     async def accept(self, stream: trio.abc.Stream, refuse: Refuse = refuse_nobody) -> Link:
         """Make `stream`, which somebody opened, a link; raises HandshakeFailed."""
-        talk = _Talk(stream, self._server_context, server_side=True)
+        faulty = None if self._links is None else self._links.wrap(stream)
+        talk = _Talk(faulty or stream, self._server_context, server_side=True)
 
         async def converse() -> Hello:
             await talk.start()
             theirs = await talk.expect(Hello)
+            if faulty is not None:
+                faulty.peer = theirs.id
             mine = self._hello()
             self._check(mine, theirs, refuse)
             await talk.send(mine)
@@ -144,11 +158,16 @@ class Transport:
         if reason is not None:
             raise HandshakeFailed(reason)
 
+    @property
+    def _handshake_s(self) -> float:
+        """How long a handshake may take: delays of this node's own making are added."""
+        return self._limit_s + (0.0 if self._links is None else self._links.handshake_s)
+
     async def _run(
         self, talk: "_Talk", converse: Callable[[], Awaitable[Hello]], *, dialled: bool
     ) -> Link:
         try:
-            hello = await _judged(converse, self._limit_s)
+            hello = await _judged(converse, self._handshake_s)
         except RefusedByPeer:
             await trio.aclose_forcefully(talk.stream)
             raise

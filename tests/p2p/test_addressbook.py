@@ -208,3 +208,12 @@ def test_a_missing_book_is_no_news_and_an_unwritable_one_is(
     assert caplog.text == ""
     save(tmp_path / "no such folder" / "peers", names.encode())
     assert "no such folder" in caplog.text
+
+
+def test_one_that_failed_may_be_dialled_at_once_when_it_is_told() -> None:
+    names = book(address(1), address(2))
+    for number in (1, 2):
+        names.failed(address(number).id, 100.0)
+    assert ready(names, 100.1) == []
+    names.try_again({address(1).id, address(3).id})
+    assert ready(names, 100.1) == [address(1)]
