@@ -34,7 +34,7 @@ from p2p.messages import (
     Votes,
     fitting,
 )
-from p2p.peer import RequestFailed
+from p2p.questions import RequestFailed
 from p2p.scoring import REJECTED_POINTS
 
 MAX_IMPORTS = 64

@@ -46,7 +46,7 @@ from p2p.config import NetworkConfig
 from p2p.handshake import Admission
 from p2p.messages import Content, GetContent
 from p2p.network import Network
-from p2p.peer import RequestFailed
+from p2p.questions import RequestFailed
 from storage.content import ContentStore, ContentStoreFull
 from storage.database import META_ROW, Database
 from storage.journal import Journal

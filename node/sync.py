@@ -18,7 +18,7 @@ from node.peers import Peers
 from node.work import Work, ask, enter, pause
 from p2p.identity import PeerId, short_id
 from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks, GetFinality
-from p2p.peer import RemoteError, RequestFailed
+from p2p.questions import RemoteError, RequestFailed
 from p2p.scoring import REJECTED_POINTS
 
 MAX_ANCESTORS = 64

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2p.handshake import Admission
+from p2p.limits import DEFAULT_BUDGET_BYTES
 from p2p.links import LinkFaults
 from p2p.peeraddress import PeerAddress
 
@@ -31,8 +32,10 @@ class NetworkConfig:
     `host` and `port` to listen on (port 0: any free); `peers` to begin with; `outbound`
     connections are dialled and kept, others accepted up to `max_inbound`, of which each
     address group (loopback aside) gets `max_inbound_per_group`. Without `discover` nobody but
-    `peers` is dialled, and all of them. `max_strangers` bounds handshakes at one time. With
-    `links` the links have these faults, which may change later; without they never have any.
+    `peers` is dialled, and all of them. `max_strangers` bounds handshakes at one time. When
+    more than `budget_bytes` wait for all peers together (p2p/limits.py), the one with the most
+    is let go. With `links` the links have these faults, which may change later; without they
+    never have any.
     """
 
     host: str = "127.0.0.1"
@@ -42,6 +45,7 @@ class NetworkConfig:
     max_inbound: int = 32
     max_inbound_per_group: int = 8
     max_strangers: int = 64
+    budget_bytes: int = DEFAULT_BUDGET_BYTES
     discover: bool = True
     address_book: Path | None = None
     admission: Admission = field(default_factory=Admission)

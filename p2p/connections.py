@@ -101,6 +101,13 @@ class Connections:
         self.scores.ban(peer, duration_s, trio.current_time())
         self._put_out(peer, why)
 
+    def shed(self) -> None:
+        """Let the peer go that holds most of the budget."""
+        largest = max(self.peers.values(), key=lambda peer: peer.held_bytes, default=None)
+        if largest is not None:
+            held = largest.held_bytes
+            largest.end(f"{held} bytes wait for it, and too many for all peers together")
+
     def put_out_strangers(self) -> None:
         """Part from peers that are not members any more."""
         for peer in self.peers.values():

@@ -57,6 +57,11 @@ class FrameReader:
         self._head: tuple[int, int, int] | None = None
         self._long: BytesIO | None = None
 
+    @property
+    def held_bytes(self) -> int:
+        """How many received bytes wait for the rest of their frame."""
+        return len(self._buffer)
+
     def append(self, data: bytes | bytearray) -> None:
         """Take received bytes."""
         if self._long is None or self._head is None:

@@ -193,7 +193,7 @@ class FaultyStream(trio.abc.Stream):
             self._in_flight += len(data)
 
     async def _fly(self) -> None:
-        """Pass on what is under way in its order, each when it is due or later, until nothing is."""
+        """Pass on what is under way in its order, each when due or later, until nothing is."""
         with self._flight:
             while self._flying:
                 due, data = self._flying[0]

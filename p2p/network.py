@@ -12,12 +12,14 @@ from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.record import Record
 from p2p.addressbook import AddressBook, save
+from p2p.budget import Budget
 from p2p.config import NetworkConfig
 from p2p.connections import Connections
 from p2p.counters import Counters
 from p2p.gossip import Gossip
 from p2p.handler import Handler
 from p2p.identity import PeerId, short_id
+from p2p.limits import MAX_ANSWERING_IN_ALL
 from p2p.links import LinkFaults, Links, describe
 from p2p.messages import (
     BY_TYPE,
@@ -32,8 +34,9 @@ from p2p.messages import (
     reason_text,
 )
 from p2p.parcel import Parcel, parcel_of
-from p2p.peer import Peer, PeerGone, RequestFailed
+from p2p.peer import Peer
 from p2p.peeraddress import PeerAddress, host_and_port, is_credible
+from p2p.questions import PeerGone, RequestFailed
 from p2p.scoring import REJECTED_POINTS
 from p2p.transport import Link, Transport
 
@@ -48,7 +51,7 @@ logger = logging.getLogger("reelect.p2p")
 @dataclass(frozen=True, slots=True)
 class PeerInfo:
     """A connected peer; times in seconds. `clock_offset_ms` is its clock minus this node's, as
-    far as its last answer shows it (least_offset_ms)."""
+    far as its last answer shows it (least_offset_ms); `held_bytes` wait for it (p2p/limits.py)."""
 
     id: PeerId
     address: str
@@ -57,6 +60,7 @@ class PeerInfo:
     status: Status | None
     round_trip_s: float | None
     clock_offset_ms: int | None
+    held_bytes: int
 
 
 class Network:
@@ -87,6 +91,8 @@ class Network:
         self._book = AddressBook(self.id, config.peers, chance)
         self._connections = Connections(self._transport, config, self._book, self.counters, self)
         self._gossip = Gossip(handler, self._connections.peers, self.counters)
+        self.budget = Budget(config.budget_bytes, self._connections.shed)
+        self.answering = trio.CapacityLimiter(MAX_ANSWERING_IN_ALL)
         self._closing = trio.Event()
 
     # What the node calls
@@ -108,6 +114,7 @@ class Network:
                 peer.status,
                 peer.round_trip_s,
                 peer.clock_offset_ms,
+                peer.held_bytes,
             )
             for peer in self._connections.peers.values()
         )

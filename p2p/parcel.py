@@ -6,6 +6,7 @@ from functools import cached_property
 from consensus.hashing import DIGEST_BYTES, sha256
 from consensus.record import Record
 from p2p.frames import frame_bytes
+from p2p.limits import ITEM_OVERHEAD_BYTES
 from p2p.messages import BY_TYPE, MessageKind
 from p2p.recent import RecentSet
 
@@ -28,6 +29,11 @@ class Parcel:
         """The items whose keys are not in `known`; this parcel itself if that is all."""
         items = {key: item for key, item in self.items.items() if key not in known}
         return self if len(items) == len(self.items) else Parcel(self.kind, items)
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory while it waits."""
+        return sum(map(len, self.items.values())) + len(self.items) * ITEM_OVERHEAD_BYTES
 
     @cached_property
     def payload(self) -> bytes:

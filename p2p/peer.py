@@ -4,20 +4,27 @@ Whatever the other side does ends, at worst, this connection.
 """
 
 import logging
-import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVarTuple
 
 import trio
 
 from consensus.errors import Invalid
 from consensus.record import Record
+from p2p.budget import Budget, Share
 from p2p.config import Timing
 from p2p.counters import Counters
-from p2p.frames import HEAD_BYTES, MAX_REQUEST, Frame, InvalidFrame, frame_bytes
+from p2p.frames import HEAD_BYTES, Frame, InvalidFrame
 from p2p.identity import short_id
 from p2p.inbox import Inbox
+from p2p.limits import (
+    INBOX_BYTES,
+    KNOWN_ITEMS,
+    MAX_ANSWERING,
+    MAX_ASKING,
+    MAX_SERVING,
+    READ_BYTES,
+)
 from p2p.messages import (
     BY_NUMBER,
     BY_TYPE,
@@ -28,21 +35,16 @@ from p2p.messages import (
     Refusal,
     Role,
     Status,
-    reason_text,
 )
 from p2p.parcel import Parcel
+from p2p.questions import PeerGone, Questions, RemoteError, RequestFailed, RequestTimeout
 from p2p.recent import RecentSet
 from p2p.scoring import FLOOD_POINTS, VIOLATION_POINTS
 from p2p.sendqueue import LaneFull, SendQueue
 from p2p.tokenbucket import TokenBucket
 from p2p.transport import FAREWELL_S, Link
+from p2p.writer import Writer
 
-KNOWN_ITEMS = 8_192
-ABANDONED_REQUESTS = 1_024
-MAX_SERVING = 16
-MAX_ASKING = 256
-READ_BYTES = 64 * 1024
-INBOX_BYTES = 1024 * 1024
 FRAMES_A_TURN = 64
 
 Ts = TypeVarTuple("Ts")
@@ -50,26 +52,12 @@ Ts = TypeVarTuple("Ts")
 logger = logging.getLogger("reelect.p2p")
 
 
-class RequestFailed(Exception):
-    """A request got no answer."""
-
-
-class PeerGone(RequestFailed):
-    """There is no connection to the peer, or it broke before the answer came."""
-
-
-class RequestTimeout(RequestFailed):
-    """The answer did not come in time."""
-
-
-class RemoteError(RequestFailed):
-    """The peer refused the request, for the reason given."""
-
-
 class Owner(Protocol):
     """What a connection needs of its network."""
 
     counters: Counters
+    budget: Budget
+    answering: trio.CapacityLimiter
 
     def sift(self, peer: "Peer", kind: MessageKind, payload: bytes) -> Parcel | None:
         """What is new in received gossip, None if nothing is; raises InvalidEncoding."""
@@ -85,15 +73,6 @@ class Owner(Protocol):
 
     def penalise(self, peer: "Peer", points: float, why: str) -> None:
         """Note misbehaviour."""
-
-
-@dataclass(slots=True)
-class _Question:
-    """A request on its way: the answer's type, and the answer once it is there."""
-
-    answer_type: type[Record]
-    done: trio.Event
-    answer: Record | None = None
 
 
 class Peer:
@@ -119,21 +98,25 @@ class Peer:
         self._owner = owner
         self._timing = timing
         self._scope = trio.CancelScope()
-        self._queue = SendQueue(owner.counters.sent)
-        self._wake = trio.Event()
-        self._writing_since: float | None = None
+        self._share = Share(owner.budget)
+        self._queue = SendQueue(owner.counters.sent, self._share.count)
+        self._writer = Writer(link.stream, self._queue, self._share.count)
         self._buckets: dict[int, TokenBucket] = {}
-        self._consensus_inbox = Inbox(INBOX_BYTES)
-        self._inbox = Inbox(INBOX_BYTES)
-        self._questions: dict[int, _Question] = {}
-        self._abandoned: dict[int, None] = {}
-        self._last_request = 0
+        self._consensus_inbox = Inbox(INBOX_BYTES, self._share.count)
+        self._inbox = Inbox(INBOX_BYTES, self._share.count)
+        self._questions = Questions()
         self._serving = 0
+        self._answering = trio.CapacityLimiter(MAX_ANSWERING)
 
     @property
     def direction(self) -> str:
         """Who dialled: "outbound" if this node did, else "inbound"."""
         return "outbound" if self.dialled else "inbound"
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits to be sent to it, to be judged, or is half read."""
+        return self._share.held_bytes
 
     # Sending
 
@@ -157,7 +140,7 @@ class Peer:
             self.known.discard(key)
         self._owner.counters.dropped += len(dropped)
         if self._queue.linger_s < before:
-            self._wake.set()
+            self._writer.wake()
 
     def has(self, parcel: Parcel) -> None:
         """Note that the peer has these items."""
@@ -176,41 +159,29 @@ class Peer:
             raise ValueError(f"{kind.name} is not a request")
         if self.ending:
             raise PeerGone(f"{self.name} {self.end_reason}")
-        if len(self._questions) >= MAX_ASKING:
+        if self._questions.full:
             raise RequestFailed(f"{self.name} has {MAX_ASKING} questions to answer first")
-        number = self._next_request()
-        question = self._questions[number] = _Question(kind.answer, trio.Event())
+        question = self._questions.ask(kind.answer)
         try:
-            self._put(kind, number, message.encode())
+            self._put(kind, question.number, message.encode())
             with trio.fail_after(timeout_s):
                 await question.done.wait()
         except trio.TooSlowError:
             raise RequestTimeout(f"{self.name} did not answer within {timeout_s:g} s") from None
         finally:
-            self._give_up(number)
+            self._questions.give_up(question)
         if question.answer is None:
             raise PeerGone(f"{self.name} {self.end_reason}")
         if isinstance(question.answer, Refusal):
             raise RemoteError(question.answer.reason)
         return question.answer
 
-    def _next_request(self) -> int:
-        self._last_request = self._last_request % MAX_REQUEST + 1
-        return self._last_request
-
-    def _give_up(self, number: int) -> None:
-        question = self._questions.pop(number)
-        if question.answer is None:
-            self._abandoned[number] = None
-            if len(self._abandoned) > ABANDONED_REQUESTS:
-                del self._abandoned[next(iter(self._abandoned))]
-
     def _put(self, kind: MessageKind, request: int, payload: bytes) -> None:
         try:
             self._queue.put_frame(kind, request, payload)
         except LaneFull as error:
             self.end(f"it does not read: {error}")
-        self._wake.set()
+        self._writer.wake()
 
     # The connection's life
 
@@ -232,13 +203,13 @@ class Peer:
                     nursery.start_soon(self._guarded, self._keep_alive)
         finally:
             self.end("the connection was cancelled")
-            for question in self._questions.values():
-                question.done.set()
+            self._questions.close()
             await trio.aclose_forcefully(self._stream)
 
     def end(self, reason: str) -> None:
         """End the connection at once; the first reason stays."""
         self.end_reason = self.end_reason or reason
+        self._share.give_back()
         self._scope.cancel()
 
     def say_goodbye(self, reason: str) -> None:
@@ -246,7 +217,7 @@ class Peer:
         if not self.ending:
             self.end_reason = reason
             self._scope.deadline = trio.current_time() + FAREWELL_S
-            self._wake.set()
+            self._writer.say_goodbye(reason)
 
     async def _guarded(self, task: Callable[[*Ts], Awaitable[None]], *arguments: *Ts) -> None:
         """Run a task; a bug in it, or in the handler, ends the connection and no more."""
@@ -269,8 +240,7 @@ class Peer:
         while True:
             await self._ask_status()
             await trio.sleep(self._timing.keep_alive_s)
-            since = self._writing_since
-            if since is not None and trio.current_time() - since >= self._timing.silence_s:
+            if self._writer.stuck_for(trio.current_time()) >= self._timing.silence_s:
                 self.end("it does not read")
 
     async def _ask_status(self) -> None:
@@ -288,45 +258,17 @@ class Peer:
                 self.clock_offset_ms = least_offset_ms(asked_ms, status.time_ms, now_ms)
                 await self._heard(status, BY_TYPE[Status])
 
-    # Writing
-
-    async def _transmit(self) -> None:
-        try:
-            await self._write()
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self._lost(error)
-
-    async def _write(self) -> None:
-        while not self.ending:
-            await self._something_to_send()
-            data = self._queue.take()
-            if data:
-                self._writing_since = trio.current_time()
-                await self._stream.send_all(data)
-                self._writing_since = None
-        kind = BY_TYPE[Goodbye]
-        last = frame_bytes(kind.number, 0, Goodbye(reason_text(self.end_reason)).encode())
-        await self._stream.send_all(self._queue.take() + last)
-
-    async def _something_to_send(self) -> None:
-        """Wait until something is queued and has lingered long enough."""
-        queue = self._queue
-        while not self.ending and queue.linger_s == math.inf:
-            await self._woken()
-        since = trio.current_time()
-        while not self.ending and trio.current_time() < since + queue.linger_s:
-            with trio.CancelScope(deadline=since + queue.linger_s):
-                await self._woken()
-
-    async def _woken(self) -> None:
-        self._wake = trio.Event()
-        await self._wake.wait()
-
-    # Reading
+    # Reading and writing
 
     async def _receive(self) -> None:
         try:
             await self._read()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._lost(error)
+
+    async def _transmit(self) -> None:
+        try:
+            await self._writer.run()
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self._lost(error)
 
@@ -341,9 +283,11 @@ class Peer:
 
     async def _read_frames(self) -> None:
         reader = self._reader
+        self._share.count(reader.held_bytes)
         while True:
             count = 0
             while (frame := reader.next()) is not None:
+                self._share.count(-HEAD_BYTES - len(frame.payload))
                 await self._take_in(frame)
                 count += 1
                 if count % FRAMES_A_TURN == 0:
@@ -351,6 +295,7 @@ class Peer:
             data = await self._stream.receive_some(READ_BYTES)
             if not data:
                 return
+            self._share.count(len(data))
             reader.append(data)
 
     def _limit(self, number: int, request: int) -> int:
@@ -363,12 +308,7 @@ class Peer:
         elif kind.role is Role.REQUEST:
             expected = True
         else:
-            question = self._questions.get(request)
-            expected = (
-                request in self._abandoned
-                if question is None
-                else kind.record in (question.answer_type, Refusal)
-            )
+            expected = self._questions.expects(request, kind.record)
         if not expected:
             raise InvalidFrame(f"{kind.name} with request number {request} was not expected")
         return kind.max_bytes
@@ -379,7 +319,7 @@ class Peer:
         if self.ending and kind.record is not Goodbye:
             return
         if frame.request and kind.role is not Role.REQUEST:
-            self._answered(kind, frame)
+            self._questions.answered(frame.request, kind, frame.payload)
         elif not self._within_rate(kind, frame.payload):
             self._owner.counters.flooded += 1
             self._owner.penalise(self, FLOOD_POINTS, f"too many {kind.name} messages")
@@ -415,31 +355,24 @@ class Peer:
 
     async def _pass_on(self, parcel: Parcel) -> None:
         """Queue for the handler. Consensus messages wait for room; others are dropped."""
-        size = len(parcel.payload)
         if parcel.kind.priority is Priority.CONSENSUS:
-            await self._consensus_inbox.put(parcel, size)
-        elif not self._inbox.offer(parcel, size):
+            await self._consensus_inbox.put(parcel)
+        elif not self._inbox.offer(parcel):
             self._owner.counters.dropped += 1
 
     async def _work(self, inbox: Inbox) -> None:
         while True:
             parcel = await inbox.take()
+            self._share.count(parcel.held_bytes)
             try:
                 message = parcel.kind.record.decode(parcel.payload)
             except Invalid as error:
                 self._violated(error)
                 return
             await self._owner.deliver(self, parcel, message)
+            self._share.count(-parcel.held_bytes)
 
-    # Questions and answers
-
-    def _answered(self, kind: MessageKind, frame: Frame) -> None:
-        question = self._questions.get(frame.request)
-        if question is None or question.answer is not None:
-            self._abandoned.pop(frame.request, None)  # it came late
-            return
-        question.answer = kind.record.decode(frame.payload)
-        question.done.set()
+    # What the peer asks
 
     def _asked(self, kind: MessageKind, frame: Frame) -> None:
         if self._serving >= MAX_SERVING:
@@ -455,7 +388,7 @@ class Peer:
             self._violated(error)
             return
         try:
-            answer = await self._owner.serve(self, request)
+            answer = await self._answer(kind, request)
         finally:
             self._serving -= 1
         answer_kind = BY_TYPE[type(answer)]
@@ -463,9 +396,16 @@ class Peer:
             raise TypeError(f"{kind.name} cannot be answered by {answer_kind.name}")
         try:
             self._queue.put_frame(answer_kind, frame.request, answer.encode())
-            self._wake.set()
+            self._writer.wake()
         except LaneFull:
             self._refuse(frame.request, "too much of what was asked is still unread")
+
+    async def _answer(self, kind: MessageKind, request: Record) -> Record:
+        """Large answers are made few at once; small ones need not wait for them."""
+        if kind.answer is None or BY_TYPE[kind.answer].priority is Priority.CONTROL:
+            return await self._owner.serve(self, request)
+        async with self._answering, self._owner.answering:
+            return await self._owner.serve(self, request)
 
     def _refuse(self, request: int, reason: str) -> None:
         self._put(BY_TYPE[Refusal], request, Refusal(reason).encode())

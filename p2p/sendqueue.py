@@ -9,22 +9,12 @@ import math
 from collections import deque
 from itertools import islice
 
-from consensus.block import MAX_BLOCK_BYTES
+from p2p.budget import Count, uncounted
 from p2p.counters import Traffic
 from p2p.frames import KIND_AT, frame_bytes
-from p2p.messages import BY_NUMBER, MAX_CONTENT_BYTES, MessageKind, Priority, Role
+from p2p.limits import ITEM_OVERHEAD_BYTES, LANE_BYTES, MAX_SEND_BYTES
+from p2p.messages import BY_NUMBER, MessageKind, Priority, Role
 from p2p.parcel import Parcel
-
-MAX_SEND_BYTES = 256 * 1024
-LANE_BYTES = {
-    Priority.CONSENSUS: 4 * MAX_BLOCK_BYTES,
-    Priority.CONTROL: 256 * 1024,
-    Priority.TRANSACTIONS: 2 * 1024 * 1024,
-    Priority.BULK: 2 * MAX_CONTENT_BYTES,
-}
-
-if list(Priority) != list(range(len(LANE_BYTES))):
-    raise ValueError("every priority, counted from 0, has a lane")
 
 
 class LaneFull(Exception):
@@ -36,10 +26,14 @@ class LaneFull(Exception):
 
 
 class _Lane:
-    """What waits with one priority: items of batches by kind number, and whole frames in order."""
+    """What waits with one priority: items of batches by kind number, and whole frames in order.
 
-    def __init__(self, priority: Priority) -> None:
+    An item counts with ITEM_OVERHEAD_BYTES.
+    """
+
+    def __init__(self, priority: Priority, held: Count) -> None:
         self.priority = priority
+        self._held = held
         self.limit = LANE_BYTES[priority]
         self.bytes = 0
         self.batches: dict[int, dict[bytes, bytes]] = {}
@@ -48,7 +42,7 @@ class _Lane:
     def put_frame(self, frame: bytes) -> None:
         if self.bytes + len(frame) > self.limit:
             raise LaneFull(self.priority)
-        self.bytes += len(frame)
+        self._count(len(frame))
         self.frames.append(frame)
 
     def put_items(self, parcel: Parcel) -> list[bytes]:
@@ -57,21 +51,23 @@ class _Lane:
         for key, item in parcel.items.items():
             if key in waiting:
                 continue
-            while self.bytes + len(item) > self.limit:
+            size = len(item) + ITEM_OVERHEAD_BYTES
+            while self.bytes + size > self.limit:
                 if parcel.kind.role is not Role.ANNOUNCEMENT or not waiting:
                     raise LaneFull(self.priority)
                 oldest = next(iter(waiting))
-                self.bytes -= len(waiting.pop(oldest))
+                self._remove(waiting, oldest)
                 dropped.append(oldest)
             waiting[key] = item
-            self.bytes += len(item)
+            self._count(size)
         return dropped
 
     def drop_items(self, parcel: Parcel) -> None:
         waiting = self.batches.get(parcel.kind.number)
         if waiting:
             for key in parcel.items:
-                self.bytes -= len(waiting.pop(key, b""))
+                if key in waiting:
+                    self._remove(waiting, key)
 
     def take(self, frames: list[bytes], room: int) -> int:
         """Move frames of about `room` bytes to `frames`; returns the room that is left."""
@@ -82,7 +78,7 @@ class _Lane:
                 frames.append(frame)
         while self.frames and room > 0:
             frame = self.frames.popleft()
-            self.bytes -= len(frame)
+            self._count(-len(frame))
             room -= len(frame)
             frames.append(frame)
         return room
@@ -90,26 +86,31 @@ class _Lane:
     def _pack(self, kind: MessageKind, waiting: dict[bytes, bytes]) -> bytes:
         if kind.batch is None:
             raise ValueError(f"{kind.name} is not sent in batches")
-        if len(waiting) <= kind.batch.maximum:
-            items = list(waiting.values())
-            waiting.clear()
-        else:
-            items = [waiting.pop(key) for key in list(islice(waiting, kind.batch.maximum))]
-        self.bytes -= sum(map(len, items))
+        first = list(islice(waiting, kind.batch.maximum))
+        items = [self._remove(waiting, key) for key in first]
         return frame_bytes(kind.number, 0, kind.batch.join(items))
+
+    def _remove(self, waiting: dict[bytes, bytes], key: bytes) -> bytes:
+        item = waiting.pop(key)
+        self._count(-len(item) - ITEM_OVERHEAD_BYTES)
+        return item
+
+    def _count(self, change: int) -> None:
+        self.bytes += change
+        self._held(change)
 
 
 class SendQueue:
-    """The lanes of one peer; what is taken out is counted in `sent`.
+    """The lanes of one peer; what waits counts in `held`, what is taken out in `sent`.
 
     `linger_s` says how many seconds the next frames may wait for company: 0 for something
     urgent, infinity if nothing is queued.
     """
 
-    def __init__(self, sent: Traffic) -> None:
+    def __init__(self, sent: Traffic, held: Count = uncounted) -> None:
         self.linger_s = math.inf
         self._sent = sent
-        self._lanes = [_Lane(priority) for priority in Priority]
+        self._lanes = [_Lane(priority, held) for priority in Priority]
 
     def put_frame(self, kind: MessageKind, request: int, payload: bytes) -> None:
         """Queue one message for this peer alone; raises LaneFull."""

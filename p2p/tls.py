@@ -8,8 +8,7 @@ import ssl
 
 import trio
 
-_READ_BYTES = 64 * 1024
-_WRITE_BYTES = 256 * 1024  # encrypted in one step of the task
+from p2p.limits import READ_BYTES, TLS_WRITE_BYTES
 
 
 class TlsStream(trio.abc.Stream):
@@ -56,9 +55,9 @@ class TlsStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         view = memoryview(data)
-        for start in range(0, len(view), _WRITE_BYTES):
+        for start in range(0, len(view), TLS_WRITE_BYTES):
             try:
-                self._tls.write(view[start : start + _WRITE_BYTES])
+                self._tls.write(view[start : start + TLS_WRITE_BYTES])
             except ssl.SSLError as error:
                 raise trio.BrokenResourceError(f"TLS: {error.reason}") from error
             await self._flush()
@@ -70,7 +69,7 @@ class TlsStream(trio.abc.Stream):
         """Up to `max_bytes`; empty when the other side has closed, orderly or not."""
         while True:
             try:
-                return self._tls.read(_READ_BYTES if max_bytes is None else max_bytes)
+                return self._tls.read(READ_BYTES if max_bytes is None else max_bytes)
             except ssl.SSLWantReadError:
                 if not await self._feed():
                     return b""
@@ -88,7 +87,7 @@ class TlsStream(trio.abc.Stream):
 
     async def _feed(self) -> bool:
         """Read once from the transport; returns False at its end."""
-        room = _READ_BYTES if self._allowance is None else self._allowance
+        room = READ_BYTES if self._allowance is None else self._allowance
         if room == 0:
             raise trio.BrokenResourceError("more bytes than a handshake has")
         data = await self._transport.receive_some(room)

@@ -13,7 +13,7 @@ import trio
 from consensus.errors import Invalid
 from consensus.snapshot import SnapshotOffer
 from p2p.identity import PeerId
-from p2p.peer import RequestFailed
+from p2p.questions import RequestFailed
 from storage.errors import StorageError
 from storage.snapshot_import import SnapshotImport
 

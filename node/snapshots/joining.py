@@ -18,7 +18,7 @@ from consensus.light import DynastyStep, LightState, follow_dynasties
 from consensus.snapshot import SnapshotManifest, SnapshotOffer, check_manifest
 from node.snapshots.download import ChunkDownload, ChunkSource, ManifestLies, NoSource
 from p2p.identity import PeerId, short_id
-from p2p.peer import RequestFailed
+from p2p.questions import RequestFailed
 from storage.database import KeyValueStore, Write
 from storage.snapshot_import import SnapshotImport, unfinished_import
 from storage.snapshots import offer_of

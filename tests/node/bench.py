@@ -18,7 +18,7 @@ from node.sync import Sync
 from node.validator import Seat, Validator, create_journal
 from node.work import Ask, Call, Enter, Pause, Step, Work
 from p2p.messages import BlockMessage, Blocks, Refusal, Votes
-from p2p.peer import RemoteError
+from p2p.questions import RemoteError
 from storage.journal import Journal
 from tests.node.network import GENESIS_TIME_MS
 from tests.node.network import Seat as NetworkSeat

@@ -19,7 +19,7 @@ from node.peer_handler import PeerHandler
 from node.sync import Sync
 from node.validator import Validator
 from p2p.messages import BlockMessage, Blocks
-from p2p.peer import RemoteError
+from p2p.questions import RemoteError
 from storage.content import ContentStore
 from storage.database import Database
 from storage.journal import Journal

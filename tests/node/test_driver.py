@@ -18,7 +18,7 @@ from node.driver import Driver
 from node.work import Call, Work, ask, blocking, enter, pause
 from p2p.handler import Verdict
 from p2p.messages import Blocks, GetBlock, Status, Votes
-from p2p.peer import RemoteError
+from p2p.questions import RemoteError
 from storage.database import DatabaseError
 from storage.journal import JournalError
 from tests.node.network import make_block, run_slots, take_block, take_votes, votes_for

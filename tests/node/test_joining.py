@@ -21,7 +21,7 @@ from node.snapshots.joining import Joining
 from node.snapshots.proving import genesis_anchor, joined_writes
 from node.snapshots.taking import take_snapshot
 from p2p.identity import PeerId
-from p2p.peer import PeerGone, RemoteError, RequestTimeout
+from p2p.questions import PeerGone, RemoteError, RequestTimeout
 from storage.database import IMPORT_ROW, DatabaseError
 from storage.snapshot_file import SnapshotFile
 from storage.snapshots import SnapshotStore, offer_of

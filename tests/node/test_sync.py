@@ -12,7 +12,7 @@ from node.candidate import read_block
 from node.chain import Chain
 from node.finality_proofs import proof_above
 from p2p.messages import Blocks, GetBlock, GetBlocks, GetFinality, Status
-from p2p.peer import PeerGone, RemoteError, RequestTimeout
+from p2p.questions import PeerGone, RemoteError, RequestTimeout
 from tests.node.bench import PEER, Bench, memory_chain, node_seats
 from tests.node.handovers import ELECTIONS, epochs, run_epochs
 from tests.node.handovers import GENESIS as POOL_GENESIS

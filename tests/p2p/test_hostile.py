@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from consensus.record import Record
 from p2p.config import NetworkConfig, Timing
 from p2p.frames import HEAD_BYTES, frame_bytes
+from p2p.limits import MAX_SERVING
 from p2p.messages import (
     BY_TYPE,
     MESSAGES,
@@ -27,7 +28,6 @@ from p2p.messages import (
     TransactionIds,
     Votes,
 )
-from p2p.peer import MAX_SERVING
 from p2p.peeraddress import PeerAddress
 from tests.p2p.nodes import (
     CHAIN,

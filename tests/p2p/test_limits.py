@@ -144,15 +144,18 @@ async def test_a_crowd_at_the_door_pushes_itself_out() -> None:
 
 
 async def test_an_inbox_is_bounded_and_waits() -> None:
-    inbox = Inbox(100)
-    parcels = [parcel_of(votes(number)) for number in range(4)]
-    assert inbox.offer(parcels[0], 500), "one larger than the bound still fits an empty inbox"
-    assert not inbox.offer(parcels[1], 1)
+    parcels = [parcel_of(votes(*range(n, n + 3))) for n in range(0, 12, 3)]
+    held: list[int] = []
+    inbox = Inbox(parcels[0].held_bytes - 1, held.append)
+    assert inbox.offer(parcels[0]), "one larger than the bound still fits an empty inbox"
+    assert not inbox.offer(parcels[1])
     taken: list[Parcel] = []
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(inbox.put, parcels[1], 60)
-        nursery.start_soon(inbox.put, parcels[2], 60)
+        nursery.start_soon(inbox.put, parcels[1])
+        nursery.start_soon(inbox.put, parcels[2])
         await trio.testing.wait_all_tasks_blocked()
         taken = [await inbox.take() for _ in range(3)]
     assert taken[0] is parcels[0]
     assert {id(p) for p in taken[1:]} == {id(parcels[1]), id(parcels[2])}
+    assert sum(held) == 0
+    assert max(held) == parcels[0].held_bytes

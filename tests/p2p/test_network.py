@@ -21,8 +21,8 @@ from p2p.messages import (
     Transactions,
     Votes,
 )
-from p2p.peer import PeerGone, RemoteError, RequestTimeout
 from p2p.peeraddress import PeerAddress
+from p2p.questions import PeerGone, RemoteError, RequestTimeout
 from p2p.scoring import BAN_POINTS
 from tests.p2p.nodes import (
     GENESIS,

@@ -9,9 +9,11 @@ import trio
 import trio.testing
 
 from consensus.record import Record
+from p2p.budget import Budget
 from p2p.config import Timing
 from p2p.connections import newer_stays
 from p2p.counters import Counters
+from p2p.limits import ITEM_OVERHEAD_BYTES, LANE_BYTES
 from p2p.messages import (
     BY_TYPE,
     BlockMessage,
@@ -26,8 +28,8 @@ from p2p.messages import (
     Votes,
 )
 from p2p.parcel import Parcel, open_parcel, parcel_of
-from p2p.peer import Peer, PeerGone, RequestTimeout
-from p2p.sendqueue import LANE_BYTES
+from p2p.peer import Peer
+from p2p.questions import PeerGone, RequestTimeout
 from p2p.transport import FAREWELL_S, Link
 from tests.p2p.nodes import GENESIS, LOCALHOST, RawPeer, transport, votes
 
@@ -40,6 +42,8 @@ class Owner:
     """A network that only records."""
 
     counters: Counters = field(default_factory=Counters)
+    budget: Budget = field(default_factory=lambda: Budget(2**40, lambda: None))
+    answering: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(8))
     delivered: list[Record] = field(default_factory=list)
     penalties: list[str] = field(default_factory=list)
 
@@ -116,7 +120,7 @@ async def test_what_a_peer_turns_out_to_have_is_not_sent_to_it() -> None:
 async def test_what_was_dropped_may_be_offered_again() -> None:
     owner = Owner()
     peer, raw = await linked(owner, Timing())
-    room = LANE_BYTES[Priority.TRANSACTIONS] // 34
+    room = LANE_BYTES[Priority.TRANSACTIONS] // (34 + ITEM_OVERHEAD_BYTES)
     ids = [number.to_bytes(32, "big") for number in range(room + 1)]
     for start in range(0, len(ids), 512):
         peer.offer(parcel_of(TransactionIds(tuple(ids[start : start + 512]))))

@@ -8,6 +8,7 @@ import pytest
 from consensus.record import Record
 from p2p.counters import Traffic
 from p2p.frames import Frame, FrameReader
+from p2p.limits import ITEM_OVERHEAD_BYTES, LANE_BYTES, MAX_SEND_BYTES
 from p2p.messages import (
     BY_NUMBER,
     BY_TYPE,
@@ -22,7 +23,7 @@ from p2p.messages import (
     Votes,
 )
 from p2p.parcel import parcel_of
-from p2p.sendqueue import LANE_BYTES, MAX_SEND_BYTES, LaneFull, SendQueue
+from p2p.sendqueue import LaneFull, SendQueue
 from tests.p2p.nodes import GENESIS, vote, votes
 
 IDS = TransactionIds((bytes(32), bytes([1]) * 32))
@@ -106,7 +107,7 @@ def test_what_the_peer_has_sent_meanwhile_is_not_sent() -> None:
 
 def test_announcements_drop_the_oldest() -> None:
     queue = SendQueue(Traffic())
-    room = LANE_BYTES[Priority.TRANSACTIONS] // 34
+    room = LANE_BYTES[Priority.TRANSACTIONS] // (34 + ITEM_OVERHEAD_BYTES)
     ids = [number.to_bytes(32, "big") for number in range(room + 2)]
     batches = [tuple(ids[i : i + 512]) for i in range(0, len(ids), 512)]
     dropped = [key for b in batches for key in queue.put_parcel(parcel_of(TransactionIds(b)))]

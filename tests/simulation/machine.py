@@ -25,7 +25,7 @@ from node.validator import Validator, create_journal
 from node.work import Ask, Call, Enter, Pause, Step, Work
 from p2p.handler import Verdict
 from p2p.messages import MAX_VOTES, VOTES_LINGER_S, BlockMessage, Status, Votes
-from p2p.peer import PeerGone, RequestFailed
+from p2p.questions import PeerGone, RequestFailed
 from storage.errors import StorageError
 from storage.journal import Journal
 from tests.simulation.clock import Timeline

@@ -13,7 +13,7 @@ from typing import Protocol
 from consensus.block import Vote
 from consensus.record import Record
 from p2p.messages import BlockMessage
-from p2p.peer import PeerGone, RemoteError
+from p2p.questions import PeerGone, RemoteError
 from tests.simulation.clock import Timeline
 
 SETTLED_DELAYS_MS = (5, 120)
