@@ -25,8 +25,8 @@ from p2p.messages import (
     fitting,
 )
 from p2p.network import Network
-from p2p.peer import RequestFailed
 from p2p.peeraddress import PeerAddress
+from p2p.questions import RequestFailed
 
 LOOPBACK = "127.0.0.1"
 CHAIN = bytes(range(32))
