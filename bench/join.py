@@ -148,9 +148,9 @@ class Builder:
         message = vote_message(chain.id, block.placed.id)
         for voter in self._seats:
             key = voter.consensus
-            finalized = chain.vote(Vote(block.placed.id, key.public, key.sign(message)))
-            if finalized is not None:
-                chain.persist(finalized)
+            counted = chain.vote(Vote(block.placed.id, key.public, key.sign(message)))
+            if counted is not None and counted.finalized is not None:
+                chain.persist(counted.finalized)
 
 
 def _seat(number: int) -> Seat:

@@ -128,7 +128,8 @@ class Population:
             message = vote_message(chain.id, made.placed.id)
             for seat in self.seats.values():
                 vote = Vote(made.placed.id, seat.key.public, seat.key.sign(message))
-                found.append(chain.vote(vote))
+                counted = chain.vote(vote)
+                found.append(None if counted is None else counted.finalized)
             for finalized in found:
                 if finalized is not None:
                     chain.persist(finalized)

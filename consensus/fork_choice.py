@@ -130,13 +130,18 @@ class ForkChoice:
         """
         if not self.counts(block):
             return None
-        votes = self._votes.setdefault(block.id, {})
+        votes = self._votes.get(block.id)
+        if votes is None:
+            votes = self._votes[block.id] = {}
+            self._forget_old_votes()
         votes.setdefault(place, signature)
-        while not self.counts(self._blocks[oldest := next(iter(self._votes))]):
-            del self._votes[oldest]
         if len(votes) < block.members.quorum or block.id in self._certificates:
             return None
         return self.on_certificate(block, certificate_bytes(block.members, votes))
+
+    def _forget_old_votes(self) -> None:
+        while not self.counts(self._blocks[oldest := next(iter(self._votes))]):
+            del self._votes[oldest]
 
     def on_certificate(self, block: ChainBlock, certificate: bytes) -> Finalized | None:
         """A verified certificate of a known block: returns what it made final, if anything.

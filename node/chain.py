@@ -9,7 +9,7 @@ No clock and no network here: blocks and votes are whatever the caller brings, o
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from consensus.block import BlockRef, Header, Vote, vote_message
 from consensus.certificate import split_certificate
@@ -64,6 +64,13 @@ class Screening(Enum):
     ORPHAN = "its parent is not known"
     STALE = "it does not descend from the final block"
     EARLY = "its slot is more than one slot away"
+
+
+class Counted(NamedTuple):
+    """A vote that is new: its block, None if that is still to come, and what it made final."""
+
+    block: ChainBlock | None
+    finalized: Finalized | None
 
 
 class Chain:
@@ -346,21 +353,24 @@ class Chain:
 
     # Votes
 
-    def vote(self, vote: Vote) -> Finalized | None:
-        """Count a vote; returns what it made final.
+    def vote(self, vote: Vote) -> Counted | None:
+        """Count a vote; None if it is not new, or for a block far below the head.
 
-        A vote for a block that is not known waits for it (see EarlyVotes). Raises
-        InvalidVote for one that is not a member's, and ConflictingFinality.
+        A vote for a block that is not known waits for it (see EarlyVotes), if it is by a producer
+        that is. Raises InvalidVote for one that is not a member's, and ConflictingFinality.
         """
         block = self.fork.get(vote.block_id)
         if block is None:
-            self._keep_early(vote)
+            return self._keep_early(vote)
+        if not self.fork.counts(block):
             return None
-        place = _place_of(block, vote)
+        place = block.members.place_of_key.get(vote.key)
+        if place is None:
+            raise InvalidVote("not a member of the block's producer set", field="key")
         if place in self.fork.votes(block):
             return None
         self._check_vote(vote)
-        return self.fork.on_vote(block, place, vote.signature)
+        return Counted(block, self.fork.on_vote(block, place, vote.signature))
 
     def take_certificate(self, block_id: Cid, certificate: bytes) -> Finalized | None:
         """Take a verified certificate, if its block is known; returns what it made final.
@@ -370,15 +380,6 @@ class Chain:
         block = self.fork.get(block_id)
         return None if block is None else self.fork.on_certificate(block, certificate)
 
-    def may_count(self, vote: Vote) -> bool:
-        """Whether a vote may be new: not one more by the same member for the same block, nor for
-        one far below the head, and, as long as its block is not known, by a producer that is."""
-        block = self.fork.get(vote.block_id)
-        if block is None:
-            return self._is_known(vote.key) and vote not in self._early_votes
-        place = block.members.place_of_key.get(vote.key)
-        return self.fork.counts(block) and (place is None or place not in self.fork.votes(block))
-
     def _is_known(self, key: bytes) -> bool:
         """Whether it is a consensus key of a set that votes, or will after a handover."""
         final, head = self.fork.final, self.fork.head
@@ -386,21 +387,23 @@ class Chain:
         return any(known is not None and key in known.place_of_key for known in sets)
 
     def votes_of(self, block: ChainBlock) -> list[Vote]:
-        """The votes for a block that were counted, or that its certificate holds."""
-        votes = dict(self.fork.votes(block))
+        """The votes for a block that were counted, or, if these are no quorum, that its certificate
+        holds as well."""
+        votes = self.fork.votes(block)
         certificate = self.fork.certificate(block)
-        if certificate is not None:
-            votes |= split_certificate(certificate, block.members, field="")
+        if certificate is not None and len(votes) < block.members.quorum:
+            votes = {**votes, **split_certificate(certificate, block.members, field="")}
         return [
             Vote(block.id, block.members.members[place].key, signature)
             for place, signature in sorted(votes.items())
         ]
 
-    def _keep_early(self, vote: Vote) -> None:
-        if not self._is_known(vote.key):
-            raise InvalidVote("not by a producer, for a block that is not known", field="key")
+    def _keep_early(self, vote: Vote) -> Counted | None:
+        if vote in self._early_votes or not self._is_known(vote.key):
+            return None
         self._check_vote(vote)
         self._early_votes.keep(vote)
+        return Counted(None, None)
 
     def _check_vote(self, vote: Vote) -> None:
         message = vote_message(self.id, vote.block_id)
@@ -425,13 +428,6 @@ def _proof_of(part: Finalized) -> bytes | None:
     if part.certified.header.final_if_qc != final.id:
         return None
     return FinalityProof(part.certified.header, part.certificate, (final.header,)).encode()
-
-
-def _place_of(block: ChainBlock, vote: Vote) -> int:
-    place = block.members.place_of_key.get(vote.key)
-    if place is None:
-        raise InvalidVote("not a member of the block's producer set", field="key")
-    return place
 
 
 def roots_of(outcome: Outcome, state_root: bytes) -> Roots:

@@ -15,6 +15,7 @@ from consensus.block import BlockRef, Vote
 from consensus.certificate import split_certificate
 from consensus.errors import Invalid, InvalidVote
 from consensus.evidence import Evidence
+from consensus.finality import ChainBlock
 from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
@@ -123,11 +124,9 @@ class Engine:
             yield from self._persist(finalized)
         self._changed(valid, ())
         yield from self._vote_for(valid, arrived_ms)
-        for vote in chain.take_early_votes(valid.placed.id):
-            try:
-                yield from self._count(vote)
-            except InvalidVote as error:
-                logger.info("vote for %s: %s", valid.placed.id, error)
+        _, bad = yield from self.add_votes(chain.take_early_votes(valid.placed.id))
+        if bad is not None:
+            logger.info("vote for %s: %s", valid.placed.id, bad)
         if chain.fork.head is not old_head:
             self._mempool.prune(lambda key: nonce_at_head(chain, key), chain.fork.head.height + 1)
 
@@ -152,30 +151,31 @@ class Engine:
         """Count votes; returns those that were valid and new, and why a bad one is bad."""
         fresh: list[Vote] = []
         bad: InvalidVote | None = None
+        now_slot = self._now_slot()
         for vote in votes:
-            if not self.chain.may_count(vote):
-                continue
             try:
-                yield from self._count(vote)
+                counted = self.chain.vote(vote)
             except InvalidVote as error:
                 bad = error
-            else:
-                fresh.append(vote)
-        return fresh, bad
-
-    def _count(self, vote: Vote) -> Work[None]:
-        finalized = self.chain.vote(vote)
-        block = self.chain.fork.get(vote.block_id)
-        if block is None:  # kept for a block that is still to come: its member is there
-            self.presence.heard(vote.key, self._now_slot())
-        else:
-            self.validator.notice(vote.key, self._now_slot(), voted=block.slot)
-            self.presence.heard(vote.key, block.slot)
-            seen = self._watch.on_vote(block.header, block.id, vote.key, vote.signature)
+                continue
+            if counted is None:
+                continue
+            fresh.append(vote)
+            seen = self._see_vote(vote, counted.block, now_slot)
             if seen is not None:
                 yield from self._found(seen)
-        if finalized is not None:
-            yield from self._persist(finalized)
+            if counted.finalized is not None:
+                yield from self._persist(counted.finalized)
+        return fresh, bad
+
+    def _see_vote(self, vote: Vote, block: ChainBlock | None, now_slot: int) -> Evidence | None:
+        """Its member is there; the evidence that the vote completes, if it does."""
+        if block is None:  # kept for a block that is still to come
+            self.presence.heard(vote.key, now_slot)
+            return None
+        self.validator.notice(vote.key, now_slot, voted=block.slot)
+        self.presence.heard(vote.key, block.slot)
+        return self._watch.on_vote(block.header, block.id, vote.key, vote.signature)
 
     def _vote_for(self, valid: Recorded, arrived_ms: int) -> Work[None]:
         block, fork = valid.placed, self.chain.fork
@@ -198,8 +198,7 @@ class Engine:
 
         votes = yield from blocking(cast)
         self._peers.broadcast(Votes(tuple(votes)))
-        for vote in votes:
-            yield from self._count(vote)
+        yield from self.add_votes(votes)
 
     # Time
 

@@ -208,9 +208,10 @@ class Exchange:
         best = dict.fromkeys((fork.justified, fork.head))
         found = [chain.block_bytes(block.id) for block in best if chain.recorded(block.id)]
         messages: list[Record] = [BlockMessage(raw) for raw in found if raw is not None]
-        votes = dict.fromkeys(self._engine.validator.last_votes)
-        for block in best:
-            votes |= dict.fromkeys(chain.votes_of(block))
+        counted = {block.id: chain.votes_of(block) for block in best}
+        own = self._engine.validator.last_votes
+        votes = [vote for vote in own if vote.block_id not in counted]
+        votes += [vote for of_block in counted.values() for vote in of_block]
         if votes:
-            messages.append(Votes(tuple(votes)[:MAX_VOTES]))
+            messages.append(Votes(tuple(votes[:MAX_VOTES])))
         return [*messages, *self._engine.evidence.items()]

@@ -22,9 +22,11 @@ def proof_above(chain: Chain, height: int) -> FinalityProof | None:
 
     It only reads what is durably final, and may run in a thread.
     """
-    newest = chain.final_proof()
     first = max(1, chain.blocks.first_height())
-    if newest is None or not first <= height <= newest.final.height:
+    if not first <= height <= chain.durable_final.height:
+        return None
+    newest = chain.final_proof()
+    if newest is None or height > newest.final.height:
         return None
     top = min(newest.final.height, height + _SEARCHED_BLOCKS)
     for block in _blocks(chain, height + 1, top):

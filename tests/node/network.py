@@ -6,6 +6,7 @@ from pathlib import Path
 
 from consensus.beacon import RevealChain
 from consensus.block import Vote, vote_message
+from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
 from consensus.transaction import Transaction, transaction_id
@@ -132,10 +133,16 @@ def votes_for(chain: Chain, seats: Iterable[Seat], block: Recorded) -> list[Vote
     ]
 
 
+def count(chain: Chain, vote: Vote) -> Finalized | None:
+    """What a vote makes final, if anything."""
+    counted = chain.vote(vote)
+    return None if counted is None else counted.finalized
+
+
 def take_votes(chain: Chain, votes: Iterable[Vote]) -> None:
     """Count votes and make durable what they finalize."""
     for vote in votes:
-        finalized = chain.vote(vote)
+        finalized = count(chain, vote)
         if finalized is not None:
             chain.persist(finalized)
 

@@ -260,9 +260,19 @@ def test_votes_of_strangers_and_bad_signatures_are_refused(open_at: OpenChain) -
     member = next(iter(SEATS.values()))
     with pytest.raises(InvalidVote, match="signature"):
         chain.vote(Vote(block.placed.id, member.consensus.public, bytes(64)))
-    with pytest.raises(InvalidVote, match="producer"):
-        open_at("b").vote(Vote(block.placed.id, stranger.public, bytes(64)))
     assert not chain.fork.votes(block.placed)
+
+
+def test_votes_for_an_unknown_block_wait_for_it_if_a_producer_cast_them(open_at: OpenChain) -> None:
+    chain = open_at("a")
+    block = make_block(open_at("b"), SEATS, 1)
+    assert chain.vote(Vote(block.placed.id, key("stranger").public, bytes(64))) is None
+    (good,) = votes_for(chain, [next(iter(SEATS.values()))], block)
+    with pytest.raises(InvalidVote, match="signature"):
+        chain.vote(replace(good, signature=bytes(64)))
+    assert chain.vote(good) == (None, None)
+    assert chain.vote(good) is None
+    assert chain.take_early_votes(block.placed.id) == [good]
 
 
 def test_blocks_carry_no_transactions_while_too_many_are_not_final(open_at: OpenChain) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from consensus import tree
 from node.query.chain_view import ChainView, Finality, view_at
 from tests.node.network import (
+    count,
     key,
     make_block,
     make_genesis_of,
@@ -45,7 +46,7 @@ def test_views_agree_with_themselves_while_blocks_become_final(tmp_path: Path) -
         block = make_block(chain, SEATS, slot, [payment])
         chain.insert(block)
         for vote in votes_for(chain, SEATS.values(), block):
-            finalized = chain.vote(vote)
+            finalized = count(chain, vote)
             if finalized is None:
                 continue
             persisting = threading.Thread(target=chain.persist, args=(finalized,))

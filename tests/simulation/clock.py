@@ -19,13 +19,18 @@ class Timeline:
     def at(self, time: float, act: Act) -> None:
         """Plan an act; never before now."""
         self._count += 1
-        heapq.heappush(self._acts, (max(time, self.now), self._count, act))
+        if time < self.now:
+            time = self.now
+        heapq.heappush(self._acts, (time, self._count, act))
 
     def after(self, delay: float, act: Act) -> None:
         """Plan an act for some milliseconds later."""
         self.at(self.now + delay, act)
 
-    def step(self) -> None:
-        """Let the next act happen."""
-        self.now, _, act = heapq.heappop(self._acts)
-        act()
+    def advance(self, until: float) -> None:
+        """Let everything happen that is planned before then."""
+        acts = self._acts
+        while acts and acts[0][0] < until:
+            self.now, _, act = heapq.heappop(acts)
+            act()
+        self.now = until

@@ -7,6 +7,7 @@ carries out their steps. A step can be the last: power goes, the process is kill
 import logging
 import random
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from consensus.block import Vote
@@ -41,6 +42,7 @@ from tests.simulation.plan import SLOT_MS
 from tests.simulation.wire import Item, Wire
 
 JOURNAL = Path("/journal")
+MAX_ENCODINGS = 256  # of evidence, which each new peer is told
 
 logger = logging.getLogger("reelect.simulation")
 
@@ -297,7 +299,7 @@ class Machine:
             return [self.wire.item(_vote_key(vote), vote) for vote in message.votes]
         if isinstance(message, BlockMessage):
             return [self.wire.item(message.block, message)]
-        return [self.wire.item(message.encode(), message)]
+        return [self.wire.item(_encoding(message), message)]
 
     # Station (tests.simulation.wire)
 
@@ -306,18 +308,18 @@ class Machine:
         process = self.process
         if process is None:
             return
-        peer = bytes([sender])
         message = item.message
+        if isinstance(message, Vote):
+            self._take_votes(process, sender, [item])
+            return
+        peer = bytes([sender])
         if isinstance(message, Votes):
-            self._take_votes(process, peer, self._items(message))
+            self._take_votes(process, sender, self._items(message))
             return
         if isinstance(message, Status):
             process.exchange.follow(peer, message)
             return
         if item.key in process.seen:
-            return
-        if isinstance(message, Vote):
-            self._take_votes(process, peer, [item])
             return
         process.seen.add(item.key)
         try:
@@ -329,24 +331,29 @@ class Machine:
         except Invalid as error:
             self.note(self, f"rejects {message.tag} of {sender}: {error}")
 
-    def _take_votes(self, process: Process, peer: bytes, items: list[Item]) -> None:
+    def _take_votes(self, process: Process, sender: int, items: list[Item]) -> None:
         """Votes linger a moment for company, as they do on a real connection."""
-        fresh = [item for item in items if item.key not in process.seen]
-        if not fresh:
-            return
-        process.seen.update(item.key for item in fresh)
-        if not process.lingering:
-            self._timeline.after(VOTES_LINGER_S * 1000, lambda: self._judge_votes(process, peer))
-        process.lingering += fresh
+        seen, lingering = process.seen, process.lingering
+        for item in items:
+            if item.key in seen:
+                continue
+            seen.add(item.key)
+            if not lingering:
+                self._timeline.after(
+                    VOTES_LINGER_S * 1000, lambda: self._judge_votes(process, sender)
+                )
+            lingering.append(item)
 
-    def _judge_votes(self, process: Process, peer: bytes) -> None:
+    def _judge_votes(self, process: Process, sender: int) -> None:
         if self.process is not process:
             return
-        items, process.lingering = process.lingering[:MAX_VOTES], process.lingering[MAX_VOTES:]
-        votes = Votes(tuple(item.message for item in items if isinstance(item.message, Vote)))
-        self.spawn(self._judged(process.exchange.judge_votes(peer, votes), peer[0], items))
-        if process.lingering:
-            self._judge_votes(process, peer)
+        items = process.lingering.copy()
+        process.lingering.clear()
+        peer = bytes([sender])
+        for start in range(0, len(items), MAX_VOTES):
+            some = items[start : start + MAX_VOTES]
+            votes = Votes(tuple(item.message for item in some if isinstance(item.message, Vote)))
+            self.spawn(self._judged(process.exchange.judge_votes(peer, votes), sender, some))
 
     def _judged(self, work: Work[Verdict], sender: int, items: list[Item]) -> Work[None]:
         """Hand the items on if the verdict on them is good."""
@@ -403,6 +410,11 @@ def _entering(work: Work[None]) -> Work[None]:
 
 def _forgetting(work: Work[Recorded | None]) -> Work[None]:
     yield from work
+
+
+@lru_cache(maxsize=MAX_ENCODINGS)
+def _encoding(message: Record) -> bytes:
+    return message.encode()
 
 
 def _vote_key(vote: Vote) -> bytes:

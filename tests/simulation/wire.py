@@ -67,7 +67,7 @@ class Wire:
         self._connection = [0] * len(stations)  # counts each node's starts and reconnections
         self._questions: dict[int, tuple[int, int, Callable[[Exception], None]]] = {}
         self._asked = 0
-        self._last_arrival: dict[tuple[int, int], float] = {}
+        self._last_arrival = [[0.0] * len(stations) for _ in stations]
         self.loss = 0.0
         self.repeat = 0.0
         self.veil = {BlockMessage: 0.0, Vote: 0.0}  # what share of nodes never gets such an item
@@ -88,7 +88,11 @@ class Wire:
     def _map(self) -> None:
         """Note who reaches whom, until the next change."""
         places = range(len(self._stations))
-        self._reached = [[b for b in places if b != a and self.reaches(a, b)] for a in places]
+        up = [place for place in places if self._stations[place].is_up]
+        cut = self._cut
+        self._reached = [[] for _ in places]
+        for a in up:
+            self._reached[a] = [b for b in up if b != a and (a, b) not in cut]
 
     def cut(self, pairs: Iterable[tuple[int, int]]) -> None:
         """Let nothing more through from one to the other of each pair, and whatever was cut
@@ -179,16 +183,15 @@ class Wire:
             self._carry(sender, receiver, item, extra_ms)
 
     def _carry(self, sender: int, receiver: int, item: Item, extra_ms: float) -> None:
-        delay = self._delay() + extra_ms
+        arrival = self._timeline.now + self._delay() + extra_ms
         connection = self._connection[receiver]
-        arrival = self._timeline.now + delay
-        if arrival < self._last_arrival.get((sender, receiver), 0):
+        if arrival < self._last_arrival[sender][receiver]:
             self._fired["reorder"] += 1
-        self._last_arrival[sender, receiver] = arrival
+        self._last_arrival[sender][receiver] = arrival
         self.sent += 1
 
         def arrive() -> None:
-            if self._connection[receiver] == connection and self._stations[receiver].is_up:
+            if self._connection[receiver] == connection:  # it has been up since
                 self._stations[receiver].receive(sender, item)
 
         self._timeline.at(arrival, arrive)

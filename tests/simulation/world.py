@@ -141,19 +141,13 @@ class World:
                 raise Broken(RECOVERY, f"no handover in {slot} slots")
             self.outcome.slots = slot
             self._plan_slot(slot)
-            self._advance(slot * SLOT_MS + SLOT_MS / 2)
+            self.timeline.advance(slot * SLOT_MS + SLOT_MS / 2)
         self.outcome.handovers = max(
             machine.process.chain.fork.final.dynasty
             for machine in self.honest
             if machine.process is not None
         )
         self._check_states()
-
-    def _advance(self, until: float) -> None:
-        timeline = self.timeline
-        timeline.at(until, lambda: None)
-        while timeline.now < until:
-            timeline.step()
 
     def _plan_slot(self, slot: int) -> None:
         """What happens in the slot, by each machine's own clock; before it begins anywhere."""
