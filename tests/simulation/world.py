@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from consensus.errors import Invalid
+from consensus.finality import ChainBlock
 from consensus.fork_choice import ConflictingFinality
 from consensus.record import Record
 from consensus.schedule import min_epoch_slots
@@ -204,8 +205,11 @@ class World:
         self._dynasty_at_healing = self._dynasty()
 
     def _dynasty(self) -> int:
+        """How many handovers are behind some honest node: blocks of the new dynasty need not have
+        come yet."""
+        chains = (m.process.chain for m in self.honest if m.process is not None)
         return max(
-            (m.process.chain.fork.head.dynasty for m in self.honest if m.process is not None),
+            (max(chain.fork.head.dynasty, _dynasty_above(chain.fork.final)) for chain in chains),
             default=0,
         )
 
@@ -309,3 +313,10 @@ def run_plan(plan: Plan, *, show: Print | None = None) -> Outcome:
         return World(plan, show=show).run()
     with fast_signatures(), shared_results():
         return World(plan, show=show).run()
+
+
+def _dynasty_above(final: ChainBlock) -> int:
+    """The dynasty that a final block leaves the chain in: a handover block is its own dynasty's
+    last but for limbo."""
+    is_handover = final.handover is not None and final.handover.id == final.id
+    return final.dynasty + is_handover
