@@ -30,6 +30,8 @@ Refused with the code and field of the node's problem.
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
     GET  /v1/finality                        FinalityAnswer
     GET  /v1/peers                           PeersAnswer
+    GET  /v1/admin/links                     LinkFaults, as of the next
+    PUT  /v1/admin/links
     GET  /v1/modules                         ModulesAnswer
     GET  /v1/genesis                         bytes of the genesis file
     GET  /v1/events                          server-sent events (node/events.py)
@@ -72,6 +74,8 @@ from node.query.answers import (
     ContentsAnswer,
     FinalityAnswer,
     FinalityItem,
+    PeerItem,
+    PeersAnswer,
     ProducersAnswer,
     ReadyAnswer,
     RowAnswer,
@@ -84,6 +88,7 @@ from node.query.answers import (
     TransactionAnswer,
 )
 from node.query.chain_view import Finality
+from p2p.links import LinkFaults
 from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
@@ -166,6 +171,15 @@ class Client:
         """The producer set of the newest block, and its schedule."""
         query = {"finality": Finality.HEAD.value}
         return await self._get(ProducersAnswer, "/v1/producers", query)
+
+    async def peers(self) -> tuple[PeerItem, ...]:
+        """The nodes that it is connected to."""
+        return (await self._get(PeersAnswer, "/v1/peers")).items
+
+    async def set_link_faults(self, faults: LinkFaults) -> None:
+        """Give its links other faults, if it is on loopback."""
+        body = json.dumps(faults.to_json()).encode()
+        _read(LinkFaults, await self._send("PUT", "/v1/admin/links", body, "application/json"))
 
     # Blocks and transactions
 

@@ -46,6 +46,7 @@ from p2p.config import NetworkConfig
 from p2p.handshake import Admission
 from p2p.messages import Content, GetContent
 from p2p.network import Network
+from p2p.peeraddress import is_loopback
 from p2p.questions import RequestFailed
 from storage.content import ContentStore, ContentStoreFull
 from storage.database import META_ROW, Database
@@ -158,8 +159,10 @@ def network_config(config: Config) -> NetworkConfig:
         port=p2p.port,
         peers=p2p.peers,
         outbound=max(1, p2p.target_degree // 2),
-        address_book=config.node.data_dir / "peers.cbor",
+        discover=p2p.discover,
+        address_book=config.node.data_dir / "peers.cbor" if p2p.discover else None,
         admission=admission,
+        links=config.links.faults if is_loopback(p2p.host) else None,
     )
 
 

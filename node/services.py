@@ -12,6 +12,7 @@ from node.mempool import Mempool
 from node.presence import Stall
 from p2p.counters import Counters
 from p2p.identity import PeerId
+from p2p.links import LinkFaults
 from p2p.network import PeerInfo
 from storage.content import ContentStore
 
@@ -49,6 +50,13 @@ class PeersView(Protocol):
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """The connected peers."""
+
+    @property
+    def link_faults(self) -> LinkFaults | None:
+        """The faults of the links; None if they cannot have any."""
+
+    def set_link_faults(self, faults: LinkFaults) -> None:
+        """Have other faults from now on."""
 
 
 @dataclass(frozen=True, slots=True)

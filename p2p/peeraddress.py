@@ -59,6 +59,11 @@ def is_credible(host: str, *, told_by: str) -> bool:
     return not address.is_loopback or address_group(told_by) == "loopback"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether it is a literal address that only this machine reaches."""
+    return address_group(host) == "loopback"
+
+
 def address_group(host: str) -> str:
     """The neighbourhood of a host: all of loopback, IPv4 /16, IPv6 /32, or the name itself."""
     try:

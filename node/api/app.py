@@ -16,6 +16,7 @@ from node.api import (
     content_endpoints,
     event_endpoint,
     light_endpoint,
+    link_endpoints,
     operation_endpoints,
     state_endpoints,
     transaction_endpoints,
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *content_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
+    *link_endpoints.ENDPOINTS,
     *operation_endpoints.ENDPOINTS,
 )
 SECURITY_HEADERS = (

@@ -1,5 +1,6 @@
 """Endpoints: one declaration each, from which the routes and the OpenAPI page follow."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from consensus.errors import Invalid, InvalidEncoding
-from consensus.kinds import JsonObject
+from consensus.kinds import Json, JsonObject
 from consensus.record import Record
 from node.api.node_access import NodeAccess
 from node.api.parameters import Param
@@ -47,6 +48,18 @@ class Call:
     def value(self, param: Param[T]) -> T:
         """The value of a parameter that the endpoint declares."""
         return cast(T, self.values[param.name])
+
+    def json_body(self) -> Json:
+        """The body's JSON; raises Problem."""
+        try:
+            form: Json = json.loads(self.body, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise malformed(f"the body is not JSON: {error}", field="body") from None
+        return form
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -1,7 +1,5 @@
 """Endpoints about transactions: send, send many, try out, look up."""
 
-import json
-
 import trio
 from starlette.responses import Response
 
@@ -102,7 +100,7 @@ async def _transaction_by_id(call: Call) -> Response:
 def _transaction(call: Call) -> Transaction:
     if call.media_type == CBOR:
         return decode_transaction(call.body)
-    form = _json(call)
+    form = call.json_body()
     if isinstance(form, dict) and form.keys() == {"transaction"}:
         return decode_transaction(_unhex(form["transaction"], "transaction"))
     return transaction_from_json(form)
@@ -115,25 +113,13 @@ def _batch(call: Call) -> list[bytes]:
         if not isinstance(items, list) or len(found) != len(items):
             raise InvalidEncoding("an array of byte strings is expected", field="body")
     else:
-        form = _json(call)
+        form = call.json_body()
         if not isinstance(form, list):
             raise InvalidEncoding("an array of hex strings is expected", field="body")
         found = [_unhex(item, f"[{i}]") for i, item in enumerate(form)]
     if not 1 <= len(found) <= MAX_BATCH:
         raise malformed(f"a batch has 1 to {MAX_BATCH} transactions, not {len(found)}")
     return found
-
-
-def _json(call: Call) -> Json:
-    try:
-        form: Json = json.loads(call.body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise malformed(f"the body is not JSON: {error}", field="body") from None
-    return form
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _unhex(value: Json, field: str) -> bytes:

@@ -24,7 +24,9 @@ from node.config.setting import (
     peer,
     text,
     url,
+    yes_or_no,
 )
+from p2p.links import MAX_BLOCKED, MAX_DELAY_MS, MAX_LOSS_PPM, LinkFaults
 from p2p.peeraddress import PeerAddress
 
 MAX_PEERS = 256
@@ -74,6 +76,10 @@ class P2pSection(Section):
     target_degree: Annotated[
         int, Setting(6, integer(1, 32), "How many neighbours to keep connections to.")
     ]
+    discover: Annotated[
+        bool,
+        Setting(True, yes_or_no, "Find more nodes than `peers`; else connect to these, to all."),
+    ]
     membership: Annotated[
         str, Setting("open", choice("open", "members"), "Who may connect: all, or `members`.")
     ]
@@ -85,6 +91,31 @@ class P2pSection(Section):
         Path | None,
         Setting("", optional(path), "File with a secret that every node must know."),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class LinksSection(Section):
+    """Faults of the links, made by the node itself: to try things on loopback only."""
+
+    latency_ms: Annotated[
+        int, Setting(0, integer(0, MAX_DELAY_MS), "How long all that is sent is under way.")
+    ]
+    jitter_ms: Annotated[
+        int, Setting(0, integer(0, MAX_DELAY_MS), "By how much that varies, up or down.")
+    ]
+    loss_ppm: Annotated[
+        int,
+        Setting(0, integer(0, MAX_LOSS_PPM), "Segments lost at first, of a million; 10000: 1%."),
+    ]
+    blocked: Annotated[
+        tuple[bytes, ...],
+        Setting([], listing(node_id, MAX_BLOCKED), "Node ids that nothing passes to or from."),
+    ]
+
+    @property
+    def faults(self) -> LinkFaults:
+        """As the network takes them."""
+        return LinkFaults(self.latency_ms, self.jitter_ms, self.loss_ppm, self.blocked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +213,7 @@ class Config:
 
     node: NodeSection
     p2p: P2pSection
+    links: LinksSection
     api: ApiSection
     log: LogSection
     storage: StorageSection
@@ -193,6 +225,7 @@ class Config:
 SECTIONS: dict[str, type[Section]] = {
     "node": NodeSection,
     "p2p": P2pSection,
+    "links": LinksSection,
     "api": ApiSection,
     "log": LogSection,
     "storage": StorageSection,

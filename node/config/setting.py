@@ -14,7 +14,7 @@ from consensus.address import parse_address
 from consensus.errors import Invalid, InvalidEncoding
 from p2p.peeraddress import host_and_port, parse_peer_address
 
-Raw: TypeAlias = str | int | list[str]
+Raw: TypeAlias = str | int | list[str]  # bool is an int
 Parse: TypeAlias = Callable[[object, Path], object]
 
 _HOST = re.compile(r"\[?[0-9a-z:.-]{1,253}\]?", re.ASCII)
@@ -35,6 +35,10 @@ class Setting:
         """
         if isinstance(self.default, list):
             return [item.strip() for item in text.split(",") if item.strip()]
+        if isinstance(self.default, bool):
+            if text not in ("true", "false"):
+                raise InvalidEncoding(f"true or false is expected, got {text[:40]!r}")
+            return text == "true"
         if isinstance(self.default, int):
             if not re.fullmatch("[0-9]{1,18}", text, re.ASCII):
                 raise InvalidEncoding(f"a whole number is expected, got {text[:40]!r}")
@@ -64,6 +68,13 @@ def integer(minimum: int, maximum: int) -> Parse:
         return value
 
     return parse
+
+
+def yes_or_no(value: object, _: Path) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise InvalidEncoding(f"true or false is expected, got {_shown(value)}")
+    return value
 
 
 def none_or(minimum: int, maximum: int) -> Parse:

@@ -23,6 +23,7 @@ from node.config.sections import (
     ClientSection,
     Config,
     ContentSection,
+    LinksSection,
     LogSection,
     NodeSection,
     P2pSection,
@@ -33,6 +34,7 @@ from node.config.sections import (
 )
 from node.failure import Usage
 from node.files import read_bounded
+from p2p.peeraddress import is_loopback
 
 # The first of these that exists is read; the second is what `reelect up` writes.
 DEFAULT_FILES = ("~/.reelect/node/config.toml", "~/.reelect/local/client.toml")
@@ -68,6 +70,7 @@ class Choices:
         config = Config(
             cast(NodeSection, sections["node"]),
             cast(P2pSection, sections["p2p"]),
+            cast(LinksSection, sections["links"]),
             cast(ApiSection, sections["api"]),
             cast(LogSection, sections["log"]),
             cast(StorageSection, sections["storage"]),
@@ -76,6 +79,7 @@ class Choices:
             self._seats(),
         )
         self._check_membership(config.p2p)
+        self._check_links(config.p2p)
         self._check_kept(config.storage)
         return config
 
@@ -111,6 +115,18 @@ class Choices:
         source = self.settings["p2p.membership" if closed else "p2p.members"].source
         message = 'goes with membership = "members": change one of the two'
         raise _wrong(source, InvalidEncoding(message, field="p2p.members"))
+
+    def _check_links(self, p2p: P2pSection) -> None:
+        if is_loopback(p2p.host):
+            return
+        for key in settings_of(LinksSection):
+            chosen = self.settings[f"links.{key}"]
+            if chosen.value != SETTINGS[f"links.{key}"].default:
+                message = (
+                    "faults are for trying things on one machine: they go with a p2p.host on "
+                    f"loopback such as 127.0.0.1, not with {p2p.host}"
+                )
+                raise _wrong(chosen.source, InvalidEncoding(message, field=f"links.{key}"))
 
     def _check_kept(self, storage: StorageSection) -> None:
         least = MIN_KEPT_SNAPSHOTS * storage.snapshot_blocks

@@ -23,6 +23,7 @@ from node.mempool import Mempool, Pending
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
 from p2p.counters import Counters
+from p2p.links import NO_FAULTS, LinkFaults
 from p2p.network import PeerInfo
 from storage.content import ContentStore
 from tests.node.network import (
@@ -50,10 +51,15 @@ class NoNetwork:
     listen_port: int = 7400
     counters: Counters = field(default_factory=Counters)
     connected: tuple[PeerInfo, ...] = ()
+    link_faults: LinkFaults | None = NO_FAULTS
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """Whoever the test has connected."""
         return self.connected
+
+    def set_link_faults(self, faults: LinkFaults) -> None:
+        """Remember them."""
+        self.link_faults = faults
 
 
 class World:

@@ -11,6 +11,8 @@ from node.config.sections import SETTINGS, Seat
 from node.config.setting import HostPort
 from node.config.sources import Choices, gather, load_config, variable_of
 from node.failure import Usage
+from node.node import network_config
+from p2p.links import NO_FAULTS, LinkFaults
 from p2p.peeraddress import PeerAddress
 
 PEER = "ab" * 32 + "@example.org:7400"
@@ -123,6 +125,8 @@ def test_values_are_typed() -> None:
         (f'[p2p]\npeers = ["{PEER}", "x"]', "p2p.peers[1]", "not a peer's address"),
         ('[p2p]\nadvertise = "host"', "p2p.advertise", "host:port is expected"),
         ('[p2p]\nadvertise = "host:0"', "p2p.advertise", "host:port is expected"),
+        ('[p2p]\ndiscover = "no"', "p2p.discover", "true or false is expected"),
+        ("[p2p]\ndiscover = 0", "p2p.discover", "true or false is expected"),
         ('[p2p]\nmembership = "closed"', "p2p.membership", "one of open, members"),
         ('[p2p]\nmembership = "members"', "p2p.members", "membership"),
         (f'[p2p]\nmembers = ["{"00" * 32}"]', "p2p.members", "membership"),
@@ -160,6 +164,37 @@ def test_a_wrong_variable_or_flag_is_explained() -> None:
         load_config(None, ("p2p.prot=1",), {})
     with pytest.raises(Usage, match="KEY=VALUE"):
         load_config(None, ("p2p.port",), {})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("latency_ms", "80"), ("jitter_ms", "1"), ("loss_ppm", "1"), ("blocked", "ab" * 32)],
+)
+def test_faults_of_links_are_for_loopback_only(setting: str, value: str) -> None:
+    chosen = f"links.{setting}={value}"
+    faults = load_config(None, (chosen, "p2p.host=127.0.0.1"), {}).links.faults
+    assert faults != load_config(None, (), {}).links.faults == NO_FAULTS
+    for host in ("0.0.0.0", "10.0.0.1", "::", "localhost", "example.org"):
+        with pytest.raises(Usage, match=rf"--set: links\.{setting}: .* p2p.host on loopback"):
+            load_config(None, (chosen, f"p2p.host={host}"), {})
+    with pytest.raises(Usage, match=rf"links\.{setting}"):  # as the default host is not either
+        load_config(None, (chosen,), {})
+
+
+def test_only_nodes_on_loopback_can_have_faults() -> None:
+    assert network_config(load_config(None, (), {})).links is None
+    local = load_config(None, ("p2p.host=127.0.0.1", "links.latency_ms=80"), {})
+    assert network_config(local).links == LinkFaults(latency_ms=80)
+
+
+def test_who_does_not_discover_has_no_address_book() -> None:
+    found = network_config(load_config(None, ("p2p.discover=false",), {}))
+    assert (found.discover, found.address_book) == (False, None)
+    found = network_config(load_config(None, (), {"REELECT_P2P_DISCOVER": "true"}))
+    assert found.discover
+    assert found.address_book is not None
+    with pytest.raises(Usage, match="true or false is expected, got 'no'"):
+        load_config(None, ("p2p.discover=no",), {})
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
