@@ -1,5 +1,6 @@
 # `make up` runs a local network, `make test` checks everything; `make live` lets seven real nodes
-# change their producers, stop and be killed, and takes some minutes.
+# change their producers, stop and be killed, and takes some minutes; `make soak` keeps many under load
+# for an hour while one is killed or stands still each minute.
 # `make fuzz` tries CASES inputs on all that reads bytes of strangers.
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
@@ -30,6 +31,10 @@ simulate: .venv/installed-test
 
 fuzz: .venv/installed-fuzz
 	$(BIN)/python -m tests.fuzz --cases $(CASES) $(ARGS)
+
+soak: .venv/installed-test
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --nodes $(NODES) --slot-ms $(SLOT_MS) \
+	    --tx-per-s $(TX_PER_S) $(ARGS)
 
 clean:
 	rm -rf $(VERIFIER)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
