@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+import trio
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -135,6 +136,11 @@ class _NodeCollector(Collector):
             "reelect_clock_offset_seconds",
             "The peers' median clock minus the node's.",
             health.clock_offset_ms / 1000,
+        )
+        yield _gauge(
+            "reelect_tasks",
+            "Tasks that the node's loop runs, the one that answers this among them.",
+            trio.lowlevel.current_statistics().tasks_living,
         )
         yield _counter("reelect_events", "Events published.", services.hub.count)
 

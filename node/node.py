@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from node.failure import Refused, cannot_listen
 from node.files import read_bounded
 from node.hub import Hub
 from node.mempool import Mempool, Pending
+from node.peer_clocks import offset_ms
 from node.peer_handler import PeerHandler
 from node.production import produce_blocks
 from node.query.chain_view import NotFound
@@ -351,12 +351,7 @@ class Node:
         return within and not self._sync.behind
 
     def _clock_offset_ms(self) -> int:
-        offsets = [
-            peer.clock_offset_ms
-            for peer in self.network.peers()
-            if peer.clock_offset_ms is not None
-        ]
-        return int(statistics.median(offsets)) if offsets else 0
+        return offset_ms(self.network.peers())
 
     async def _fetch(self, cid: Cid) -> bytes | None:
         """A content block from here or the first peer that has it; kept here then."""

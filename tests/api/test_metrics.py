@@ -58,6 +58,7 @@ async def test_the_numbers(world: World) -> None:
     assert found["reelect_finality_lag_slots"] == 3
     assert found["reelect_missed_slots"] == 1
     assert found["reelect_mempool_transactions"] == 1
+    assert found["reelect_tasks"] >= 1
     assert found["reelect_mempool_bytes"] == world.mempool.size_bytes > 0
     assert found["reelect_peers direction=inbound"] == 1
     assert found["reelect_peers direction=outbound"] == 0

@@ -11,7 +11,9 @@ import trio.testing
 
 from node.node import Node, Storage, open_storage
 from node.services import Health
+from p2p.network import PeerInfo
 from tests.node.test_node import make_configs
+from tests.node.test_peer_clocks import HONEST_IN, HONEST_OUT, LIAR
 
 SEATS = 4
 BOUND = 2 * SEATS + 1
@@ -90,6 +92,25 @@ def test_a_node_whose_clock_is_off_blames_nobody(
     health = clocked.health()
     assert health.stall is None
     assert health.signing == ("nothing is signed while the clock is off: set the clock",)
+
+
+@dataclass
+class Connected:
+    """A network with these peers."""
+
+    connected: Sequence[PeerInfo]
+
+    def peers(self) -> Sequence[PeerInfo]:
+        return self.connected
+
+
+def test_a_crowd_with_wrong_clocks_keeps_no_node_from_signing(
+    clocked: Clocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocked.node, "network", Connected([HONEST_OUT, HONEST_IN, *[LIAR] * 29]))
+    assert clocked.health().signing == ()
+    monkeypatch.setattr(clocked.node, "network", Connected([LIAR]))
+    assert clocked.health().signing != ()
 
 
 def test_a_node_that_slept_blames_nobody(
