@@ -105,6 +105,12 @@ class ForkChoice:
         the head they are forgotten."""
         return self._votes.get(block.id, {})
 
+    def rank(self, block: ChainBlock) -> tuple[int, int, int]:
+        """By what a live block is preferred as the head: child_key(x), then the height."""
+        qc = self._best[block.id]
+        dynasty, base = next_dynasty(block, qc)
+        return (dynasty, qc.slot if qc.dynasty == dynasty else base.slot, block.height)
+
     def on_block(self, block: ChainBlock, certificate: bytes) -> Finalized | None:
         """Add a valid child of a live block, with the certificate of its body.
 
@@ -166,7 +172,7 @@ class ForkChoice:
         return self._finalize(final, block, certificate)
 
     def _justify(self, block: ChainBlock) -> None:
-        rank_before = self._rank(self.head)
+        rank_before = self.rank(self.head)
         waiting, better = [block], list[ChainBlock]()
         while waiting:
             at = waiting.pop()
@@ -174,7 +180,7 @@ class ForkChoice:
                 self._best[at.id] = block
                 better.append(at)
                 waiting.extend(self._children.get(at.id, ()))
-        if self._rank(self.head) < rank_before:  # a later certificate need not finalize a handover
+        if self.rank(self.head) < rank_before:  # a later certificate need not finalize a handover
             self._choose_head()
         for at in better:
             self._consider_head(at)
@@ -185,15 +191,9 @@ class ForkChoice:
             self._consider_head(block)
 
     def _consider_head(self, block: ChainBlock) -> None:
-        rank, best = self._rank(block), self._rank(self.head)
+        rank, best = self.rank(block), self.rank(self.head)
         if rank > best or (rank == best and block.id < self.head.id):
             self.head = block
-
-    def _rank(self, block: ChainBlock) -> tuple[int, int, int]:
-        """child_key(x), then the height."""
-        qc = self._best[block.id]
-        dynasty, base = next_dynasty(block, qc)
-        return (dynasty, qc.slot if qc.dynasty == dynasty else base.slot, block.height)
 
     def _finalize(self, final: ChainBlock, certified: ChainBlock, certificate: bytes) -> Finalized:
         path = [final, *takewhile(lambda block: block is not self.final, _ancestors(final))]

@@ -18,6 +18,10 @@ class SlotClock:
         """When the slot begins."""
         return self.genesis_time_ms + slot * self.slot_ms
 
+    def middle_ms(self, slot: int) -> int:
+        """When half of the slot is over."""
+        return self.start_ms(slot) + self.slot_ms // 2
+
     def end_ms(self, slot: int) -> int:
         """When the slot is over."""
         return self.start_ms(slot + 1)

@@ -6,6 +6,7 @@ durable, and no vote before the blocks that it builds on are.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain as joined
@@ -19,6 +20,7 @@ from consensus.finality import ChainBlock
 from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
+from consensus.producers import MAX_PRODUCERS
 from consensus.watch import Watch
 from node.candidate import Candidate, Recorded
 from node.chain import Chain, Screening
@@ -39,6 +41,8 @@ logger = logging.getLogger("reelect.chain")
 
 # A producer stops filling its block after this part of the slot.
 ASSEMBLY_SHARE = 10
+# Of one slot, blocks that are not the head; of more the oldest are not voted for.
+MAX_SECOND_CHOICES = 2 * MAX_PRODUCERS
 
 # Told of each new block (or None) and of the blocks that have just become durably final.
 Listener: TypeAlias = Callable[[Recorded | None, tuple[Recorded, ...]], None]
@@ -73,6 +77,7 @@ class Engine:
         self._own_final = validator.own_final
         self._changed = changed
         self._watch = Watch()
+        self._second_choices: deque[tuple[Recorded, int]] = deque(maxlen=MAX_SECOND_CHOICES)
 
     def may_sign(self) -> bool:
         """Whether the node knows enough to sign, and its database is not older than its journal:
@@ -123,7 +128,11 @@ class Engine:
         if finalized is not None:
             yield from self._persist(finalized)
         self._changed(valid, ())
-        yield from self._vote_for(valid, arrived_ms)
+        slot = valid.placed.slot
+        if chain.fork.head is valid.placed or self._now_ms() >= chain.clock.middle_ms(slot):
+            yield from self._vote_for(valid, arrived_ms)
+        else:
+            self._second_choices.append((valid, arrived_ms))
         _, bad = yield from self.add_votes(chain.take_early_votes(valid.placed.id))
         if bad is not None:
             logger.info("vote for %s: %s", valid.placed.id, bad)
@@ -176,6 +185,24 @@ class Engine:
         self.validator.notice(vote.key, now_slot, voted=block.slot)
         self.presence.heard(vote.key, block.slot)
         return self._watch.on_vote(block.header, block.id, vote.key, vote.signature)
+
+    def vote_late(self, slot: int) -> Work[None]:
+        """Half of the slot is over: vote for the best of its blocks that were not the head when
+        they came.
+
+        A faulty producer may have a turn on an old fork, whose schedule can differ: its block takes
+        no vote from the one that the others wait for.
+        """
+        fork, choices = self.chain.fork, list(self._second_choices)
+        self._second_choices.clear()
+        live = [
+            choice
+            for choice in choices
+            if choice[0].placed.slot == slot and fork.is_live(choice[0].placed)
+        ]
+        live.sort(key=lambda choice: fork.rank(choice[0].placed), reverse=True)
+        for valid, arrived_ms in live:
+            yield from self._vote_for(valid, arrived_ms)
 
     def _vote_for(self, valid: Recorded, arrived_ms: int) -> Work[None]:
         block, fork = valid.placed, self.chain.fork

@@ -30,7 +30,7 @@ from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.peer_clocks import offset_ms
 from node.peer_handler import PeerHandler
-from node.production import produce_blocks
+from node.production import attend_slots
 from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.read_ahead import ReadAhead
@@ -283,7 +283,7 @@ class Node:
             self._driver.nursery = nursery
             await nursery.start(self._run_network)
             nursery.start_soon(self._read_ahead.run)
-            nursery.start_soon(produce_blocks, self.engine, self._driver, self._now_ms)
+            nursery.start_soon(attend_slots, self.engine, self._driver, self._now_ms)
             nursery.start_soon(self._tell_of_stalls)
             nursery.start_soon(self._snapshots.run)
             task_status.started()

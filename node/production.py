@@ -1,4 +1,4 @@
-"""The slot clock's loop: at the start of each slot, let the engine make its block."""
+"""The slot clock's loop: each slot the engine makes its block, and votes late where it must."""
 
 import logging
 from collections.abc import Callable
@@ -13,8 +13,8 @@ MAX_SLEEP_S = 1.0
 logger = logging.getLogger("reelect.producer")
 
 
-async def produce_blocks(engine: Engine, driver: Driver, now_ms: Callable[[], int]) -> None:
-    """Produce in every slot of a seat of this node, until cancelled.
+async def attend_slots(engine: Engine, driver: Driver, now_ms: Callable[[], int]) -> None:
+    """Produce and vote in every slot with the seats of this node, until cancelled.
 
     Sleeps in short steps, so that a wall clock that jumps is noticed within MAX_SLEEP_S.
     """
@@ -34,6 +34,8 @@ async def produce_blocks(engine: Engine, driver: Driver, now_ms: Callable[[], in
                 block.placed.height,
                 len(block.transaction_ids),
             )
+        await _sleep_until(clock.middle_ms(slot), now_ms)
+        await driver.enter(engine.vote_late(slot))
 
 
 async def _sleep_until(time_ms: int, now_ms: Callable[[], int]) -> None:

@@ -158,8 +158,8 @@ def test_a_late_child_knows_what_its_parent_knew() -> None:
 def best_by_search(fork: ForkChoice) -> ChainBlock:
     """The head by its definition, over all live blocks."""
     live = [fork.final, *fork.descendants(fork.final)]
-    highest = max(fork._rank(block) for block in live)
-    return min((block for block in live if fork._rank(block) == highest), key=lambda b: b.id)
+    highest = max(fork.rank(block) for block in live)
+    return min((block for block in live if fork.rank(block) == highest), key=lambda b: b.id)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -243,6 +243,77 @@ def test_votes_that_came_first_count_when_their_block_comes() -> None:
     assert bench.engine.finality_log.last is not None
 
 
+# Which block of a slot gets the vote
+
+
+def forked(slot: int) -> tuple[Bench, Recorded, Recorded]:
+    """A node with all seats but the slot's producer's, whose head is in slot 2, and two blocks for
+    `slot`: on block 1, and on the head."""
+    maker, stale = memory_chain(GENESIS), memory_chain(GENESIS)
+    others = [place for place in range(4) if place != place_of(maker, slot)]
+    bench = Bench(GENESIS, node_seats(SEATS, *others))
+    run_slots([maker, stale, bench.chain], SEATS, [1])
+    run_slots([maker, bench.chain], SEATS, [2])
+    bench.at_slot(slot)
+    return bench, make_block(stale, SEATS, slot), make_block(maker, SEATS, slot)
+
+
+def voted(bench: Bench) -> list[int]:
+    """The heights of the blocks that got the node's votes, in order."""
+    votes = [message.votes for message in bench.sent if isinstance(message, Votes)]
+    placed = [bench.chain.fork.get(each[0].block_id) for each in votes]
+    return [block.height for block in placed if block is not None]
+
+
+def test_a_block_on_an_old_fork_takes_no_vote_from_the_one_on_the_head() -> None:
+    bench, on_old, on_head = forked(5)
+    bench.take(on_old)
+    assert voted(bench) == []
+    bench.take(on_head)
+    assert voted(bench) == [3]
+    bench.now_ms = bench.chain.clock.middle_ms(5)
+    bench.run(bench.engine.vote_late(5))
+    assert voted(bench) == [3]
+
+
+def test_a_block_beside_the_head_gets_the_vote_if_half_of_its_slot_brings_no_better() -> None:
+    bench, on_old, _ = forked(5)
+    bench.take(on_old)
+    bench.now_ms = bench.chain.clock.middle_ms(5)
+    bench.run(bench.engine.vote_late(4))
+    assert voted(bench) == []
+    bench, on_old, _ = forked(5)
+    bench.take(on_old)
+    bench.run(bench.engine.vote_late(5))
+    assert voted(bench) == [2]
+
+
+def test_a_block_that_comes_in_the_second_half_of_its_slot_gets_the_vote_at_once() -> None:
+    bench, on_old, _ = forked(5)
+    bench.now_ms = bench.chain.clock.middle_ms(5)
+    bench.take(on_old)
+    assert voted(bench) == [2]
+
+
+def test_the_best_of_the_blocks_beside_the_head_gets_the_late_vote() -> None:
+    maker, middle, stale = (memory_chain(GENESIS) for _ in range(3))
+    others = [place for place in range(4) if place != place_of(maker, 7)]
+    bench = Bench(GENESIS, node_seats(SEATS, *others))
+    run_slots([maker, middle, stale, bench.chain], SEATS, [1])
+    run_slots([maker, middle, bench.chain], SEATS, [2])
+    for slot in (3, 4):
+        block = make_block(maker, SEATS, slot)  # one more certificate, no votes here
+        take_block(maker, block.raw)
+        bench.take(block)
+    bench.sent.clear()
+    bench.at_slot(7)
+    for chain in (stale, middle, stale):
+        bench.take(make_block(chain, SEATS, 7))
+    assert voted(bench) == []
+    bench.run(bench.engine.vote_late(7))
+    assert voted(bench) == [3]
+
+
 # Who broke the rules
 
 

@@ -189,8 +189,9 @@ class Machine:
         now = self._timeline.now
         return GENESIS_TIME_MS + int(now + self.offset_ms + self.drift * now)
 
-    def slot_begins(self, slot: int) -> float:
-        """When, in true time, the slot begins by this machine's clock."""
+    def slot_begins(self, slot: float) -> float:
+        """When, in true time, the slot begins by this machine's clock; its middle is half a slot
+        later."""
         return (slot * SLOT_MS + 1 - self.offset_ms) / (1 + self.drift)
 
     # Steps
@@ -272,6 +273,11 @@ class Machine:
         """The slot has begun by this machine's clock."""
         if self.process is not None:
             self.run(_forgetting(self.process.engine.produce(slot)))
+
+    def vote_late(self, slot: int) -> None:
+        """Half of the slot is over by this machine's clock."""
+        if self.process is not None:
+            self.run(self.process.engine.vote_late(slot))
 
     # Peers (node.peers.Peers); a peer's id is its place
 

@@ -106,7 +106,7 @@ def count_a_quorum_one_short() -> Iterator[None]:
 @contextmanager
 def rank_the_head_by_highest_justified() -> Iterator[None]:
     """The head is the block above the highest justified one, whatever a child could name."""
-    with patch.object(ForkChoice, "_rank", _rank_by_justified):
+    with patch.object(ForkChoice, "rank", _rank_by_justified):
         yield
 
 

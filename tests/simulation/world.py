@@ -10,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from consensus.errors import Invalid
 from consensus.finality import ChainBlock
@@ -156,6 +157,8 @@ class World:
         for machine in self.machines:
             begin = self._beginning(machine, slot)
             self.timeline.at(machine.slot_begins(slot), begin)
+            if not machine.is_byzantine:
+                self.timeline.at(machine.slot_begins(slot + 0.5), partial(machine.vote_late, slot))
         self.outcome.node_slots += sum(machine.is_up for machine in self.machines)
         if self._chance.random() < 0.25:
             self._pay()
