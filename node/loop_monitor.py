@@ -2,7 +2,7 @@
 
 import trio
 
-from node.histogram import Histogram
+from p2p.histogram import Histogram
 
 PERIOD_S = 0.1
 BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

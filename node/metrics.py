@@ -13,10 +13,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from node.histogram import Histogram
 from node.loop_monitor import LoopMonitor
 from node.services import Services
 from node.version import VERSION
+from p2p.histogram import Histogram
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FINALITY_BOUNDS_S = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)

@@ -161,6 +161,7 @@ def network_config(config: Config) -> NetworkConfig:
         outbound=max(1, p2p.target_degree // 2),
         discover=p2p.discover,
         address_book=config.node.data_dir / "peers.cbor" if p2p.discover else None,
+        conducts=config.node.data_dir / "conducts.cbor",
         admission=admission,
         links=config.links.faults if is_loopback(p2p.host) else None,
     )

@@ -15,7 +15,8 @@ class Timing:
 
     A peer is asked for its status every `keep_alive_s`; one that does not answer within
     `silence_s`, or takes nothing of what is sent for so long, is let go. Every
-    `maintenance_s` the address book is saved and memberships are looked at again.
+    `maintenance_s` the address book is saved and memberships are looked at again, every `feeler_s`
+    an address that was only heard of is tried.
     """
 
     handshake_s: float = 5.0
@@ -23,6 +24,7 @@ class Timing:
     keep_alive_s: float = 5.0
     silence_s: float = 15.0
     maintenance_s: float = 30.0
+    feeler_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,12 @@ class NetworkConfig:
 
     `host` and `port` to listen on (port 0: any free); `peers` to begin with; `outbound`
     connections are dialled and kept, others accepted up to `max_inbound`, of which each
-    address group (loopback aside) gets `max_inbound_per_group`. Without `discover` nobody but
-    `peers` is dialled, and all of them. `max_strangers` bounds handshakes at one time. When
-    more than `budget_bytes` wait for all peers together (p2p/limits.py), the one with the most
-    is let go. With `links` the links have these faults, which may change later; without they
-    never have any.
+    address group (loopback aside) gets `max_inbound_per_group`. What is known of addresses and of
+    peers' conduct is kept in the files `address_book` and `conducts`, if they are named. Without
+    `discover` nobody but `peers` is dialled, and all of them. `max_strangers` bounds handshakes at
+    one time. When more than `budget_bytes` wait for all peers together (p2p/limits.py), the one
+    with the most is let go. With `links` the links have these faults, which may change later;
+    without they never have any.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +51,7 @@ class NetworkConfig:
     budget_bytes: int = DEFAULT_BUDGET_BYTES
     discover: bool = True
     address_book: Path | None = None
+    conducts: Path | None = None
     admission: Admission = field(default_factory=Admission)
     links: LinkFaults | None = None
     timing: Timing = field(default_factory=Timing)

@@ -1,12 +1,22 @@
 """What the network has done since it started, for metrics."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
-from p2p.messages import MESSAGES
+from p2p.histogram import Histogram
+from p2p.messages import MESSAGES, Role
+from p2p.scoring import OFFENCES, OTHER_OFFENCE
+
+LATENCY_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 def _by_kind() -> dict[int, int]:
     return dict.fromkeys((kind.number for kind in MESSAGES), 0)
+
+
+def _latencies() -> dict[int, Histogram]:
+    requests = (kind.number for kind in MESSAGES if kind.role is Role.REQUEST)
+    return {number: Histogram(LATENCY_BOUNDS_S) for number in requests}
 
 
 @dataclass(slots=True)
@@ -32,7 +42,9 @@ class Counters:
 
     `duplicates` are gossip items that came again, `flooded` messages over a rate limit,
     `dropped` announcements for which a send queue had no room, `violations` broken protocol
-    rules, `faults` exceptions of our own handler, which are bugs.
+    rules, `faults` exceptions of our own handler, which are bugs. `dials` and `arrivals` are
+    connections begun by this node and by others, by what came of them (handshake.Outcome);
+    `points` are by offence; `latencies` are seconds from question to answer, by kind number.
     """
 
     received: Traffic = field(default_factory=Traffic)
@@ -48,3 +60,11 @@ class Counters:
     disconnected: int = 0
     handshakes_failed: int = 0
     dials_failed: int = 0
+    displaced: int = 0
+    shed: int = 0
+    dials: Counter[str] = field(default_factory=Counter)
+    arrivals: Counter[str] = field(default_factory=Counter)
+    points: dict[str, float] = field(
+        default_factory=lambda: dict.fromkeys((*OFFENCES.values(), OTHER_OFFENCE), 0.0)
+    )
+    latencies: dict[int, Histogram] = field(default_factory=_latencies)

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterable, Mapping
 
+import trio
+
 from consensus.errors import Invalid
 from consensus.record import Record
 from p2p.counters import Counters
@@ -26,6 +28,9 @@ class Gossip:
         self._peers = peers
         self._counters = counters
         self._seen = RecentSet(SEEN_ITEMS)
+
+    def __len__(self) -> int:
+        return len(self._seen)
 
     def forget_old(self) -> None:
         """Forget what was not seen since the last call: it may then be judged again."""
@@ -52,6 +57,7 @@ class Gossip:
             logger.info("%s: %s rejected: %s", peer.name, parcel.kind.name, error)
             verdict = Verdict.REJECT
         if verdict is Verdict.ACCEPT and parcel.kind.role is Role.GOSSIP:
+            peer.useful_at = trio.current_time()
             self._offer(parcel, (other for other in self._peers.values() if other is not peer))
         self._counters.rejected += verdict is Verdict.REJECT
         return verdict is not Verdict.REJECT

@@ -11,6 +11,7 @@ purpose or has shown it first.
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from consensus.codec import encode
 from consensus.hashing import sha256
@@ -22,16 +23,48 @@ DIALLER = "dialler"
 LISTENER = "listener"
 
 
-class HandshakeFailed(Exception):
-    """No connection came of it; `reason` is a sentence for the log and, mostly, for the peer."""
+class Outcome(Enum):
+    """What came of a connection that somebody began; the values are labels of metrics."""
 
-    def __init__(self, reason: str) -> None:
+    PROVEN = "proven"
+    UNREACHABLE = "unreachable"
+    RATE = "rate"
+    CROWDED_OUT = "crowded_out"
+    LOST = "lost"
+    SLOW = "slow"
+    INVALID = "invalid"
+    PROTOCOL = "protocol"
+    CHAIN = "chain"
+    OWN_ID = "own_id"
+    WRONG_NODE = "wrong_node"
+    NO_MEMBER = "no_member"
+    JOIN_SECRET = "join_secret"  # noqa: S105 - a label
+    PROOF = "proof"
+    BANNED = "banned"
+    CONNECTED = "connected"
+    NO_PLACE = "no_place"
+    LEAVING = "leaving"
+    REFUSED_BY_PEER = "refused_by_peer"
+
+
+class HandshakeFailed(Exception):
+    """No connection came of it; `reason` is a sentence for the log and, mostly, for the peer.
+
+    `claimed` is the id that the other side gave, unproven, if it came to that.
+    """
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
         super().__init__(reason)
+        self.outcome = outcome
         self.reason = reason
+        self.claimed: PeerId | None = None
 
 
 class RefusedByPeer(HandshakeFailed):
     """The other side said Goodbye with `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Outcome.REFUSED_BY_PEER, reason)
 
 
 def everyone(_: PeerId) -> bool:
@@ -79,26 +112,36 @@ class Transcript:
         message = self.message(role)
         expected = _join_code(join_secret, message)
         if expected is not None and not hmac.compare_digest(expected, proof.join or b""):
-            raise HandshakeFailed("this network needs its join secret; yours is missing or wrong")
+            raise HandshakeFailed(
+                Outcome.JOIN_SECRET, "this network needs its join secret; yours is missing or wrong"
+            )
         signer = self.dialler.id if role == DIALLER else self.listener.id
         if not verifies(signer, message, proof.signature):
-            raise HandshakeFailed("the proof of identity does not fit this connection")
+            raise HandshakeFailed(
+                Outcome.PROOF, "the proof of identity does not fit this connection"
+            )
 
 
 def check_hello(mine: Hello, theirs: Hello, admission: Admission) -> None:
     """Raise HandshakeFailed if this node does not talk to who says `theirs`."""
     if theirs.protocol != mine.protocol:
         raise HandshakeFailed(
-            f"protocol version {theirs.protocol} is not spoken here; {mine.protocol} is"
+            Outcome.PROTOCOL,
+            f"protocol version {theirs.protocol} is not spoken here; {mine.protocol} is",
         )
     if theirs.chain != mine.chain:
         raise HandshakeFailed(
-            f"another chain: {theirs.chain.hex()[:16]}… there, {mine.chain.hex()[:16]}… here"
+            Outcome.CHAIN,
+            f"another chain: {theirs.chain.hex()[:16]}… there, {mine.chain.hex()[:16]}… here",
         )
     if theirs.id == mine.id:
-        raise HandshakeFailed("that is this node itself, or another with its identity key")
+        raise HandshakeFailed(
+            Outcome.OWN_ID, "that is this node itself, or another with its identity key"
+        )
     if not admission.is_member(theirs.id):
-        raise HandshakeFailed(f"{short_id(theirs.id)} is not a member of this network")
+        raise HandshakeFailed(
+            Outcome.NO_MEMBER, f"{short_id(theirs.id)} is not a member of this network"
+        )
 
 
 def _join_code(secret: bytes | None, message: bytes) -> bytes | None:

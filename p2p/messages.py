@@ -370,6 +370,7 @@ _CONTENT_BYTES = MAX_CONTENT_BYTES + _FRAMING_BYTES
 _ONCE = Rate(1, 4)
 _FREE = Rate(1e9, 1e9)  # answers are bounded by their requests
 _NOTICES = Rate(4, 16)
+_EXCHANGE = Rate(0.1, 4)
 _EVIDENCE = Rate(4, 128)  # a node tells all that it keeps to each new peer
 _BLOCKS = Rate(20, 256)
 _VOTE_ITEMS = Rate(400, 4_096)
@@ -386,7 +387,7 @@ MESSAGES: tuple[MessageKind, ...] = (
     MessageKind(4, Refusal, Role.RESPONSE, 320, _FREE, _CONTROL),
     MessageKind(5, Status, Role.NOTICE, 256, _NOTICES, _CONTROL),
     MessageKind(6, GetStatus, Role.REQUEST, 64, _NOTICES, _CONTROL, Status),
-    MessageKind(7, GetPeers, Role.REQUEST, 64, _NOTICES, _CONTROL, Peers),
+    MessageKind(7, GetPeers, Role.REQUEST, 64, _EXCHANGE, _CONTROL, Peers),
     MessageKind(8, Peers, Role.RESPONSE, MAX_PEERS * 320, _FREE, _CONTROL),
     MessageKind(
         16, BlockMessage, Role.GOSSIP, MAX_BLOCK_BYTES + _FRAMING_BYTES, _BLOCKS, _CONSENSUS

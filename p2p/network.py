@@ -3,6 +3,7 @@
 import logging
 import random
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import trio
 from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.record import Record
-from p2p.addressbook import AddressBook, save
+from p2p.addressbook import AddressBook
 from p2p.budget import Budget
 from p2p.config import NetworkConfig
 from p2p.connections import Connections
@@ -35,8 +36,9 @@ from p2p.messages import (
 )
 from p2p.parcel import Parcel, parcel_of
 from p2p.peer import Peer
-from p2p.peeraddress import PeerAddress, host_and_port, is_credible
+from p2p.peeraddress import PeerAddress, address_group, host_and_port, is_credible
 from p2p.questions import PeerGone, RequestFailed
+from p2p.savedfile import save
 from p2p.scoring import REJECTED_POINTS
 from p2p.transport import Link, Transport
 
@@ -61,12 +63,14 @@ class PeerInfo:
     round_trip_s: float | None
     clock_offset_ms: int | None
     held_bytes: int
+    points: float
 
 
 class Network:
     """Connections to other nodes of one chain, and gossip over them.
 
-    `run` serves until `close` or cancellation; all calls are for that one trio thread.
+    `run` serves until `close` or cancellation; all calls are for that one trio thread. `wall_s`
+    (Unix seconds) is looked at only for what is kept over restarts.
     """
 
     def __init__(
@@ -78,12 +82,15 @@ class Network:
         *,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
         chance: Callable[[], float] = _CHANCE.random,
+        wall_s: Callable[[], float] = time.time,
     ) -> None:
         self.id: PeerId = key.public
         self.counters = Counters()
         self._handler = handler
         self._config = config
         self._chance = chance
+        self._wall_s = wall_s
+        self._saving = trio.Lock()
         self._links = None if config.links is None else Links(config.links, self.id)
         self._transport = Transport(
             key, chain, config.admission, entropy, config.timing.handshake_s, links=self._links
@@ -115,6 +122,7 @@ class Network:
                 peer.round_trip_s,
                 peer.clock_offset_ms,
                 peer.held_bytes,
+                self._connections.scores.points(peer.id, now),
             )
             for peer in self._connections.peers.values()
         )
@@ -187,8 +195,7 @@ class Network:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve; started once it listens. Raises OSError if it cannot listen."""
         config = self._config
-        if config.address_book is not None:
-            await trio.to_thread.run_sync(self._book.load, config.address_book)
+        await self._load()
         listeners = await trio.open_tcp_listeners(config.port, host=config.host)
         self._transport.listen_port = int(listeners[0].socket.getsockname()[1])
         async with trio.open_nursery() as nursery:
@@ -199,9 +206,10 @@ class Network:
             nursery.start_soon(self._maintain)
             task_status.started()
             await self._closing.wait()
+            self._book.anchor(self._connections.oldest_outbound())
             await self._connections.take_leave()
             nursery.cancel_scope.cancel()
-        await self._save_book()
+        await self._save()
 
     async def _maintain(self) -> None:
         turn = 0
@@ -213,7 +221,8 @@ class Network:
                 self._ask_around()
             if turn % FORGET_SEEN_EVERY == 0:
                 self._gossip.forget_old()
-            await self._save_book()
+            self._book.anchor(self._connections.oldest_outbound())
+            await self._save()
 
     def _ask_around(self) -> None:
         peers = list(self._connections.peers.values())
@@ -221,10 +230,24 @@ class Network:
             peer = peers[int(self._chance() * len(peers))]
             self._nursery.start_soon(self._learn_addresses, peer)
 
-    async def _save_book(self) -> None:
-        file = self._config.address_book
-        if file is not None and self._book.changed:
-            await trio.to_thread.run_sync(save, file, self._book.encode())
+    async def _load(self) -> None:
+        config, now, wall_s = self._config, trio.current_time(), self._wall_s()
+        if config.address_book is not None:
+            await trio.to_thread.run_sync(self._book.load, config.address_book, now, wall_s)
+        if config.conducts is not None:
+            scores = self._connections.scores
+            await trio.to_thread.run_sync(scores.load, config.conducts, now, wall_s)
+
+    async def _save(self) -> None:
+        kept = (
+            (self._config.address_book, self._book),
+            (self._config.conducts, self._connections.scores),
+        )
+        async with self._saving:
+            for file, what in kept:
+                if file is not None and what.changed:
+                    contents = what.encode(trio.current_time(), self._wall_s())
+                    await trio.to_thread.run_sync(save, file, contents)
 
     # What connections call (Host)
 
@@ -237,6 +260,9 @@ class Network:
         self._tell(self._handler.connected, peer)
         if self._config.discover:
             self._nursery.start_soon(self._learn_addresses, peer)
+
+    def banned_one(self) -> None:
+        self._nursery.start_soon(self._save)
 
     def left(self, peer: Peer) -> None:
         self.counters.disconnected += 1
@@ -253,7 +279,8 @@ class Network:
 
     async def _learn_addresses(self, peer: Peer) -> None:
         if not peer.dialled and peer.listen_port:
-            self._book.hear(PeerAddress(peer.id, peer.host, peer.listen_port))
+            itself = PeerAddress(peer.id, peer.host, peer.listen_port)
+            self._book.hear(itself, address_group(peer.host), of_itself=True)
         try:
             answer = await peer.request(GetPeers(), REQUEST_TIMEOUT_S)
         except RequestFailed:
@@ -261,7 +288,7 @@ class Network:
         if isinstance(answer, Peers):
             for address in answer.addresses:
                 if is_credible(address.host, told_by=peer.host):
-                    self._book.hear(address)
+                    self._book.hear(address, address_group(peer.host))
             self._connections.dial_soon()
 
     # What a peer calls (Owner)

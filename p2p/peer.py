@@ -4,6 +4,7 @@ Whatever the other side does ends, at worst, this connection.
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVarTuple
 
@@ -89,6 +90,7 @@ class Peer:
         self.connected_at = trio.current_time()
         self.status: Status | None = None
         self.round_trip_s: float | None = None
+        self.useful_at = -math.inf
         self.clock_offset_ms: int | None = None
         self.known = RecentSet(KNOWN_ITEMS)
         self.end_reason = ""
@@ -164,8 +166,10 @@ class Peer:
         question = self._questions.ask(kind.answer)
         try:
             self._put(kind, question.number, message.encode())
+            asked_at = trio.current_time()
             with trio.fail_after(timeout_s):
                 await question.done.wait()
+            self._owner.counters.latencies[kind.number].observe(trio.current_time() - asked_at)
         except trio.TooSlowError:
             raise RequestTimeout(f"{self.name} did not answer within {timeout_s:g} s") from None
         finally:

@@ -37,11 +37,13 @@ class TlsStream(trio.abc.Stream):
         """From here on any number of bytes may come."""
         self._allowance = None
 
-    async def do_handshake(self) -> bytes:
-        """Agree on keys; returns the other side's certificate (DER), empty if it has none."""
+    async def do_handshake(self, turn: trio.Lock) -> bytes:
+        """Agree on keys, holding `turn` for each step that may take milliseconds; returns the other
+        side's certificate (DER), empty if it has none."""
         while True:
             try:
-                self._tls.do_handshake()
+                async with turn:
+                    self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 await self._flush()
                 if not await self._feed():

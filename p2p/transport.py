@@ -17,6 +17,7 @@ from p2p.handshake import (
     LISTENER,
     Admission,
     HandshakeFailed,
+    Outcome,
     RefusedByPeer,
     Transcript,
     check_hello,
@@ -57,20 +58,21 @@ class Link:
         return self.hello.id
 
 
-Refuse = Callable[[Hello], str | None]
+Refuse = Callable[[Hello], None]
 
 
-def refuse_nobody(_: Hello) -> str | None:
+def refuse_nobody(_: Hello) -> None:
     """The `Refuse` that lets every stranger's Hello pass."""
-    return None
 
 
 class Transport:
     """Makes proven links out of byte streams, in the name of one node on one chain.
 
-    A `refuse` callable may turn a stranger away by its Hello, with a reason, before any work
-    is done for it. Streams given to `dial` and `accept` belong to the transport: one that does
-    not become a link is closed. With `links` they have the faults of these.
+    A `refuse` callable may turn a stranger away by its Hello: it raises HandshakeFailed before
+    anything is signed for it or checked. Of all that are being accepted one at a time takes a step
+    of TLS, however many come at once: the node's other tasks run between any two. Streams given to
+    `dial` and `accept` belong to the transport: one that does not become a link is closed. With
+    `links` they have the faults of these.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Transport:
         self._instance = entropy(8)
         self._server_context, self._certificate = server_context(key)
         self._client_context = client_context()
+        self._tls_turn = trio.Lock()
 
     async def dial(
         self, stream: trio.abc.Stream, expected: PeerId, refuse: Refuse = refuse_nobody
@@ -104,14 +107,16 @@ class Transport:
         talk = _Talk(stream, self._client_context, server_side=False)
 
         async def converse() -> Hello:
-            certificate = await talk.start()
+            certificate = await talk.start(trio.Lock())
             if certificate_key(certificate) != expected:
-                raise HandshakeFailed("another node answers at that address")
+                raise HandshakeFailed(Outcome.WRONG_NODE, "another node answers at that address")
             mine = self._hello()
             await talk.send(mine)
             theirs = await talk.expect(Hello)
             if theirs.id != expected:
-                raise HandshakeFailed("the node's Hello is not in the name of its certificate")
+                raise HandshakeFailed(
+                    Outcome.WRONG_NODE, "the node's Hello is not in the name of its certificate"
+                )
             self._check(mine, theirs, refuse)
             transcript = Transcript(mine, theirs, sha256(certificate))
             await talk.send(transcript.prove(DIALLER, self._key, self._admission.join_secret))
@@ -127,8 +132,9 @@ class Transport:
         talk = _Talk(faulty or stream, self._server_context, server_side=True)
 
         async def converse() -> Hello:
-            await talk.start()
+            await talk.start(self._tls_turn)
             theirs = await talk.expect(Hello)
+            talk.claimed = theirs.id
             if faulty is not None:
                 faulty.peer = theirs.id
             mine = self._hello()
@@ -154,9 +160,7 @@ class Transport:
 
     def _check(self, mine: Hello, theirs: Hello, refuse: Refuse) -> None:
         check_hello(mine, theirs, self._admission)
-        reason = refuse(theirs)
-        if reason is not None:
-            raise HandshakeFailed(reason)
+        refuse(theirs)
 
     @property
     def _handshake_s(self) -> float:
@@ -168,10 +172,12 @@ class Transport:
     ) -> Link:
         try:
             hello = await _judged(converse, self._handshake_s)
-        except RefusedByPeer:
+        except RefusedByPeer as error:
+            error.claimed = talk.claimed
             await trio.aclose_forcefully(talk.stream)
             raise
         except HandshakeFailed as error:
+            error.claimed = talk.claimed
             await talk.say_goodbye(error.reason)
             raise
         except BaseException:
@@ -186,11 +192,11 @@ async def _judged(converse: Callable[[], Awaitable[Hello]], limit_s: float) -> H
         with trio.fail_after(limit_s):
             return await converse()
     except trio.TooSlowError as error:
-        raise HandshakeFailed(f"no handshake within {limit_s:g} s") from error
+        raise HandshakeFailed(Outcome.SLOW, f"no handshake within {limit_s:g} s") from error
     except Invalid as error:
-        raise HandshakeFailed(str(error)) from error
+        raise HandshakeFailed(Outcome.INVALID, str(error)) from error
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise HandshakeFailed(f"connection lost: {error}") from error
+        raise HandshakeFailed(Outcome.LOST, f"connection lost: {error}") from error
 
 
 class _Talk:
@@ -204,10 +210,12 @@ class _Talk:
         )
         self._reader = FrameReader(_handshake_limit)
         self._speaks_tls = False
+        self.claimed: PeerId | None = None
 
-    async def start(self) -> bytes:
-        """Do the TLS handshake; returns the other side's certificate (DER), if it has one."""
-        certificate = await self.stream.do_handshake()
+    async def start(self, turn: trio.Lock) -> bytes:
+        """Do the TLS handshake, each step in its turn; returns the other side's certificate (DER),
+        if it has one."""
+        certificate = await self.stream.do_handshake(turn)
         self._speaks_tls = True
         return certificate
 
@@ -227,7 +235,7 @@ class _Talk:
         while (frame := self._reader.next()) is None:
             data = await self.stream.receive_some()
             if not data:
-                raise HandshakeFailed("the peer closed the connection")
+                raise HandshakeFailed(Outcome.LOST, "the peer closed the connection")
             self._reader.append(data)
         return frame
 

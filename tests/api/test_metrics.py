@@ -5,8 +5,8 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
-from node.histogram import Histogram
 from node.loop_monitor import LoopMonitor
+from p2p.histogram import Histogram
 from p2p.network import PeerInfo
 from tests.api.world import ALICE, BOB, World
 from tests.node.network import transfer
@@ -46,7 +46,7 @@ async def test_promtool_accepts_the_page(world: World) -> None:
 async def test_the_numbers(world: World) -> None:
     world.slots([1, 2, 4])
     await world.submit(transfer(world.chain, ALICE, BOB.public, 1, 0).transaction.encode())
-    peer = PeerInfo(b"p" * 32, "127.0.0.1:1", "inbound", 1.0, None, None, None, 0)
+    peer = PeerInfo(b"p" * 32, "127.0.0.1:1", "inbound", 1.0, None, None, None, 0, 0.0)
     world.network.connected = (peer,)
     world.network.counters.received.count(1, 100)
     world.network.counters.bans = 2

@@ -135,7 +135,7 @@ async def test_those_who_know_the_join_secret_meet() -> None:
 
 async def tls_dialler(stream: Stream) -> tuple[TlsStream, bytes]:
     tls = TlsStream(stream, client_context(), server_side=False, allowance=10**6)
-    return tls, await tls.do_handshake()
+    return tls, await tls.do_handshake(trio.Lock())
 
 
 async def accept_from(script: Callable[[Stream], Awaitable[None]], limit_s: float = 5.0) -> str:
@@ -224,7 +224,7 @@ async def test_an_allowance_counts_every_byte_until_it_is_lifted() -> None:
     context, _ = server_context(key(2))
     server = TlsStream(far, context, server_side=True, allowance=4000)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.do_handshake)
+        nursery.start_soon(server.do_handshake, trio.Lock())
         client, _ = await tls_dialler(near)
     await client.send_all(bytes(10_000))
     with pytest.raises(trio.BrokenResourceError, match="more bytes than a handshake has"):
@@ -309,7 +309,7 @@ async def relayed(dialler_expects: bytes) -> Pair:
     async def relay() -> None:
         try:
             left = TlsStream(relay_outer, context, server_side=True, allowance=10**6)
-            await left.do_handshake()
+            await left.do_handshake(trio.Lock())
             right, _ = await tls_dialler(relay_inner)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(pump, left, right)
