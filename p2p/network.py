@@ -62,8 +62,8 @@ class PeerInfo:
     status: Status | None
     round_trip_s: float | None
     clock_offset_ms: int | None
-    held_bytes: int
-    points: float
+    held_bytes: int = 0
+    points: float = 0.0
 
 
 class Network:
