@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from consensus.block import Block, Body, Header
 from consensus.cid import DAG_CBOR, Cid, cid_of
-from consensus.codec import decode
+from consensus.codec import decode, decode_at, encode
 from consensus.errors import InvalidEncoding
 from consensus.finality import ChainBlock
 from consensus.producers import ProducerSet
@@ -19,6 +19,20 @@ Writes: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
 
 NO_RESULTS = BlockResults((), ())  # of an empty block
 SHARED_KEYS = 1024
+
+
+# An encoded block begins so, then follow header, signature and body.
+_BLOCK_HEAD = b"\x85" + encode(Block.tag) + encode(Block.version)
+_BODY_HEAD = b"\x82"  # then follow certificate and transactions
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHead:
+    """What can be read of a block without its transactions."""
+
+    id: Cid
+    header: Header
+    certificate: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +135,22 @@ def read_block(raw: bytes) -> Candidate:
     block = Block.decode(raw)
     transactions = tuple(item.encode() for item in block.body.transactions)
     return Candidate(cid_of(DAG_CBOR, block.header.encode()), block, raw, transactions)
+
+
+def read_head(raw: bytes) -> BlockHead:
+    """Read a block's bytes as far as its certificate; raises InvalidEncoding."""
+    if not raw.startswith(_BLOCK_HEAD):
+        raise InvalidEncoding("not a block")
+    wire, end = decode_at(raw, len(_BLOCK_HEAD))
+    header = Header.unpack(wire)
+    block_id = cid_of(DAG_CBOR, raw[len(_BLOCK_HEAD) : end])
+    _, end = decode_at(raw, end)
+    if not raw.startswith(_BODY_HEAD, end):
+        raise InvalidEncoding("not a body", field="body")
+    certificate, _ = decode_at(raw, end + len(_BODY_HEAD))
+    if not isinstance(certificate, bytes):
+        raise InvalidEncoding("not a certificate", field="body.certificate")
+    return BlockHead(block_id, header, certificate)
 
 
 def recorded(

@@ -7,7 +7,7 @@ import trio
 
 from consensus.errors import Invalid
 from consensus.record import Record
-from node.work import Ask, Call, Enter, Pause, Step, Work
+from node.work import Ask, Call, Enter, Pause, Step, Wait, Work
 from p2p.identity import PeerId
 from p2p.network import Network
 
@@ -73,9 +73,14 @@ class Driver:
         elif isinstance(step, Enter):
             await self.enter(step.work)
         elif isinstance(step, Ask):
-            step.answer = await self.network.request(step.peer, step.request)
+            timeout_s = step.timeout_ms / 1000
+            step.answer = await self.network.request(step.peer, step.request, timeout_s)
         elif isinstance(step, Pause):
             await trio.sleep(step.duration_ms / 1000)
+        elif isinstance(step, Wait):
+            event = trio.Event()
+            step.signal.add(event.set)
+            await event.wait()
 
 
 async def _drive(work: Work[T], do: Callable[[Step], Coroutine[object, object, None]]) -> T:

@@ -15,9 +15,9 @@ from consensus.record import Record
 from node.candidate import Candidate, read_block
 from node.chain import Screening
 from node.engine import Engine
-from node.finality_proofs import proof_above
+from node.finality_proofs import proof_above, window_above
 from node.peers import Peers
-from node.sync import Sync
+from node.sync.catching_up import Sync
 from node.work import Work, enter
 from p2p.handler import Verdict
 from p2p.identity import PeerId, short_id
@@ -29,6 +29,7 @@ from p2p.messages import (
     GetBlock,
     GetBlocks,
     GetFinality,
+    GetHeaders,
     Refusal,
     Status,
     Votes,
@@ -142,6 +143,7 @@ class Exchange:
 
     def follow(self, peer: PeerId, status: Status) -> None:
         """Catch up with a peer that claims to be ahead, or to have another final history."""
+        self._sync.heard(peer, status)
         chain, height = self._chain, status.final_height
         is_ahead = status.head_height > chain.fork.head.height + 1
         if is_ahead or height > chain.durable_final.height + 1:
@@ -164,6 +166,10 @@ class Exchange:
         finally:
             self._comparing.discard(peer)
 
+    def forget(self, peer: PeerId) -> None:
+        """A peer is gone."""
+        self._sync.forget(peer)
+
     # Requests
 
     def serve(self, request: Record) -> Record | None:
@@ -184,6 +190,8 @@ class Exchange:
             return Blocks(found)
         if isinstance(request, GetFinality):
             return proof_above(self._chain, request.height)
+        if isinstance(request, GetHeaders):
+            return window_above(self._chain, request.after_height, request.limit)
         return None
 
     def _blocks_after(self, height: int) -> Iterator[bytes]:

@@ -1,14 +1,15 @@
 """Proofs of finality, given to peers and judged: who is ahead, and whether two histories exist."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from consensus.block import Block, Header
+from consensus.block import Header
 from consensus.cid import Cid
 from consensus.finality_proof import MAX_PROOF_HEADERS, FinalityProof, check_finality
 from consensus.fork_choice import ConflictingFinality
+from consensus.hashing import ZERO_DIGEST
 from consensus.light import DynastyStep
 from consensus.producers import ProducerSet
-from node.candidate import header_of
+from node.candidate import BlockHead, header_of, read_head
 from node.chain import Chain
 
 # A final block's certificate is embedded a few blocks above it, unless finality was late.
@@ -29,30 +30,74 @@ def proof_above(chain: Chain, height: int) -> FinalityProof | None:
     if newest is None or height > newest.final.height:
         return None
     top = min(newest.final.height, height + _SEARCHED_BLOCKS)
-    for block in _blocks(chain, height + 1, top):
+    for block in _blocks(chain, range(height + 1, top + 1)):
         found = _embedded(chain, block, height)
         if found is not None:
-            return found
+            return _down_to(chain, found, height)
     return _down_to(chain, newest, height)
 
 
-def _blocks(chain: Chain, first: int, last: int) -> Iterator[Block]:
-    for height in range(first, last + 1):
+def window_above(chain: Chain, after: int, limit: int) -> FinalityProof | None:
+    """A proof whose headers reach from the final block above the height `after` as far up as
+    they can, by the set that votes on the block at `after`: whoever holds that block as final
+    knows this set. It ends at the latest at a block that hands over to another one.
+
+    `limit` is how many headers are enough: there are more only if nothing became final for longer.
+    None if there is nothing to prove, or the blocks above `after` are not all kept. It only reads
+    what is durably final, and may run in a thread.
+    """
+    newest, base = chain.final_proof(), chain.blocks.block_or_header(after)
+    first = max(1, chain.blocks.first_height())
+    if newest is None or base is None or not first <= after + 1 <= newest.final.height:
+        return None
+    header = header_of(base)
+    dynasty = header.dynasty + (header.next_set_hash != ZERO_DIGEST)
+    top, enough = newest.final.height, after + limit
+    if top <= enough and newest.target.dynasty == dynasty:
+        return _down_to(chain, newest, after + 1)
+    turn = min(top, enough + _SEARCHED_BLOCKS)
+    end = min(top, after + MAX_PROOF_HEADERS)
+    best: FinalityProof | None = None
+    for best in _proofs(chain, range(turn, after, -1), dynasty, after + 1):
+        if best.final.height <= enough:
+            break
+    if best is None:
+        best = next(_proofs(chain, range(turn + 1, end + 1), dynasty, after + 1), None)
+    if best is None and newest.target.dynasty == dynasty:
+        best = newest
+    return None if best is None else _down_to(chain, best, after + 1)
+
+
+def _proofs(
+    chain: Chain, heights: Iterable[int], dynasty: int, least: int
+) -> Iterator[FinalityProof]:
+    """What the blocks of these heights embed by the set of a dynasty for blocks of `least` and
+    above."""
+    for block in _blocks(chain, heights):
+        target = block.header.qc_target
+        if target is not None and target.dynasty == dynasty:
+            found = _embedded(chain, block, least)
+            if found is not None:
+                yield found
+
+
+def _blocks(chain: Chain, heights: Iterable[int]) -> Iterator[BlockHead]:
+    for height in heights:
         raw = chain.blocks.at(height)
         if raw is not None:
-            yield Block.decode(raw)
+            yield read_head(raw)
 
 
-def _embedded(chain: Chain, block: Block, height: int) -> FinalityProof | None:
+def _embedded(chain: Chain, block: BlockHead, height: int) -> FinalityProof | None:
     """The proof that a final block's certificate is, if it is one of a block at or above."""
-    if not block.body.certificate or block.header.qc_target is None:
+    if not block.certificate or block.header.qc_target is None:
         return None
     target = _header(chain, block.header.qc_target.id)
     final = None if target is None or target.final_if_qc is None else target.final_if_qc
     header = None if final is None else _header(chain, final)
     if target is None or header is None or header.height < height:
         return None
-    return _down_to(chain, FinalityProof(target, block.body.certificate, (header,)), height)
+    return FinalityProof(target, block.certificate, (header,))
 
 
 def _down_to(chain: Chain, proof: FinalityProof, height: int) -> FinalityProof | None:
@@ -64,7 +109,7 @@ def _down_to(chain: Chain, proof: FinalityProof, height: int) -> FinalityProof |
         raw = chain.blocks.at(at)
         if raw is None:
             return None
-        headers.append(header_of(raw))
+        headers.append(read_head(raw).header)
     return FinalityProof(proof.target, proof.certificate, tuple(headers))
 
 

@@ -38,7 +38,7 @@ from node.services import Health, Services
 from node.signing import why_unsigned
 from node.snapshots.service import MAX_SPACING, SnapshotService
 from node.stall_log import StallLog
-from node.sync import Sync
+from node.sync.catching_up import Sync
 from node.validator import JOURNAL_FILE, Seat, Validator
 from node.wallet.derivation import KeyKind
 from node.wallet.seed_file import read_seed_file

@@ -190,7 +190,8 @@ class PeerHandler:
             self._driver.network.send(peer, TransactionIds(tuple(waiting[:MAX_TRANSACTION_IDS])))
 
     def disconnected(self, peer: PeerId) -> None:
-        """Nothing is kept for a peer here."""
+        """Nothing more is expected of it."""
+        self._exchange.forget(peer)
 
 
 async def _stop(error: Exception) -> None:

@@ -6,13 +6,15 @@ simulator a virtual clock does, which may also stop for good between any two of 
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from consensus.record import Record
 from p2p.identity import PeerId
 
 T = TypeVar("T")
+
+ANSWER_MS = 10_000  # how long an answer is waited for, unless the question says
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,12 @@ class Call:
 
 @dataclass(slots=True)
 class Ask:
-    """A request to a peer; whoever runs it sets `answer`, or throws RequestFailed in."""
+    """A request to a peer; whoever runs it sets `answer`, or throws RequestFailed in: a
+    RequestTimeout after so many milliseconds."""
 
     peer: PeerId
     request: Record
+    timeout_ms: int = ANSWER_MS
     answer: Record | None = None
 
 
@@ -38,6 +42,30 @@ class Pause:
     duration_ms: int
 
 
+@dataclass(slots=True, eq=False)
+class Signal:
+    """Lets the Works go on that wait for it now, not those that begin to wait later."""
+
+    _waiting: list[Callable[[], None]] = field(default_factory=list)
+
+    def add(self, resume: Callable[[], None]) -> None:
+        """Have `resume` called once, when it is set next."""
+        self._waiting.append(resume)
+
+    def set(self) -> None:
+        """Let them go on."""
+        waiting, self._waiting = self._waiting, []
+        for resume in waiting:
+            resume()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Go on when a signal is set."""
+
+    signal: Signal
+
+
 @dataclass(frozen=True, slots=True)
 class Enter:
     """A Work that changes the chain: such Works run one at a time, each to its end."""
@@ -45,7 +73,7 @@ class Enter:
     work: "Work[None]"
 
 
-Step: TypeAlias = Call | Ask | Pause | Enter
+Step: TypeAlias = Call | Ask | Pause | Wait | Enter
 Work: TypeAlias = Generator[Step, None, T]
 
 
@@ -56,9 +84,9 @@ def blocking(call: Callable[[], T]) -> Work[T]:
     return results[0]
 
 
-def ask(peer: PeerId, request: Record) -> Work[Record]:
+def ask(peer: PeerId, request: Record, timeout_ms: int = ANSWER_MS) -> Work[Record]:
     """A peer's answer; raises RequestFailed."""
-    question = Ask(peer, request)
+    question = Ask(peer, request, timeout_ms)
     yield question
     if question.answer is None:
         raise RuntimeError("a question was resumed without its answer")
@@ -69,6 +97,11 @@ def pause(duration_ms: int) -> Work[None]:
     """Wait; not at all if the duration is not positive."""
     if duration_ms > 0:
         yield Pause(duration_ms)
+
+
+def wait(signal: Signal) -> Work[None]:
+    """Wait until the signal is set."""
+    yield Wait(signal)
 
 
 def enter(work: Work[T]) -> Work[T]:

@@ -13,7 +13,11 @@ from consensus.cid import RAW, Cid, cid_of
 from consensus.codec import encode
 from consensus.errors import InvalidEncoding
 from consensus.evidence import Evidence
-from consensus.finality_proof import MAX_FINALITY_PROOF_BYTES, FinalityProof
+from consensus.finality_proof import (
+    MAX_FINALITY_PROOF_BYTES,
+    MAX_PROOF_HEADERS,
+    FinalityProof,
+)
 from consensus.kinds import (
     KEY_BYTES,
     SIGNATURE_BYTES,
@@ -41,6 +45,7 @@ MAX_VOTES = 64
 MAX_TRANSACTION_IDS = 512
 MAX_TRANSACTIONS_BYTES = 1024 * 1024
 MAX_BLOCKS = 128
+MAX_HEADERS = 512
 MAX_CONTENT_CIDS = 16
 MAX_CONTENT_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
@@ -176,6 +181,15 @@ class GetFinality(Record):
     """Asks for a proof whose headers reach down to the final block of this height."""
 
     height: Counter
+
+
+@record("get_headers")
+class GetHeaders(Record):
+    """Asks for a proof that reaches from the final block above a height as far up as it can, by
+    the set that votes on the block of that height; `limit` is how many headers are enough."""
+
+    after_height: Counter
+    limit: Annotated[int, Uint(MAX_HEADERS, 1)]
 
 
 @record("get_content")
@@ -376,6 +390,7 @@ _BLOCKS = Rate(20, 256)
 _VOTE_ITEMS = Rate(400, 4_096)
 _ID_ITEMS = Rate(2_000, 20_000)
 _REQUESTS = Rate(50, 200)
+_WINDOWS = Rate(16, 64)  # each costs as much as reading MAX_HEADERS blocks
 
 _CONSENSUS, _CONTROL = Priority.CONSENSUS, Priority.CONTROL
 _TRANSACTIONS, _BULK = Priority.TRANSACTIONS, Priority.BULK
@@ -415,6 +430,7 @@ MESSAGES: tuple[MessageKind, ...] = (
         _FREE,
         _BULK,
     ),
+    MessageKind(27, GetHeaders, Role.REQUEST, 64, _WINDOWS, _CONTROL, FinalityProof),
     MessageKind(
         32,
         TransactionIds,
@@ -454,6 +470,8 @@ if len(BY_NUMBER) != len(MESSAGES) or not all(0 < number < 256 for number in BY_
     raise ValueError("kind numbers must be distinct and fit one byte")
 if any(answer not in BY_TYPE for answer in ANSWERS):
     raise ValueError("an answer has no line of its own")
+if MAX_HEADERS > MAX_PROOF_HEADERS:
+    raise ValueError("a proof must have room for as many headers as may be asked for")
 if MAX_CONTENT_BLOCK_BYTES > MAX_CONTENT_BYTES or MAX_TRANSACTION_BYTES > MAX_TRANSACTIONS_BYTES:
     raise ValueError("an answer must have room for one item of the largest size")
 

@@ -14,9 +14,9 @@ from node.chain import Chain, Elect, Screening
 from node.engine import Engine
 from node.exchange import Exchange
 from node.mempool import Mempool
-from node.sync import Sync
+from node.sync.catching_up import Sync
 from node.validator import Seat, Validator, create_journal
-from node.work import Ask, Call, Enter, Pause, Step, Work
+from node.work import Ask, Call, Enter, Pause, Step, Wait, Work
 from p2p.messages import BlockMessage, Blocks, Refusal, Votes
 from p2p.questions import RemoteError
 from storage.journal import Journal
@@ -177,6 +177,8 @@ class Bench:
             step.answer = self.answer(step.peer, step.request)
         elif isinstance(step, Pause):
             self.now_ms += step.duration_ms
+        elif isinstance(step, Wait):
+            raise TypeError("nothing is under way here that could be waited for")
 
     # Peers (node.peers.Peers)
 

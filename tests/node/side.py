@@ -16,7 +16,7 @@ from node.engine import Engine
 from node.exchange import Exchange
 from node.mempool import Mempool
 from node.peer_handler import PeerHandler
-from node.sync import Sync
+from node.sync.catching_up import Sync
 from node.validator import Validator
 from p2p.messages import BlockMessage, Blocks
 from p2p.questions import RemoteError

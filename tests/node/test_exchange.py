@@ -168,7 +168,7 @@ def test_catching_up_takes_all_and_stops(side: Side, other: Chain) -> None:
     side.run(main)
     assert side.chain.fork.head.height == 199
     assert side.chain.durable_final.height >= 197
-    assert side.asked(GetBlocks) <= 4
+    assert side.asked(GetBlocks) <= 10
     assert not side.sync.behind
 
 

@@ -16,6 +16,11 @@ class Timeline:
         self._acts: list[tuple[float, int, Act]] = []
         self._count = 0
 
+    @property
+    def has_acts(self) -> bool:
+        """Whether anything is planned."""
+        return bool(self._acts)
+
     def at(self, time: float, act: Act) -> None:
         """Plan an act; never before now."""
         self._count += 1

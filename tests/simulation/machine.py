@@ -7,7 +7,7 @@ carries out their steps. A step can be the last: power goes, the process is kill
 import logging
 import random
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from consensus.block import Vote
@@ -20,10 +20,10 @@ from node.chain import Chain
 from node.engine import Engine
 from node.exchange import Exchange
 from node.mempool import Mempool, Pending
-from node.sync import Sync
+from node.sync.catching_up import Sync
 from node.trial import check_transaction, nonce_at_head
 from node.validator import Validator, create_journal
-from node.work import Ask, Call, Enter, Pause, Step, Work
+from node.work import Ask, Call, Enter, Pause, Step, Wait, Work
 from p2p.handler import Verdict
 from p2p.messages import MAX_VOTES, VOTES_LINGER_S, BlockMessage, Status, Votes
 from p2p.questions import PeerGone, RequestFailed
@@ -254,6 +254,9 @@ class Machine:
             self._timeline.after(
                 step.duration_ms / (1 + self.drift), lambda: self._resume(work, start, None)
             )
+        elif isinstance(step, Wait):
+            resume = partial(self._resume, work, start, None)
+            step.signal.add(lambda: self._timeline.after(0, resume))
         elif isinstance(step, Ask):
             question = step
 
@@ -265,6 +268,7 @@ class Machine:
                 self.place,
                 step.peer[0],
                 step.request,
+                step.timeout_ms,
                 succeed,
                 lambda error: self._resume(work, start, error),
             )

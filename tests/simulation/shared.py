@@ -14,7 +14,8 @@ from unittest.mock import patch
 
 import node.chain
 import node.exchange
-import node.sync
+import node.sync.catching_up
+import node.sync.download
 import tests.simulation.checks
 from consensus import tree
 from consensus.cid import Cid
@@ -86,7 +87,13 @@ def shared_results() -> Iterator[None]:
     verified = Verified()
     decode = lru_cache(maxsize=MAX_SHARED)(read_block)
     with ExitStack() as stack:
-        for module in (node.chain, node.exchange, node.sync, tests.simulation.checks):
+        for module in (
+            node.chain,
+            node.exchange,
+            node.sync.catching_up,
+            node.sync.download,
+            tests.simulation.checks,
+        ):
             stack.enter_context(patch.object(module, "read_block", decode))
         stack.enter_context(patch.object(node.chain, "execute_block", _sharing_execution()))
         stack.enter_context(patch.object(tree, "update", _sharing_update()))

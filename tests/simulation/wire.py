@@ -13,7 +13,7 @@ from typing import Protocol
 from consensus.block import Vote
 from consensus.record import Record
 from p2p.messages import BlockMessage
-from p2p.questions import PeerGone, RemoteError
+from p2p.questions import PeerGone, RemoteError, RequestTimeout
 from tests.simulation.clock import Timeline
 
 SETTLED_DELAYS_MS = (5, 120)
@@ -207,6 +207,7 @@ class Wire:
         asker: int,
         asked: int,
         request: Record,
+        timeout_ms: int,
         succeed: Callable[[Record], None],
         fail: Callable[[Exception], None],
     ) -> None:
@@ -242,3 +243,4 @@ class Wire:
             self._timeline.after(self._delay(), lambda: come_back(answer))
 
         self._timeline.after(self._delay(), arrive)
+        self._timeline.after(timeout_ms, lambda: lose(RequestTimeout("did not answer in time")))
