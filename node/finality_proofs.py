@@ -46,9 +46,12 @@ def window_above(chain: Chain, after: int, limit: int) -> FinalityProof | None:
     None if there is nothing to prove, or the blocks above `after` are not all kept. It only reads
     what is durably final, and may run in a thread.
     """
-    newest, base = chain.final_proof(), chain.blocks.block_or_header(after)
     first = max(1, chain.blocks.first_height())
-    if newest is None or base is None or not first <= after + 1 <= newest.final.height:
+    base = chain.blocks.block_or_header(after)
+    if base is None or not first <= after + 1 <= chain.durable_final.height:
+        return None
+    newest = chain.final_proof()
+    if newest is None or after >= newest.final.height:
         return None
     header = header_of(base)
     dynasty = header.dynasty + (header.next_set_hash != ZERO_DIGEST)

@@ -16,11 +16,6 @@ class Timeline:
         self._acts: list[tuple[float, int, Act]] = []
         self._count = 0
 
-    @property
-    def has_acts(self) -> bool:
-        """Whether anything is planned."""
-        return bool(self._acts)
-
     def at(self, time: float, act: Act) -> None:
         """Plan an act; never before now."""
         self._count += 1
@@ -39,3 +34,9 @@ class Timeline:
             self.now, _, act = heapq.heappop(acts)
             act()
         self.now = until
+
+    def run_out(self) -> None:
+        """Let everything happen that is planned, and all that comes of it."""
+        while self._acts:
+            self.now, _, act = heapq.heappop(self._acts)
+            act()
