@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import cbor2
 
-from consensus.cid import Cid
+from consensus.cid import CID_BYTES, Cid
 from consensus.errors import InvalidEncoding
 
 Wire: TypeAlias = "bool | int | bytes | str | Cid | list[Wire] | None"
@@ -20,13 +20,15 @@ INT64_MIN = -(2**63)
 
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _TAG, _SIMPLE = 0, 1, 2, 3, 4, 6, 7
 _LINK_TAG = 42
+# The tag, a byte string of a CID's length and one more, and the identity multibase's prefix.
+_LINK_HEAD = bytes((0xC0 | 24, _LINK_TAG, 0x40 | 24, CID_BYTES + 1, 0))
 _SIMPLE_VALUES: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
 def _encode_link(encoder: cbor2.CBOREncoder, value: object) -> None:
     if not isinstance(value, Cid):
         raise TypeError(f"{type(value).__name__} has no encoding")
-    encoder.encode(cbor2.CBORTag(_LINK_TAG, b"\x00" + value.binary))
+    encoder.write(_LINK_HEAD + value.binary)
 
 
 def encode(value: Wire) -> bytes:
