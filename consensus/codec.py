@@ -5,6 +5,7 @@ positional arrays carry every record, so maps and floats do not exist here (DAG-
 specification; RFC 8949 section 4.2.1).
 """
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import cbor2
@@ -25,15 +26,20 @@ _LINK_HEAD = bytes((0xC0 | 24, _LINK_TAG, 0x40 | 24, CID_BYTES + 1, 0))
 _SIMPLE_VALUES: dict[int, bool | None] = {20: False, 21: True, 22: None}
 
 
-def _encode_link(encoder: cbor2.CBOREncoder, value: object) -> None:
-    if not isinstance(value, Cid):
-        raise TypeError(f"{type(value).__name__} has no encoding")
-    encoder.write(_LINK_HEAD + value.binary)
+def _write_link(encoder: cbor2.CBOREncoder, link: Cid) -> None:
+    encoder.write(_LINK_HEAD + link.binary)
+
+
+def _refuse(_: cbor2.CBOREncoder, value: object) -> None:
+    raise TypeError(f"{type(value).__name__} has no encoding")
+
+
+_ENCODERS: dict[type, Callable[[cbor2.CBOREncoder, Cid], None]] = {Cid: _write_link}
 
 
 def encode(value: Wire) -> bytes:
     """The canonical bytes of `value`, which must hold only the types of `Wire`."""
-    return cbor2.dumps(value, default=_encode_link)
+    return cbor2.dumps(value, encoders=_ENCODERS, default=_refuse)
 
 
 def decode(data: bytes) -> Wire:
