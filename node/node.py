@@ -157,6 +157,7 @@ def network_config(config: Config) -> NetworkConfig:
     return NetworkConfig(
         host=p2p.host,
         port=p2p.port,
+        advertised_port=p2p.advertise_port or None,
         peers=p2p.peers,
         outbound=max(1, p2p.target_degree // 2),
         discover=p2p.discover,

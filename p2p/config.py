@@ -31,7 +31,8 @@ class Timing:
 class NetworkConfig:
     """Where to listen, whom to dial, how many to let in.
 
-    `host` and `port` to listen on (port 0: any free); `peers` to begin with; `outbound`
+    `host` and `port` to listen on (port 0: any free), `advertised_port` for others to dial if it is
+    another; `peers` to begin with; `outbound`
     connections are dialled and kept, others accepted up to `max_inbound`, of which each
     address group (loopback aside) gets `max_inbound_per_group`. What is known of addresses and of
     peers' conduct is kept in the files `address_book` and `conducts`, if they are named. Without
@@ -43,6 +44,7 @@ class NetworkConfig:
 
     host: str = "127.0.0.1"
     port: int = 0
+    advertised_port: int | None = None
     peers: tuple[PeerAddress, ...] = ()
     outbound: int = 4
     max_inbound: int = 32

@@ -101,13 +101,14 @@ class Network:
         self.budget = Budget(config.budget_bytes, self._connections.shed)
         self.answering = trio.CapacityLimiter(MAX_ANSWERING_IN_ALL)
         self._closing = trio.Event()
+        self._port = 0
 
     # What the node calls
 
     @property
     def listen_port(self) -> int:
         """The port this node listens on; 0 before `run` has started."""
-        return self._transport.listen_port
+        return self._port
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """The connected peers, longest connected first."""
@@ -197,7 +198,8 @@ class Network:
         config = self._config
         await self._load()
         listeners = await trio.open_tcp_listeners(config.port, host=config.host)
-        self._transport.listen_port = int(listeners[0].socket.getsockname()[1])
+        self._port = int(listeners[0].socket.getsockname()[1])
+        self._transport.listen_port = config.advertised_port or self._port
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             if self._links is not None:

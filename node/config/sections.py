@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 from node.config.setting import (
-    HostPort,
     Setting,
     account,
     choice,
     host,
-    host_port,
     integer,
     listing,
     node_id,
@@ -65,9 +63,13 @@ class P2pSection(Section):
 
     host: Annotated[str, Setting("0.0.0.0", host, "Address to listen on.")]  # noqa: S104
     port: Annotated[int, Setting(7400, integer(0, 65_535), "Port; 0 takes any free one.")]
-    advertise: Annotated[
-        HostPort | None,
-        Setting("", optional(host_port), "host:port that others can reach this node at."),
+    advertise_port: Annotated[
+        int,
+        Setting(
+            0,
+            integer(0, 65_535),
+            "Port that others reach this node at, if a router maps another; 0: the same.",
+        ),
     ]
     peers: Annotated[
         tuple[PeerAddress, ...],

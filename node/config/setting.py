@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from consensus.address import parse_address
 from consensus.errors import Invalid, InvalidEncoding
-from p2p.peeraddress import host_and_port, parse_peer_address
+from p2p.peeraddress import parse_peer_address
 
 Raw: TypeAlias = str | int | list[str]  # bool is an int
 Parse: TypeAlias = Callable[[object, Path], object]
@@ -44,17 +44,6 @@ class Setting:
                 raise InvalidEncoding(f"a whole number is expected, got {text[:40]!r}")
             return int(text)
         return text
-
-
-@dataclass(frozen=True, slots=True)
-class HostPort:
-    """A host (name or literal address) and a port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return host_and_port(self.host, self.port)
 
 
 def integer(minimum: int, maximum: int) -> Parse:
@@ -113,14 +102,6 @@ def host(value: object, folder: Path) -> str:
     if not _HOST.fullmatch(checked):
         raise InvalidEncoding(f"a host name or address is expected, got {_shown(value)}")
     return checked.strip("[]")
-
-
-def host_port(value: object, folder: Path) -> HostPort:
-    """`host:port`."""
-    name, _, port = text(value, folder).rpartition(":")
-    if not name or not re.fullmatch("[1-9][0-9]{0,4}", port, re.ASCII) or int(port) > 65_535:
-        raise InvalidEncoding(f"host:port is expected, got {_shown(value)}")
-    return HostPort(host(name, folder), int(port))
 
 
 def path(value: object, folder: Path) -> Path:

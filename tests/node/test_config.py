@@ -8,7 +8,6 @@ import pytest
 from consensus.address import format_address
 from node.config.file import config_toml
 from node.config.sections import SETTINGS, Seat
-from node.config.setting import HostPort
 from node.config.sources import Choices, gather, load_config, variable_of
 from node.failure import Usage
 from node.node import network_config
@@ -39,7 +38,7 @@ def test_defaults_are_valid_and_private(tmp_path: Path) -> None:
     config = load_config(None, (), {})
     assert config.node.data_dir == tmp_path / "home" / ".reelect" / "node" / "data"
     assert (config.api.host, config.api.admin_token_file) == ("127.0.0.1", None)
-    assert (config.p2p.advertise, config.p2p.peers, config.seats) == (None, (), ())
+    assert (config.p2p.advertise_port, config.p2p.peers, config.seats) == (0, (), ())
 
 
 def test_flag_beats_environment_beats_file_beats_default(file: Path) -> None:
@@ -101,15 +100,14 @@ def test_paths_start_from_where_they_are_written(
 def test_values_are_typed() -> None:
     environment = {
         "REELECT_P2P_PEERS": f"{PEER}, {PEER}",
-        "REELECT_P2P_ADVERTISE": "[::1]:80",
+        "REELECT_P2P_ADVERTISE_PORT": "80",
         "REELECT_P2P_MEMBERS": "cd" * 32,
         "REELECT_P2P_MEMBERSHIP": "members",
         "REELECT_CLIENT_NODE": "http://localhost:1/",
     }
     config = load_config(None, (), environment)
     assert config.p2p.peers == (PeerAddress(bytes([0xAB] * 32), "example.org", 7400),) * 2
-    assert config.p2p.advertise == HostPort("::1", 80)
-    assert str(config.p2p.advertise) == "[::1]:80"
+    assert config.p2p.advertise_port == 80
     assert config.p2p.members == (bytes([0xCD] * 32),)
     assert config.client.node == "http://localhost:1"
 
@@ -123,8 +121,7 @@ def test_values_are_typed() -> None:
         ("[p2p]\nport = 8.0", "p2p.port", "a whole number"),
         ('[p2p]\npeers = "x"', "p2p.peers", "a list is expected"),
         (f'[p2p]\npeers = ["{PEER}", "x"]', "p2p.peers[1]", "not a peer's address"),
-        ('[p2p]\nadvertise = "host"', "p2p.advertise", "host:port is expected"),
-        ('[p2p]\nadvertise = "host:0"', "p2p.advertise", "host:port is expected"),
+        ("[p2p]\nadvertise_port = 65536", "p2p.advertise_port", "65536 is not within 0 to 65535"),
         ('[p2p]\ndiscover = "no"', "p2p.discover", "true or false is expected"),
         ("[p2p]\ndiscover = 0", "p2p.discover", "true or false is expected"),
         ('[p2p]\nmembership = "closed"', "p2p.membership", "one of open, members"),

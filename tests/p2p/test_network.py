@@ -15,7 +15,9 @@ from p2p.messages import (
     BlockMessage,
     Blocks,
     GetBlock,
+    GetPeers,
     GetTransactions,
+    Peers,
     Status,
     TransactionIds,
     Transactions,
@@ -394,6 +396,21 @@ async def test_nodes_find_each_other_through_one(tmp_path: Path) -> None:
         assert fourth.peer_ids() == {second.id}
         second.network.close()
         fourth.network.close()
+
+
+async def test_a_node_behind_a_router_tells_the_port_that_is_mapped_to_its_own() -> None:
+    async with trio.open_nursery() as nursery:
+        middle = await start(nursery, 1)
+        behind = replace(QUIET, peers=(middle.address,), advertised_port=7777)
+        other = replace(QUIET, peers=(middle.address,))
+        hidden, asker = await start(nursery, 2, behind), await start(nursery, 3, other)
+        await middle.handler.until_peers(2)
+        await asker.handler.until_peers(1)
+        answer = await asker.network.request(middle.id, GetPeers())
+        assert answer == Peers((PeerAddress(hidden.id, LOCALHOST, 7777),))
+        assert hidden.network.listen_port != 7777
+        for node in (middle, hidden, asker):
+            node.network.close()
 
 
 async def test_a_taken_port_is_an_error_of_its_own() -> None:
