@@ -34,7 +34,7 @@ def soak(members: Sequence[Member] = (), ending: Ending = ENDING) -> Soak:
     faults = Faults(Fleet.__new__(Fleet), 60, Random(1))
     faults.done.append(Fault(60, KILL, "node-1", 5))
     found = members or (member("node-0"), member("node-1"))
-    parts = (faults, FinalityWatch(), Counts(), LogFaults())
+    parts = (faults, FinalityWatch(), Counts(refused={"expired": 2}), LogFaults())
     return Soak(WISHES, ending, found, *parts, interrupted=False)
 
 
@@ -47,6 +47,7 @@ def test_a_good_soak_has_no_failures() -> None:
     document = json.loads(json.dumps(seen.to_json([])))
     assert document["cpu"] == {"cores": 1.0, "nodes": {"node-0": 0.5, "node-1": 0.5}}
     assert document["state"] == {"height": 6990, "nodes": 2, "roots": ["aa"]}
+    assert document["transactions"]["refused"] == {"expired": 2}
     assert document["memory"]["worst"]["seconds"] == MIN_JUDGED_S
 
 

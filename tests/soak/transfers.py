@@ -3,7 +3,6 @@ final, as wallets do."""
 
 import random
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -91,12 +90,12 @@ class Counts:
     unanswered: int = 0
     resent: int = 0
     forgotten: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, int] = field(default_factory=dict)
 
     def note(self, failure: Failure) -> None:
         """Count what a node or nobody said to a question."""
         if isinstance(failure, Refused):
-            self.refused[failure.code] += 1
+            self.refused[failure.code] = self.refused.get(failure.code, 0) + 1
         else:
             self.unanswered += 1
 
