@@ -1,6 +1,7 @@
 """How long blocks took to become final on this node: a bounded log of the latest."""
 
-from collections import deque
+from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 
 MAX_ENTRIES = 16_384
@@ -17,22 +18,38 @@ class FinalityEntry:
     finality_ms: int
 
 
+_NUMBERS = 4  # of an entry
+
+
 class FinalityLog:
-    """Entries in order of height, the oldest dropped first."""
+    """Entries in order of height, the oldest dropped first.
+
+    They lie packed in memory that is there from the beginning: a node does not grow by them in
+    the hours until the log is full.
+    """
 
     def __init__(self) -> None:
-        self._entries: deque[FinalityEntry] = deque(maxlen=MAX_ENTRIES)
+        self._numbers = array("q", [0]) * (MAX_ENTRIES * _NUMBERS)
+        self._count = 0  # how many were ever added
 
     def add(self, entry: FinalityEntry) -> None:
         """Note a block that has just become final."""
-        self._entries.append(entry)
+        place = self._count % MAX_ENTRIES * _NUMBERS
+        numbers = (entry.height, entry.slot, entry.transactions, entry.finality_ms)
+        self._numbers[place : place + _NUMBERS] = array("q", numbers)
+        self._count += 1
 
     def after(self, height: int, limit: int) -> list[FinalityEntry]:
         """At most `limit` entries above a height."""
-        found = (entry for entry in self._entries if entry.height > height)
-        return [entry for entry, _ in zip(found, range(limit), strict=False)]
+        kept = range(max(0, self._count - MAX_ENTRIES), self._count)
+        first = bisect_right(kept, height, key=lambda number: self._entry(number).height)
+        return [self._entry(number) for number in kept[first : first + limit]]
 
     @property
     def last(self) -> FinalityEntry | None:
         """The newest entry."""
-        return self._entries[-1] if self._entries else None
+        return self._entry(self._count - 1) if self._count else None
+
+    def _entry(self, number: int) -> FinalityEntry:
+        place = number % MAX_ENTRIES * _NUMBERS
+        return FinalityEntry(*self._numbers[place : place + _NUMBERS])

@@ -1,29 +1,33 @@
-"""What has verified before, by its full bytes, so that nothing is verified twice."""
-
-from collections import OrderedDict
+"""What has verified before, so that nothing is verified twice."""
 
 from consensus.errors import Invalid
+from consensus.hashing import sha256
 from consensus.keys import verifies
 from consensus.transaction import Transaction
+from node.mempool import MAX_TRANSACTIONS
+from p2p.recent import RecentSet
 
-MAX_VERIFIED = 65_536
+# More than the votes of all members for as many unfinal blocks as carry transactions.
+SIGNATURES_KEPT = 16_384
+TRANSACTIONS_KEPT = MAX_TRANSACTIONS  # nothing that waits is verified again for its block
 
 
 class Verified:
-    """Votes and transactions whose signatures verified; the oldest are forgotten first."""
+    """Votes and transactions whose signatures verified, by the digests of their full bytes; the
+    oldest are forgotten first."""
 
-    def __init__(self, *, maximum: int = MAX_VERIFIED) -> None:
-        self._maximum = maximum
-        self._known: OrderedDict[bytes, None] = OrderedDict()
+    def __init__(self) -> None:
+        self._signatures = RecentSet(SIGNATURES_KEPT)
+        self._transactions = RecentSet(TRANSACTIONS_KEPT)
 
     def signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is `key`'s over `message`."""
-        item = key + signature + message
-        if item in self._known:
+        item = sha256(key + signature + message)
+        if item in self._signatures:
             return True
         if not verifies(key, message, signature):
             return False
-        self._add(item)
+        self._signatures.add(item)
         return True
 
     def check_transaction(self, transaction: Transaction, identity: bytes, *, field: str) -> None:
@@ -31,15 +35,10 @@ class Verified:
 
         `identity` is the transaction's id, which covers its signatures.
         """
-        if identity in self._known:
+        if identity in self._transactions:
             return
         try:
             transaction.check_signatures()
         except Invalid as error:
             raise error.within(field) if field else error from None
-        self._add(identity)
-
-    def _add(self, item: bytes) -> None:
-        self._known[item] = None
-        while len(self._known) > self._maximum:
-            self._known.popitem(last=False)
+        self._transactions.add(identity)

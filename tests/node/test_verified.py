@@ -1,0 +1,63 @@
+"""What has verified is not verified again, and takes little memory."""
+
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+from consensus.errors import InvalidTransaction
+from consensus.keys import KeyPair
+from consensus.transaction import Authorization, Transaction, transaction_id
+from node import verified
+from node.verified import SIGNATURES_KEPT, Verified
+from vm.modules.tokens import Transfer
+
+KEY = KeyPair.from_seed(bytes(32))
+PAY = Transfer(bytes(32), "REEL", 1, "").pack()
+
+
+def signed(nonce: int) -> Transaction:
+    return Transaction(bytes(32), KEY.public, None, nonce, 9, "REEL", 0, (PAY,), ()).signed(KEY)
+
+
+def test_a_signature_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, asked = Verified(), 0
+
+    def verifies(key: bytes, message: bytes, signature: bytes) -> bool:
+        nonlocal asked
+        asked += 1
+        return signature == b"good"
+
+    monkeypatch.setattr(verified, "verifies", verifies)
+    assert known.signature(b"key", b"message", b"good")
+    assert known.signature(b"key", b"message", b"good")
+    assert asked == 1
+    for _ in range(2):
+        assert not known.signature(b"key", b"message", b"bad")
+    assert asked == 3
+    assert known.signature(b"key", b"another", b"good")
+    assert asked == 4
+
+
+def test_a_transaction_is_verified_once_and_a_bad_one_is_refused_each_time() -> None:
+    known, good = Verified(), signed(1)
+    known.check_transaction(good, transaction_id(good.encode()), field="")
+    known.check_transaction(signed(2), transaction_id(good.encode()), field="")
+    bad = Authorization(KEY.public, bytes(64))
+    forged = replace(good, nonce=3, signatures=(bad,))
+    for _ in range(2):
+        with pytest.raises(InvalidTransaction, match="not a signature"):
+            known.check_transaction(forged, transaction_id(forged.encode()), field="")
+
+
+def test_a_full_memory_of_signatures_takes_a_few_megabytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verified, "verifies", lambda *_: True)
+    known = Verified()
+    tracemalloc.start()
+    for number in range(3 * SIGNATURES_KEPT):
+        known.signature(KEY.public, number.to_bytes(100, "big"), bytes(64))
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held <= peak < 2 * SIGNATURES_KEPT * 200
