@@ -19,6 +19,7 @@ COMMANDS = (
     ("init", "node.commands.init:init", "Write a new node's keys and configuration."),
     ("node", "node.commands.node:node", "Run one validator or follower."),
     ("status", "node.commands.status:status", "Show how a node and its chain are."),
+    ("peers", "node.commands.peers:app", "Look at a node's peers; ban, unban, add."),
     ("tx", "node.commands.tx:app", "Make, send and look up transactions."),
     ("account", "node.commands.account:app", "Look at accounts."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),

@@ -29,7 +29,10 @@ Refused with the code and field of the node's problem.
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
     GET  /v1/finality                        FinalityAnswer
-    GET  /v1/peers                           PeersAnswer
+    GET  /v1/peers                           PeersAnswer, as of the next three
+    POST /v1/admin/peers/ban                 PeerBan
+    POST /v1/admin/peers/unban               PeerPardon
+    POST /v1/admin/peers/add                 PeerAddition
     GET  /v1/admin/links                     LinkFaults, as of the next
     PUT  /v1/admin/links
     GET  /v1/modules                         ModulesAnswer
@@ -88,6 +91,7 @@ from node.query.answers import (
     TransactionAnswer,
 )
 from node.query.chain_view import Finality
+from node.query.peer_forms import PeerAddition, PeerBan, PeerPardon
 from p2p.links import LinkFaults
 from vm.forms import transaction_to_json
 
@@ -174,7 +178,27 @@ class Client:
 
     async def peers(self) -> tuple[PeerItem, ...]:
         """The nodes that it is connected to."""
-        return (await self._get(PeersAnswer, "/v1/peers")).items
+        return (await self.peers_and_bans()).items
+
+    async def peers_and_bans(self) -> PeersAnswer:
+        """Whom the node is connected to, whom it keeps out, and what waits for them."""
+        return await self._get(PeersAnswer, "/v1/peers")
+
+    async def ban_peer(self, ban: PeerBan) -> PeersAnswer:
+        """Keep a node out; raises Refused (own-id)."""
+        return await self._tell_of_peers("ban", ban)
+
+    async def unban_peer(self, pardon: PeerPardon) -> PeersAnswer:
+        """Let a node in again; raises Missing if it is not banned."""
+        return await self._tell_of_peers("unban", pardon)
+
+    async def add_peer(self, addition: PeerAddition) -> PeersAnswer:
+        """Tell of a node that may be dialled; raises Refused (own-id, banned)."""
+        return await self._tell_of_peers("add", addition)
+
+    async def _tell_of_peers(self, what: str, form: Record) -> PeersAnswer:
+        body, path = json.dumps(form.to_json()).encode(), f"/v1/admin/peers/{what}"
+        return _read(PeersAnswer, await self._send("POST", path, body, "application/json"))
 
     async def set_link_faults(self, faults: LinkFaults) -> None:
         """Give its links other faults, if it is on loopback."""

@@ -10,10 +10,12 @@ from node.finality_log import FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool
 from node.presence import Stall
+from p2p.budget import Budget
 from p2p.counters import Counters
 from p2p.identity import PeerId
 from p2p.links import LinkFaults
-from p2p.network import PeerInfo
+from p2p.network import NetworkSizes, PeerInfo
+from p2p.peeraddress import PeerAddress
 from storage.content import ContentStore
 
 
@@ -48,8 +50,27 @@ class PeersView(Protocol):
     def listen_port(self) -> int:
         """The port this node listens on."""
 
+    @property
+    def budget(self) -> Budget:
+        """What waits for all peers together."""
+
     def peers(self) -> tuple[PeerInfo, ...]:
         """The connected peers."""
+
+    def banned(self) -> dict[PeerId, float]:
+        """Who is kept out, and for how many seconds more."""
+
+    def ban(self, peer: PeerId, duration_s: float, why: str) -> None:
+        """Keep a peer out for so long."""
+
+    def unban(self, peer: PeerId) -> None:
+        """Let a peer in again, and forget what it did."""
+
+    def add(self, address: PeerAddress) -> None:
+        """Note a node that may be dialled."""
+
+    def sizes(self) -> NetworkSizes:
+        """How much the network knows."""
 
     @property
     def link_faults(self) -> LinkFaults | None:

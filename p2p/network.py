@@ -66,6 +66,17 @@ class PeerInfo:
     points: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkSizes:
+    """How many entries there are: addresses by kind (AddressBook.sizes), gossip items seen lately,
+    and of them known to be had by the peer that has most; ids whose conduct is kept."""
+
+    addresses: dict[str, int]
+    seen_items: int
+    known_items: int
+    conducts: int
+
+
 class Network:
     """Connections to other nodes of one chain, and gossip over them.
 
@@ -168,6 +179,16 @@ class Network:
     def banned(self) -> dict[PeerId, float]:
         """Who is kept out, and for how many seconds more."""
         return self._connections.scores.banned(trio.current_time())
+
+    def sizes(self) -> NetworkSizes:
+        """How much is known, for metrics."""
+        known = (len(peer.known) for peer in self._connections.peers.values())
+        return NetworkSizes(
+            self._book.sizes(),
+            len(self._gossip),
+            max(known, default=0),
+            len(self._connections.scores),
+        )
 
     def add(self, address: PeerAddress) -> None:
         """Note a node that may be dialled."""

@@ -18,6 +18,7 @@ from node.api import (
     light_endpoint,
     link_endpoints,
     operation_endpoints,
+    peer_endpoints,
     state_endpoints,
     transaction_endpoints,
 )
@@ -39,6 +40,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,
+    *peer_endpoints.ENDPOINTS,
     *operation_endpoints.ENDPOINTS,
 )
 SECURITY_HEADERS = (

@@ -10,6 +10,7 @@ from consensus.errors import Invalid
 from node.amounts import format_amount, parse_amount
 from node.client import Client
 from node.commands.arguments import argument, client_section
+from node.commands.keystore_options import read_first_line
 from node.config.sections import ClientSection
 from node.failure import Refused, Usage
 from node.local.accounts import LocalAccounts, read_local_accounts
@@ -41,9 +42,10 @@ class NodeOptions:
         """The settings of commands."""
         return client_section(self.config, node=self.node)
 
-    def client(self) -> Client:
-        """The node to ask."""
-        return Client(self.section.node)
+    def client(self, admin_token_file: Path | None = None) -> Client:
+        """The node to ask, with the admin token of a file if that is named."""
+        token = None if admin_token_file is None else read_first_line(admin_token_file)
+        return Client(self.section.node, token=token)
 
 
 NO_NODE_OPTIONS = NodeOptions()

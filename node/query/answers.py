@@ -23,6 +23,7 @@ from consensus.kinds import (
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part
 from node.query.free_form import AnyObject, FreeForm, Integer
+from p2p.scoring import MAX_RECORDS
 from vm.forms import event_schema, transaction_schema
 from vm.modules.content import Video
 from vm.receipt import Receipt
@@ -403,13 +404,28 @@ class PeerItem(Record):
     final_height: Counter | None
     round_trip_ms: Counter | None
     clock_offset_ms: Integer | None
+    points: Counter
+    queued_bytes: Counter
+
+
+@part
+class BannedItem(Record):
+    """A node that is kept out."""
+
+    id: PublicKey
+    seconds_left: Counter
 
 
 @part
 class PeersAnswer(Record):
-    """The nodes that this one is connected to."""
+    """The nodes that this one is connected to, and those it keeps out. Beyond `max_queued_bytes` in
+    all the peer with most is let go; no peer can cost more memory than `max_peer_bytes`."""
 
     items: Annotated[tuple[PeerItem, ...], AtMost(4096)]
+    banned: Annotated[tuple[BannedItem, ...], AtMost(MAX_RECORDS)]
+    queued_bytes: Counter
+    max_queued_bytes: Counter
+    max_peer_bytes: Counter
 
 
 @part

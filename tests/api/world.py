@@ -22,9 +22,12 @@ from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
+from p2p.budget import Budget
 from p2p.counters import Counters
+from p2p.limits import DEFAULT_BUDGET_BYTES
 from p2p.links import NO_FAULTS, LinkFaults
-from p2p.network import PeerInfo
+from p2p.network import NetworkSizes, PeerInfo
+from p2p.peeraddress import PeerAddress
 from storage.content import ContentStore
 from tests.node.network import (
     key,
@@ -52,10 +55,35 @@ class NoNetwork:
     counters: Counters = field(default_factory=Counters)
     connected: tuple[PeerInfo, ...] = ()
     link_faults: LinkFaults | None = NO_FAULTS
+    budget: Budget = field(default_factory=lambda: Budget(DEFAULT_BUDGET_BYTES, lambda: None))
+    bans: dict[bytes, float] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    added: list[PeerAddress] = field(default_factory=list)
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """Whoever the test has connected."""
         return self.connected
+
+    def banned(self) -> dict[bytes, float]:
+        """Whoever was banned."""
+        return self.bans
+
+    def ban(self, peer: bytes, duration_s: float, why: str) -> None:
+        """Remember it."""
+        self.bans[peer] = duration_s
+        self.reasons.append(why)
+
+    def unban(self, peer: bytes) -> None:
+        """Forget it."""
+        del self.bans[peer]
+
+    def add(self, address: PeerAddress) -> None:
+        """Remember it."""
+        self.added.append(address)
+
+    def sizes(self) -> NetworkSizes:
+        """Some."""
+        return NetworkSizes({"verified": 3, "hearsay": 2}, 7, 5, len(self.bans))
 
     def set_link_faults(self, faults: LinkFaults) -> None:
         """Remember them."""
