@@ -323,6 +323,7 @@ class Chain:
         if top.whole is not None:
             top.whole.layer.settle(self.state.view())
         self.durable_final = top.placed
+        self.verified.forget_old(top.placed.height)
         for placed in part.blocks:
             self.blocks.finalized(placed.id)
             self._unfinal.remove(placed.id)

@@ -9,16 +9,27 @@ from p2p.recent import RecentSet
 
 # More than the votes of all members for as many unfinal blocks as carry transactions.
 SIGNATURES_KEPT = 16_384
-TRANSACTIONS_KEPT = MAX_TRANSACTIONS  # nothing that waits is verified again for its block
+TRANSACTIONS_KEPT = MAX_TRANSACTIONS  # all that may wait for a block
+# What verified before so many newest final blocks is not asked about any more.
+BLOCKS_KEPT = 256
 
 
 class Verified:
-    """Votes and transactions whose signatures verified, by the digests of their full bytes; the
-    oldest are forgotten first."""
+    """Votes and transactions whose signatures verified, by the digests of their full bytes: those
+    of the last BLOCKS_KEPT final blocks at least, and up to twice as many, if there is room."""
 
     def __init__(self) -> None:
         self._signatures = RecentSet(SIGNATURES_KEPT)
         self._transactions = RecentSet(TRANSACTIONS_KEPT)
+        self._turn = 0
+
+    def forget_old(self, final_height: int) -> None:
+        """Forget what verified long before the block of this height became final."""
+        turn = final_height // BLOCKS_KEPT
+        if turn > self._turn:
+            self._turn = turn
+            self._signatures.age()
+            self._transactions.age()
 
     def signature(self, key: bytes, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is `key`'s over `message`."""

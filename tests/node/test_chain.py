@@ -78,6 +78,25 @@ def test_a_block_is_final_when_its_child_in_the_next_slot_has_a_quorum(open_at: 
     assert (chain.fork.final.height, chain.durable_final.height) == (3, 3)
 
 
+def test_what_verified_long_before_a_final_block_is_forgotten(
+    open_at: OpenChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.verified.BLOCKS_KEPT", 3)
+    chain = open_at("a")
+    payment = transfer(chain, ALICE, BOB.public, 5, 0)
+    check_transaction(chain, payment)
+    again: list[bytes] = []
+    monkeypatch.setattr(
+        type(payment.transaction), "check_signatures", lambda self: again.append(self.chain)
+    )
+    run_slots([chain], SEATS, range(1, 7))
+    check_transaction(chain, payment)
+    assert (chain.durable_final.height, again) == (5, [])
+    run_slots([chain], SEATS, [7, 8])
+    check_transaction(chain, payment)
+    assert (chain.durable_final.height, again) == (7, [chain.id])
+
+
 def test_certificates_in_bodies_finalize_without_gossiped_votes(open_at: OpenChain) -> None:
     chain, follower = open_at("a"), open_at("b")
     blocks = []

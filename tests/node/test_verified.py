@@ -9,7 +9,7 @@ from consensus.errors import InvalidTransaction
 from consensus.keys import KeyPair
 from consensus.transaction import Authorization, Transaction, transaction_id
 from node import verified
-from node.verified import SIGNATURES_KEPT, Verified
+from node.verified import BLOCKS_KEPT, SIGNATURES_KEPT, Verified
 from vm.modules.tokens import Transfer
 
 KEY = KeyPair.from_seed(bytes(32))
@@ -48,6 +48,24 @@ def test_a_transaction_is_verified_once_and_a_bad_one_is_refused_each_time() -> 
     for _ in range(2):
         with pytest.raises(InvalidTransaction, match="not a signature"):
             known.check_transaction(forged, transaction_id(forged.encode()), field="")
+
+
+def test_what_verified_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, asked = Verified(), 0
+
+    def verifies(*_: bytes) -> bool:
+        nonlocal asked
+        asked += 1
+        return True
+
+    monkeypatch.setattr(verified, "verifies", verifies)
+    for height in (0, 1, BLOCKS_KEPT - 1, BLOCKS_KEPT, BLOCKS_KEPT + 1, 2 * BLOCKS_KEPT - 1):
+        known.forget_old(height)
+        known.signature(b"key", b"message", b"good")
+    assert asked == 1
+    known.forget_old(2 * BLOCKS_KEPT)
+    known.signature(b"key", b"message", b"good")
+    assert asked == 2
 
 
 def test_a_full_memory_of_signatures_takes_a_few_megabytes(
