@@ -16,6 +16,7 @@ SUMMARY = "A private blockchain node for video communities."
 COMMANDS = (
     ("up", "node.commands.up:up", "Run a whole local network until Ctrl-C."),
     ("reset", "node.commands.reset:reset", "Delete the local network."),
+    ("net", "node.commands.net:app", "Disturb the running local network: links and nodes."),
     ("init", "node.commands.init:init", "Write a new node's keys and configuration."),
     ("node", "node.commands.node:node", "Run one validator or follower."),
     ("status", "node.commands.status:status", "Show how a node and its chain are."),

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from node.commands.up import DEFAULT_FOLDER
 from node.failure import Refused, Usage
-from node.local.folder import LocalFolder
+from node.local.folder import DEFAULT_FOLDER, LocalFolder
 from node.output import print_line
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -14,21 +15,25 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from consensus.producers import MAX_PRODUCERS
 from node.client import Client
-from node.commands.arguments import JsonFlag
+from node.commands.arguments import JsonFlag, argument
+from node.commands.link_options import NO_LINK_OPTIONS, LinkOptions
 from node.config.sources import find_file
 from node.failure import Refused, TimedOut, Unreachable, Usage, failure_of
-from node.local.folder import LocalFolder
-from node.local.live_status import RATE_WINDOW_SLOTS, LiveStatus
-from node.local.network import LocalNetwork, running
+from node.local.control_server import ControlServer, listening
+from node.local.folder import DEFAULT_FOLDER, LocalFolder
+from node.local.live_status import RATE_WINDOW_SLOTS, LiveStatus, disturbances
+from node.local.network import LocalNetwork, Wiring, running
+from node.local.peers import parse_shape
 from node.local.ports import node_ports
-from node.local.process import NodeEnded, NodeProcess
+from node.local.process import NodeEnded, NodeProcess, NodeState
 from node.local.run import MAX_RUN_SLOTS, now_ms, run_slots, wait_until_ready
 from node.local.setup import LocalChain, LocalWishes, choose_form, open_or_create
 from node.output import live_line, print_fields, print_json, print_line, print_table, progress, warn
+from p2p.links import NO_FAULTS, LinkFaults, describe
 
-DEFAULT_FOLDER = Path("~/.reelect/local")
 DEFAULT_BASE_PORT = 7400
 LIVE_PERIOD_S = 1.0
+LIVE_TIMEOUT_S = 3.0
 # How far ahead slot 0 is: all nodes should listen by then.
 START_MS = 2000
 START_MS_PER_NODE = 2000  # of one processor
@@ -44,13 +49,16 @@ async def up(
     data_dir: Path = DEFAULT_FOLDER,
     base_port: int = DEFAULT_BASE_PORT,
     for_slots: int | None = None,
+    shape: str | None = None,
+    links: LinkOptions = NO_LINK_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
     """Run a local network until Ctrl-C: real nodes, 21 producers, funded accounts.
 
     The first start makes keys and a genesis; later ones go on with the same chain, and
     `reelect reset` deletes it. While it runs, commands such as `reelect tx transfer` ask its
-    first node and sign with its accounts.
+    first node and sign with its accounts, and `reelect net` cuts and slows its links, pauses, kills
+    and restarts its nodes.
 
     Parameters
     ----------
@@ -72,17 +80,22 @@ async def up(
         The nodes listen on this port and those that follow, two each; 0 takes any free ones.
     for_slots
         Run so many slots after all nodes are ready, stop, and print figures.
+    shape
+        Which nodes are linked, this time: mesh, ring, star, line, or random:DEGREE such as
+        random:4; else each with up to six others and whom it finds.
     """
     if for_slots is not None and not 1 <= for_slots <= MAX_RUN_SLOTS:
         raise Usage(f"1 to {MAX_RUN_SLOTS} slots, not {for_slots}", field="--for-slots")
     folder = LocalFolder.at(data_dir)
     wishes = LocalWishes(nodes, preset, slot_ms, epoch_slots, spare_seats)
+    wiring = _wiring(shape, links)
     figures: JsonObject | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, nursery.cancel_scope)
             with folder.owned():
-                figures = await _run(folder, wishes, base_port, for_slots, as_json=json)
+                plan = Plan(folder, wishes, wiring, base_port, for_slots)
+                figures = await _run(plan, as_json=json)
             nursery.cancel_scope.cancel()
     except* NodeEnded as group:
         ended = failure_of(group)
@@ -109,30 +122,43 @@ async def _stop_on_signal(scope: trio.CancelScope) -> None:
             return
 
 
-async def _run(
-    folder: LocalFolder,
-    wishes: LocalWishes,
-    base_port: int,
-    for_slots: int | None,
-    *,
-    as_json: bool,
-) -> JsonObject | None:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to run: `for_slots` None is until it is stopped."""
+
+    folder: LocalFolder
+    wishes: LocalWishes
+    wiring: Wiring
+    base_port: int
+    for_slots: int | None
+
+
+def _wiring(shape: str | None, links: LinkOptions) -> Wiring:
+    return Wiring(
+        None if shape is None else argument("--shape", parse_shape, shape),
+        LinkFaults(links.latency_ms or 0, links.jitter_ms or 0, links.loss_ppm or 0),
+    )
+
+
+async def _run(plan: Plan, *, as_json: bool) -> JsonObject | None:
     """The network's life; the figures if it is to run for some slots, else it has no end."""
-    form = choose_form(folder, wishes)
-    ports = node_ports(form.nodes, base_port)
+    folder = plan.folder
+    form = choose_form(folder, plan.wishes)
+    ports = node_ports(form.nodes, plan.base_port)
     progress(f"local network of {form.nodes} nodes in {folder.root}")
     chain = await trio.to_thread.run_sync(open_or_create, folder, form, _genesis_time_ms)
-    async with running(folder, chain, ports) as network:
+    async with running(folder, chain, ports, plan.wiring) as network:
         async with _all_alive(network):
             await wait_until_ready(network)
-            if for_slots is not None:
-                return await run_slots(network, for_slots)
-        _show_banner(folder, chain, network, as_json=as_json)
-        try:
-            await _attend(network)
-        finally:
-            progress("")  # the live line is over
-            progress("stopping the nodes")
+            if plan.for_slots is not None:
+                return await run_slots(network, plan.for_slots)
+        with listening(folder) as listener:
+            _show_banner(folder, chain, network, as_json=as_json)
+            try:
+                await _attend(network, listener)
+            finally:
+                progress("")  # the live line is over
+                progress("stopping the nodes")
     return None
 
 
@@ -151,23 +177,29 @@ async def _all_alive(network: LocalNetwork) -> AsyncIterator[None]:
         nursery.cancel_scope.cancel()
 
 
-async def _attend(network: LocalNetwork) -> None:
-    """Show how the network is doing until it is cancelled or no node is left (Refused)."""
+async def _attend(network: LocalNetwork, listener: trio.SocketListener) -> None:
+    """Show how the network is doing and do what `reelect net` asks, until it is cancelled or all
+    nodes have ended by themselves (Refused)."""
     async with trio.open_nursery() as nursery:
+
+        def watch(node: NodeProcess) -> None:
+            nursery.start_soon(_tell_end, network, node)
+
+        for node in network.nodes:
+            watch(node)
         nursery.start_soon(_live, network)
-        async with trio.open_nursery() as waiting:
-            for node in network.nodes:
-                waiting.start_soon(_tell_end, node)
-        raise Refused("all nodes have ended; see their logs", code="node-ended")
+        await ControlServer(network, watch).serve(listener)
 
 
-async def _tell_end(node: NodeProcess) -> None:
+async def _tell_end(network: LocalNetwork, node: NodeProcess) -> None:
     await node.wait()
-    warn(
-        f"{node.ended()}. Blocks become final as long as 15 of the 21 producers run; to start it "
-        "again by hand: "
-        f"{_command()} node --config {node.config_file}"
-    )
+    if node.ended_by_itself:
+        warn(
+            f"{node.ended()}. Blocks become final as long as 15 of the 21 producers run; to start "
+            f"it again: {_command()} net restart {node.name}"
+        )
+    if all(node.ended_by_itself for node in network.nodes):
+        raise Refused("all nodes have ended; see their logs", code="node-ended")
 
 
 def _command() -> str:
@@ -181,10 +213,12 @@ async def _live(network: LocalNetwork) -> None:
     while sys.stderr.isatty():
         for node in network.nodes:
             with suppress(Unreachable, TimedOut):
-                async with Client(node.api) as client:
-                    while node.is_running:
-                        live_line(await _live_text(live, client))
+                async with Client(node.api, timeout_s=LIVE_TIMEOUT_S) as client:
+                    while node.state is NodeState.RUNNING:
+                        live_line(await _live_text(live, client) + disturbances(network))
                         await trio.sleep(LIVE_PERIOD_S)
+        if not any(node.state is NodeState.RUNNING for node in network.nodes):
+            live_line(f"no node runs{disturbances(network)}")
         await trio.sleep(LIVE_PERIOD_S)
 
 
@@ -205,6 +239,10 @@ def _show_banner(
         "accounts": accounts,
         "producers": producers,
         "nodes": [_node_fields(node) for node in network.nodes],
+        "shape": None if network.shape is None else str(network.shape),
+        "latency_ms": network.faults.latency_ms,
+        "jitter_ms": network.faults.jitter_ms,
+        "loss_ppm": network.faults.loss_ppm,
         "client_config": str(folder.client_file),
     }
     if as_json:
@@ -221,6 +259,10 @@ def _show_banner(
         ("NODE", "API", "LOG"), [(node.name, node.api, node.log_file) for node in network.nodes]
     )
     print_line("")
+    if (network.shape, network.faults) != (None, NO_FAULTS):
+        print_line(
+            f"Shape: {network.shape or 'the usual'}. Faults of links: {describe(network.faults)}."
+        )
     command = _command()
     print_line(f"In another terminal: {command} status, {command} tx transfer dev1 5")
     if chain.form.spare_seats:
@@ -231,6 +273,7 @@ def _show_banner(
         )
     if find_file(None, os.environ) != folder.client_file:
         print_line(f"there first: export REELECT_CONFIG={folder.client_file}")
+    print_line(f"Try faults: {command} net --help")
     print_line(f"Ctrl-C stops the nodes; the next `{command} up` goes on with this chain.")
     sys.stdout.flush()
 

@@ -6,6 +6,7 @@ network.json    what the network is; while it is being made or deleted it has th
 genesis.cbor    the genesis file
 accounts.json   the funded accounts
 client.toml     configuration of the commands that ask this network
+control.sock    where the running `reelect up` takes the requests of `reelect net`
 node-0/ …       a node's own folder (node/new_node.py), with node.log and node.err
 """
 
@@ -29,6 +30,7 @@ from node.files import read_bounded, sync_folder, write_new
 from node.local.accounts import MAX_SPARE_SEATS
 from vm.modules.chain import SlotMs
 
+DEFAULT_FOLDER = Path("~/.reelect/local")
 FORMAT = "reelect-local/1"
 _MAX_FILE_BYTES = 4096
 _NODE_PREFIX = "node-"
@@ -88,6 +90,11 @@ class LocalFolder:
     def client_file(self) -> Path:
         """The configuration of commands."""
         return self.root / "client.toml"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the running network takes requests."""
+        return self.root / "control.sock"
 
     def node(self, place: int) -> Path:
         """A node's folder."""
@@ -185,5 +192,6 @@ class LocalFolder:
             self.genesis_file,
             self.accounts_file,
             self.client_file,
+            self.control_socket,
         )
         return any(item == file or item.name.startswith(f".{file.name}.") for file in files)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from node.local.network import LocalNetwork
+from node.local.process import NodeState
 from node.query.answers import FinalityItem, StatusAnswer
 
 RATE_WINDOW_SLOTS = 10
@@ -32,6 +34,19 @@ class LiveStatus:
                 return 0
             self._missed_before = status.missed_slots
         return status.missed_slots - self._missed_before
+
+
+def disturbances(network: LocalNetwork) -> str:
+    """What is not as usual, by hand or by itself, for the end of the line."""
+    found = [
+        f"  {node.name} {node.state.value}"
+        for node in network.nodes
+        if node.state is not NodeState.RUNNING
+    ]
+    if len(network.groups) > 1:
+        groups = "|".join(",".join(map(str, group)) for group in network.groups)
+        found.append(f"  partition {groups}")
+    return "".join(found)
 
 
 def _stall(status: StatusAnswer) -> str:

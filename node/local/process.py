@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import trio
@@ -29,6 +31,14 @@ class Usage:
 
     peak_rss_bytes: int
     cpu_s: float
+
+
+class NodeState(Enum):
+    """What a node's process does."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
 
 
 class NodeEnded(Refused):
@@ -56,6 +66,8 @@ class NodeProcess:
         self.api = ""
         self._error_file = folder / "node.err"
         self._process: trio.Process | None = None
+        self._is_paused = False
+        self._was_told_to_end = False
 
     @property
     def pid(self) -> int:
@@ -68,6 +80,18 @@ class NodeProcess:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def state(self) -> NodeState:
+        """What the process does, as far as this one has a hand in it."""
+        if not self.is_running:
+            return NodeState.STOPPED
+        return NodeState.PAUSED if self._is_paused else NodeState.RUNNING
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether it has ended, and nobody here wanted that."""
+        return not (self.is_running or self._was_told_to_end)
+
+    @property
     def _started(self) -> trio.Process:
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
@@ -78,6 +102,7 @@ class NodeProcess:
 
         Raises NodeEnded if it ends before, TimedOut if it takes longer than START_TIMEOUT_S.
         """
+        self._is_paused = False
         with self._error_file.open("wb") as errors:
             self._process = await trio.lowlevel.open_process(
                 [
@@ -92,6 +117,7 @@ class NodeProcess:
             )
         with trio.move_on_after(START_TIMEOUT_S):
             self.api = await self._read_address()
+            self._was_told_to_end = False
             return
         raise TimedOut(
             f"did not listen within {START_TIMEOUT_S:.0f} s; see {self.log_file}", field=self.name
@@ -127,15 +153,38 @@ class NodeProcess:
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - _MAX_TAIL_BYTES))
             return errors.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
 
-    def ask_to_stop(self) -> None:
-        """Let it stop cleanly; see wait."""
+    def pause(self) -> None:
+        """Let it stand still, as a machine that sleeps does, until resume."""
         if self.is_running:
+            self._started.send_signal(signal.SIGSTOP)
+            self._is_paused = True
+
+    def resume(self) -> None:
+        """Let it go on after a pause."""
+        if self.is_running:
+            self._started.send_signal(signal.SIGCONT)
+            self._is_paused = False
+
+    def ask_to_stop(self) -> None:
+        """Let it stop cleanly, paused or not; see wait."""
+        if self.is_running:
+            self._was_told_to_end = True
             self._started.terminate()
+            self.resume()
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         if self.is_running:
+            self._was_told_to_end = True
             self._started.kill()
+
+    async def stop(self) -> None:
+        """Let it stop cleanly, or kill it if that takes longer than STOP_TIMEOUT_S."""
+        self.ask_to_stop()
+        with trio.move_on_after(STOP_TIMEOUT_S):
+            await self.wait()
+        self.kill()
+        await self.wait()
 
     def usage(self) -> Usage | None:
         """What the running process has used; None where the system doesn't say."""
