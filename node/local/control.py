@@ -124,12 +124,12 @@ async def ask(folder: LocalFolder, request: ControlRequest) -> ControlledNetwork
     Raises Unreachable if none runs there, TimedOut, and what the network says of the request.
     """
     try:
-        line = line_of(request)
+        request.pack()
     except Invalid as error:
         raise Usage(error.message, field=error.field) from error
     answer: ControlAnswer | None = None
     with trio.move_on_after(ANSWER_TIMEOUT_S):
-        answer = await _converse(folder, line)
+        answer = await _converse(folder, line_of(request))
     if answer is None:
         raise TimedOut(f"`reelect up` in {folder.root} did not answer; is it stopped?")
     if answer.error is not None:
