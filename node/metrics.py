@@ -14,6 +14,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from node.loop_monitor import LoopMonitor
+from node.peer_metrics import peer_metrics
 from node.services import Services
 from node.version import VERSION
 from p2p.histogram import Histogram
@@ -21,17 +22,6 @@ from p2p.histogram import Histogram
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FINALITY_BOUNDS_S = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 MAX_NEW_ENTRIES = 16_384
-INCIDENTS = (
-    "duplicates",
-    "rejected",
-    "flooded",
-    "dropped",
-    "violations",
-    "faults",
-    "bans",
-    "handshakes_failed",
-    "dials_failed",
-)
 
 
 class Metrics:
@@ -63,7 +53,7 @@ class _NodeCollector(Collector):
         yield InfoMetricFamily("reelect_build", "The release of the node.", {"release": VERSION})
         yield from self._chain()
         yield from self._node()
-        yield from self._traffic()
+        yield from peer_metrics(self._services.network)
         yield _histogram(
             "reelect_finality_seconds",
             "From the start of a block's slot until this node held it durably final.",
@@ -97,11 +87,6 @@ class _NodeCollector(Collector):
 
     def _node(self) -> Iterator[Metric]:
         services, health = self._services, self._services.health()
-        directions = [peer.direction for peer in services.network.peers()]
-        peers = GaugeMetricFamily("reelect_peers", "Connected peers.", labels=["direction"])
-        for direction in ("inbound", "outbound"):
-            peers.add_metric([direction], directions.count(direction))
-        yield peers
         yield _gauge(
             "reelect_mempool_transactions",
             "Transactions that wait for a block.",
@@ -143,29 +128,6 @@ class _NodeCollector(Collector):
             trio.lowlevel.current_statistics().tasks_living,
         )
         yield _counter("reelect_events", "Events published.", services.hub.count)
-
-    def _traffic(self) -> Iterator[Metric]:
-        counters = self._services.network.counters
-        frames = CounterMetricFamily(
-            "reelect_p2p_frames", "Frames exchanged with peers.", labels=["direction", "kind"]
-        )
-        octets = CounterMetricFamily(
-            "reelect_p2p_bytes", "Bytes exchanged with peers.", labels=["direction", "kind"]
-        )
-        for direction, traffic in (("received", counters.received), ("sent", counters.sent)):
-            for kind, (count, size) in traffic.named().items():
-                frames.add_metric([direction, kind], count)
-                octets.add_metric([direction, kind], size)
-        yield frames
-        yield octets
-        yield _counter("reelect_p2p_connected", "Connections begun.", counters.connected)
-        yield _counter("reelect_p2p_disconnected", "Connections ended.", counters.disconnected)
-        incidents = CounterMetricFamily(
-            "reelect_p2p_incidents", "What went wrong with peers.", labels=["incident"]
-        )
-        for name in INCIDENTS:
-            incidents.add_metric([name], getattr(counters, name))
-        yield incidents
 
     def _counted_finality(self) -> Histogram:
         """The histogram of all entries of the log; it forgets entries, the histogram does not."""

@@ -160,6 +160,8 @@ def network_config(config: Config) -> NetworkConfig:
         advertised_port=p2p.advertise_port or None,
         peers=p2p.peers,
         outbound=max(1, p2p.target_degree // 2),
+        max_inbound=p2p.max_inbound,
+        budget_bytes=p2p.queue_budget_bytes,
         discover=p2p.discover,
         address_book=config.node.data_dir / "peers.cbor" if p2p.discover else None,
         conducts=config.node.data_dir / "conducts.cbor",

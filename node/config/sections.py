@@ -24,6 +24,7 @@ from node.config.setting import (
     url,
     yes_or_no,
 )
+from p2p.limits import DEFAULT_BUDGET_BYTES, PEER_BYTES
 from p2p.links import MAX_BLOCKED, MAX_DELAY_MS, MAX_LOSS_PPM, LinkFaults
 from p2p.peeraddress import PeerAddress
 
@@ -77,6 +78,18 @@ class P2pSection(Section):
     ]
     target_degree: Annotated[
         int, Setting(6, integer(1, 32), "How many neighbours to keep connections to.")
+    ]
+    max_inbound: Annotated[
+        int, Setting(32, integer(0, 256), "How many others may connect to this node.")
+    ]
+    queue_budget_bytes: Annotated[
+        int,
+        Setting(
+            DEFAULT_BUDGET_BYTES,
+            integer(PEER_BYTES, 2**40),
+            "Most bytes that wait for all peers together; one peer can cost at most "
+            f"{-(-PEER_BYTES // 2**20)} MiB.",
+        ),
     ]
     discover: Annotated[
         bool,

@@ -1,5 +1,7 @@
 """Metrics, by Prometheus's own checker, and the numbers in them."""
 
+from pathlib import Path
+
 import pytest
 import trio
 import trio.testing
@@ -7,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from node.loop_monitor import LoopMonitor
 from p2p.histogram import Histogram
+from p2p.limits import DEFAULT_BUDGET_BYTES
 from p2p.network import PeerInfo
 from tests.api.world import ALICE, BOB, World
 from tests.node.network import transfer
@@ -46,10 +49,15 @@ async def test_promtool_accepts_the_page(world: World) -> None:
 async def test_the_numbers(world: World) -> None:
     world.slots([1, 2, 4])
     await world.submit(transfer(world.chain, ALICE, BOB.public, 1, 0).transaction.encode())
-    peer = PeerInfo(b"p" * 32, "127.0.0.1:1", "inbound", 1.0, None, None, None, 0, 0.0)
+    peer = PeerInfo(b"p" * 32, "127.0.0.1:1", "inbound", 1.0, None, None, None, 77, 0.0)
     world.network.connected = (peer,)
     world.network.counters.received.count(1, 100)
     world.network.counters.bans = 2
+    world.network.counters.arrivals["rate"] = 6
+    world.network.counters.dials["proven"] = 1
+    world.network.counters.points["flood"] = 12.5
+    world.network.counters.latencies[18].observe(0.03)
+    world.network.bans[b"b" * 32] = 60.0
     found = values(await metrics_of(world))
     assert found["reelect_head_height"] == 3
     assert found["reelect_head_slot"] == found["reelect_slot"] == 4
@@ -66,6 +74,29 @@ async def test_the_numbers(world: World) -> None:
     assert found["reelect_p2p_incidents_total incident=bans"] == 2
     assert sum(v for k, v in found.items() if k.startswith("reelect_p2p_bytes_total")) == 100
     assert found["process_resident_memory_bytes"] > 0
+    assert found["reelect_p2p_handshakes_total direction=inbound outcome=rate"] == 6
+    assert found["reelect_p2p_handshakes_total direction=outbound outcome=proven"] == 1
+    assert found["reelect_p2p_handshakes_total direction=outbound outcome=rate"] == 0
+    assert found["reelect_p2p_points_total offence=flood"] == 12.5
+    assert found["reelect_p2p_request_seconds_bucket kind=get_block le=0.05"] == 1
+    assert found["reelect_p2p_request_seconds_bucket kind=get_block le=0.025"] == 0
+    assert found["reelect_p2p_queued_bytes_of_a_peer"] == 77
+    assert found["reelect_p2p_queued_bytes_limit"] == DEFAULT_BUDGET_BYTES
+    assert found["reelect_p2p_addresses kind=verified"] == 3
+    assert found["reelect_p2p_seen_items"] == 7
+    assert found["reelect_p2p_banned"] == 1
+
+
+async def test_every_metric_of_the_p2p_layer_is_in_the_operators_page(world: World) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    families = text_string_to_metric_families(await metrics_of(world))
+    names = [family.name for family in families if family.name.startswith("reelect_p2p_")]
+    assert len(names) > 10
+    assert [
+        n
+        for n in names
+        if f"`{n}`" not in page and f"`{n}{{" not in page and f"`{n}_total" not in page
+    ] == []
 
 
 async def test_finality_times_are_counted_once(world: World) -> None:

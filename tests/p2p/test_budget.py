@@ -3,6 +3,7 @@
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trio
@@ -46,8 +47,11 @@ def grown(work: Callable[[], object]) -> int:
 
 
 def test_the_bound_is_what_the_documents_say() -> None:
-    assert PEER_BYTES <= 82 * MIB
-    assert DEFAULT_BUDGET_BYTES == 256 * MIB
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    assert f"at most {-(-PEER_BYTES // MIB)} MiB" in page
+    assert f"{-(-sum(LANE_BYTES.values()) // MIB)} MiB wait to be sent" in page
+    assert f"{LANE_BYTES[Priority.CONSENSUS] // MIB} MiB of blocks and votes" in page
+    assert f"together is at most {DEFAULT_BUDGET_BYTES // MIB} MiB" in page
 
 
 @pytest.mark.parametrize("message", [ids, lambda n: votes(*range(n, n + 64))], ids=["ids", "votes"])
