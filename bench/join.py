@@ -78,17 +78,17 @@ class Seat:
 class Builder:
     """Makes blocks of transfers on a chain that it alone extends."""
 
-    def __init__(self, folder: Path, accounts: int) -> None:
+    def __init__(self, folder: Path, accounts: int, genesis_time_ms: int = GENESIS_TIME_MS) -> None:
         self._accounts = [KeyPair.from_seed(b"%32d" % number) for number in range(accounts)]
         self._nonces = [0] * accounts
         self._seats = [_seat(number) for number in range(PRODUCERS)]
         self._chance = random.Random(1)  # noqa: S311
-        self.genesis = self._genesis()
+        self.genesis = self._genesis(genesis_time_ms)
         self.database = Database.open(folder)
         self.chain = Chain(self.genesis, self.database)
         self._seat_of = {seat.account.public: seat for seat in self._seats}
 
-    def _genesis(self) -> Genesis:
+    def _genesis(self, genesis_time_ms: int) -> Genesis:
         records = [
             make_producer_record(
                 seat.account,
@@ -99,18 +99,18 @@ class Builder:
             for number, seat in enumerate(self._seats)
         ]
         holders = [(account.public, FUNDS) for account in self._accounts]
-        return build_genesis(load_preset("devnet"), records, holders, GENESIS_TIME_MS)
+        return build_genesis(load_preset("devnet"), records, holders, genesis_time_ms)
 
-    def build(self, blocks: int, transfers: int, store: SnapshotStore) -> None:
-        """Extend the chain; a snapshot is taken where a node takes one."""
+    def build(self, blocks: int, transfers: int, store: SnapshotStore | None = None) -> None:
+        """Extend the chain; a snapshot is taken where a node takes one, if there is a store."""
         for slot in range(1, blocks + 1):
             self._add(slot, [self._transfer() for _ in range(transfers)])
             height = self.chain.durable_final.height
-            if height and height % SNAPSHOT_BLOCKS == 0:
+            if store is not None and height and height % SNAPSHOT_BLOCKS == 0:
                 take_snapshot(store, self.database.snapshot())
             if slot % 100 == 0:
                 _say(f"{slot} of {blocks} blocks are built")
-        if store.newest() is None:
+        if store is not None and store.newest() is None:
             take_snapshot(store, self.database.snapshot())
 
     def _transfer(self) -> Pending:

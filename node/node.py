@@ -11,15 +11,14 @@ from typing import TypeVar
 
 import trio
 
-from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.keys import KeyPair
-from consensus.unixfs import check_content_block
 from genesis.file import MAX_GENESIS_BYTES, Genesis, GenesisHead, parse_genesis, parse_head
 from node.alarm import alarm, check_no_alarm
 from node.candidate import Recorded
 from node.chain import Chain
 from node.config.sections import MIN_KEPT_SNAPSHOTS, Config
+from node.content_fetch import ContentFetch
 from node.driver import Driver
 from node.engine import Engine
 from node.events import Announcer
@@ -44,17 +43,14 @@ from node.wallet.derivation import KeyKind
 from node.wallet.seed_file import read_seed_file
 from p2p.config import NetworkConfig
 from p2p.handshake import Admission
-from p2p.messages import Content, GetContent
 from p2p.network import Network
 from p2p.peeraddress import is_loopback
-from p2p.questions import RequestFailed
-from storage.content import ContentStore, ContentStoreFull
+from storage.content import ContentStore
 from storage.database import META_ROW, Database
 from storage.journal import Journal
 from storage.snapshots import SNAPSHOTS, SnapshotStore
 
 MAX_JOIN_SECRET_BYTES = 4096
-FETCH_TIMEOUT_S = 10.0
 MAX_MISSED_SLOTS = 4
 
 logger = logging.getLogger("reelect.node")
@@ -239,6 +235,7 @@ class Node:
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
         driver.network = self.network
+        self._content_fetch = ContentFetch(storage.content, self.network)
 
     @property
     def services(self) -> Services:
@@ -251,7 +248,7 @@ class Node:
             hub=self.hub,
             finality_log=self.engine.finality_log,
             submit=self._handler.submit,
-            fetch=self._fetch,
+            fetch=self._content_fetch.fetch,
             health=self.health,
             now_ms=self._now_ms,
             seats=self.validator.producers,
@@ -348,6 +345,7 @@ class Node:
             clock_offset_ms=offset,
             stall=self.engine.presence.stall(slot) if can_tell else None,
             signing=tuple(why_unsigned(self.engine, clock_is_off=is_off, is_syncing=is_syncing)),
+            progress=self._sync.progress,
         )
 
     def _may_sign(self) -> bool:
@@ -356,29 +354,3 @@ class Node:
 
     def _clock_offset_ms(self) -> int:
         return offset_ms(self.network.peers())
-
-    async def _fetch(self, cid: Cid) -> bytes | None:
-        """A content block from here or the first peer that has it; kept here then."""
-        store = self._storage.content
-        found = await trio.to_thread.run_sync(store.get, cid)
-        if found is not None:
-            return found
-        for peer in self.network.peers():
-            try:
-                answer = await self.network.request(peer.id, GetContent((cid,)), FETCH_TIMEOUT_S)
-            except RequestFailed as error:
-                logger.info("content %s: %s", cid, error)
-                continue
-            blocks = answer.blocks if isinstance(answer, Content) else ()
-            for block in blocks[:1]:
-                try:
-                    check_content_block(cid, block.data)
-                except Invalid as error:
-                    self.network.misbehaved(peer.id, 10.0, str(error))
-                    continue
-                try:
-                    await trio.to_thread.run_sync(store.put, cid, block.data)
-                except ContentStoreFull as error:
-                    logger.warning("block %s is handed on and not kept: %s", cid, error)
-                return block.data
-        return None

@@ -10,6 +10,7 @@ from node.finality_log import FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool
 from node.presence import Stall
+from node.query.answers import SyncProgress
 from p2p.budget import Budget
 from p2p.counters import Counters
 from p2p.identity import PeerId
@@ -24,7 +25,8 @@ class Health:
     """Whether the node can serve and, if not, why, in sentences.
 
     `stall` says why nothing becomes final, which is no fault of this node: it serves all the
-    same. `signing` says why its seats sign nothing, nothing if they do.
+    same. `signing` says why its seats sign nothing, nothing if they do; `progress` how far a
+    catch-up is, None if there is none worth a word.
     """
 
     ready: bool
@@ -33,6 +35,7 @@ class Health:
     clock_offset_ms: int
     stall: Stall | None = None
     signing: tuple[str, ...] = ()
+    progress: SyncProgress | None = None
 
 
 class PeersView(Protocol):

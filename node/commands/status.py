@@ -1,15 +1,40 @@
 """`reelect status`: how a node and its chain are."""
 
+from typing import Annotated
+
+import trio
+from cyclopts import Parameter
+
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
-from node.output import print_fields, print_json
-from node.query.answers import StatusAnswer
+from node.output import live_line, print_fields, print_json
+from node.query.answers import StatusAnswer, SyncProgress
+
+POLL_S = 0.5
+BAR_CELLS = 30
 
 
-async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
-    """Show how a node and its chain are: head, justified and final block, peers, readiness."""
+async def status(
+    *,
+    watch: Annotated[bool, Parameter(negative=())] = False,
+    options: NodeOptions = NO_NODE_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Show how a node and its chain are: head, justified and final block, peers, readiness.
+
+    Parameters
+    ----------
+    watch
+        If the node is catching up, show how far it is until it is done, then the rest.
+    """
     async with options.client() as client:
         answer = await client.status()
+        while watch and answer.sync is not None:
+            live_line(_bar(answer.sync))
+            await trio.sleep(POLL_S)
+            answer = await client.status()
+        if watch:
+            live_line("")
     if json:
         print_json(answer.to_json())
         return
@@ -36,11 +61,18 @@ async def status(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
     )
 
 
+def _bar(sync: SyncProgress) -> str:
+    done = int(sync.share * BAR_CELLS)
+    return f"[{'#' * done}{'-' * (BAR_CELLS - done)}] {sync.share:.0%}, {sync.sentence}"
+
+
 def _troubles(answer: StatusAnswer) -> dict[str, str]:
     """What is shown only if there is something to say."""
     found = {}
     if answer.stall is not None:
         found["stall"] = answer.stall.sentence
+    if answer.sync is not None:
+        found["catching up"] = answer.sync.sentence
     if answer.signing:
         found["signing"] = "; ".join(answer.signing)
     return found

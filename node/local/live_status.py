@@ -24,6 +24,7 @@ class LiveStatus:
             f"final {status.final.height}  lag {status.finality_lag_slots} slots  "
             f"{transactions_per_second(status, latest):.1f} tx/s  peers {status.peers}  "
             f"missed slots {self._missed(status)}{_stall(status)}"
+            f"{_catching_up(status)}"
         )
 
     def _missed(self, status: StatusAnswer) -> int:
@@ -54,6 +55,10 @@ def _stall(status: StatusAnswer) -> str:
     if stall is None:
         return ""
     return f"  stalled {stall.slots} slots, {len(stall.silent)} of {stall.members} silent"
+
+
+def _catching_up(status: StatusAnswer) -> str:
+    return "" if status.sync is None else f"  catching up {status.sync.share:.0%}"
 
 
 def transactions_per_second(status: StatusAnswer, latest: Sequence[FinalityItem]) -> float:

@@ -89,13 +89,40 @@ class StallAnswer(Record):
 
 
 @part
+class SyncProgress(Record):
+    """How far a catch-up is: heights where it began, is, and is to end as far as peers say;
+    `seconds_left` at the average pace so far, null while there is none."""
+
+    from_height: Counter
+    height: Counter
+    target_height: Counter
+    blocks_per_s: Counter
+    seconds_left: Counter | None
+
+    @property
+    def share(self) -> float:
+        """How much of the way is done, 0 to 1."""
+        return (self.height - self.from_height) / (self.target_height - self.from_height)
+
+    @property
+    def sentence(self) -> str:
+        """The progress in words."""
+        left = "" if self.seconds_left is None else f", {self.seconds_left} s left"
+        return (
+            f"height {self.height:,} of {self.target_height:,}, "
+            f"{self.blocks_per_s} blocks a second{left}"
+        )
+
+
+@part
 class StatusAnswer(Record):
     """A node and its chain. `slot` is the clock's (negative before genesis); `missed_slots`
     counts the slots up to the head that have no block; `finality_lag_slots` is the head's slot
     minus the final block's; `seats` are the producers that this node runs. `stall` says why
     nothing becomes final, null if finality is not late or this node cannot tell; `signing` why
     the seats here sign nothing now, empty if they do. `first_block` is the height from which on
-    the node has every final block, 0 if it has all; beside them it has genesis."""
+    the node has every final block, 0 if it has all; beside them it has genesis. `sync` says how
+    far it is with catching up, null if there is little or nothing to catch up with."""
 
     chain: Digest
     network: Name
@@ -123,6 +150,7 @@ class StatusAnswer(Record):
     stall: StallAnswer | None = None
     signing: Annotated[tuple[Sentence, ...], AtMost(64)] = ()
     first_block: Counter = 0
+    sync: SyncProgress | None = None
 
 
 @part

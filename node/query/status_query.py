@@ -41,6 +41,7 @@ def status(services: Services) -> StatusAnswer:
         stall=None if health.stall is None else stall_answer(chain, health.stall),
         signing=health.signing,
         first_block=chain.blocks.first_height(),
+        sync=health.progress,
     )
 
 

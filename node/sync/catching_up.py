@@ -17,7 +17,9 @@ from node.candidate import Candidate, read_block
 from node.chain import Screening
 from node.engine import Engine
 from node.peers import Peers
+from node.query.answers import SyncProgress
 from node.sync.download import Download
+from node.sync.progress import Journey
 from node.sync.source import START_TIMEOUT_MS, Sources
 from node.work import Work, ask, enter, pause
 from p2p.identity import PeerId, short_id
@@ -62,8 +64,19 @@ class Sync:
         self._spawn = spawn
         self._sources = Sources()
         self._wanted: dict[PeerId, None] = {}  # in turn, so that none can crowd the others out
-        self._is_running = False
+        self._journey: Journey | None = None  # while it runs
         self.behind = False
+
+    @property
+    def progress(self) -> SyncProgress | None:
+        """How far it is, None if there is little or nothing to catch up with. What peers claim
+        counts as far as there were slots for it."""
+        if self._journey is None:
+            return None
+        final, now_ms = self._chain.durable_final, self._now_ms()
+        most = final.height + max(self._chain.clock.slot_at(now_ms) - final.slot, 0)
+        target = min(self._sources.highest_final(), most)
+        return self._journey.progress(final.height, target, now_ms)
 
     def heard(self, peer: PeerId, status: Status) -> None:
         """Note how far a peer says that it is."""
@@ -76,8 +89,8 @@ class Sync:
     def want(self, peer: PeerId) -> None:
         """Ask `peer` for what is missing, soon."""
         self._wanted[peer] = None
-        if not self._is_running:
-            self._is_running = True
+        if self._journey is None:
+            self._journey = Journey(self._chain.durable_final.height, self._now_ms())
             self._spawn(self._run())
 
     def _run(self) -> Work[None]:
@@ -87,7 +100,7 @@ class Sync:
                 del self._wanted[peer]
                 yield from self._follow(peer)
         finally:
-            self._is_running = False
+            self._journey = None
 
     def _follow(self, peer: PeerId) -> Work[None]:
         before = self._chain.durable_final.height
@@ -152,11 +165,22 @@ class Sync:
             ids,
             self._sources,
             self._peers,
-            take=self.take,
+            take=self._take_and_tell,
             now_ms=self._now_ms,
             spawn=self._spawn,
         )
         return (yield from download.run())
+
+    def _take_and_tell(self, candidate: Candidate) -> Work[Screening]:
+        screening = yield from self.take(candidate)
+        self._tell()
+        return screening
+
+    def _tell(self) -> None:
+        """Have the log hear of it, now and then."""
+        progress = self.progress
+        if progress is not None and self._journey and self._journey.is_time_to_say(self._now_ms()):
+            logger.info("catching up: %s", progress.sentence)
 
     def _seal(self, peer: PeerId, proof: FinalityProof) -> Work[bool]:
         """Have the certificate count: its block, above the window, has to be known for that."""
@@ -187,8 +211,6 @@ class Sync:
                     return False
             if not new:
                 blocks = yield from self._blocks_after(peer, height, MAX_BLOCKS)
-        if new:
-            logger.info("took %d blocks from %s, up to height %d", new, short_id(peer), height)
         return bool(new)
 
     def _meet(self, peer: PeerId) -> Work[tuple[int, tuple[bytes, ...]]]:

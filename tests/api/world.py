@@ -20,6 +20,7 @@ from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
+from node.query.answers import SyncProgress
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
 from p2p.budget import Budget
@@ -103,6 +104,7 @@ class World:
         self.finality_log = FinalityLog()
         self.announcer = Announcer(self.hub, chain)
         self.reasons: tuple[str, ...] = ()
+        self.catching_up: list[SyncProgress] = []  # what the next answers say of it
         self.now_ms = chain.clock.start_ms(0)
 
     @property
@@ -117,11 +119,16 @@ class World:
             finality_log=self.finality_log,
             submit=self.submit,
             fetch=self.fetch,
-            health=lambda: Health(not self.reasons, self.reasons, False, 0),
+            health=self.health,
             now_ms=lambda: self.now_ms,
             seats=tuple(list(SEATS)[:1]),
             genesis_file=self.genesis_file,
         )
+
+    def health(self) -> Health:
+        """As the test wants it."""
+        progress = self.catching_up.pop(0) if self.catching_up else None
+        return Health(not self.reasons, self.reasons, False, 0, progress=progress)
 
     def genesis_file(self) -> bytes:
         """What genesis was written to."""

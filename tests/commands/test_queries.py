@@ -7,6 +7,8 @@ import pytest
 
 from consensus.address import format_address
 from node.client import Client
+from node.commands import status
+from node.query.answers import SyncProgress
 from tests.api.world import ALICE, BASE_URL, BOB, World, open_world
 from tests.commands.conftest import LivingTransport, Run
 from tests.node.network import transfer
@@ -37,6 +39,28 @@ def test_why_a_node_is_not_ready(paid: World, node: LivingTransport, run: Run) -
     paid.reasons = ("no peer is connected",)
     answer = run("status")
     assert (answer.code, "no peer is connected" in answer.out) == (0, True)
+
+
+def test_a_node_that_catches_up_is_watched_until_it_is_done(
+    paid: World, node: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(status, "POLL_S", 0)
+    monkeypatch.setattr(status, "live_line", lines.append)
+    progress = [SyncProgress(0, height, 3_000, 150, 14) for height in (900, 2_000)]
+    paid.catching_up = progress[:1]
+    shown = run("status")
+    assert "height 900 of 3,000, 150 blocks a second, 14 s left" in shown.out
+    assert lines == []
+    paid.catching_up = progress[:]
+    watched = run("status", "--watch")
+    assert (watched.code, "catching up" in watched.out) == (0, False)
+    assert lines == [
+        "[#########---------------------] 30%, height 900 of 3,000, 150 blocks a second, 14 s left",
+        "[####################----------] 67%, height 2,000 of 3,000, "
+        "150 blocks a second, 14 s left",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("spelling", ["bob", format_address(BOB.public)])

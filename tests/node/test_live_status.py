@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from consensus.cid import DAG_CBOR, cid_of
 from node.local.live_status import LiveStatus, transactions_per_second
-from node.query.answers import FinalityItem, Place, StatusAnswer
+from node.query.answers import FinalityItem, Place, StatusAnswer, SyncProgress
 
 
 def place(height: int, slot: int) -> Place:
@@ -42,6 +42,11 @@ def test_the_line() -> None:
     assert LiveStatus(0).line(STATUS, ()) == (
         "head 100  justified 99  final 98  lag 2 slots  0.0 tx/s  peers 3  missed slots 0"
     )
+
+
+def test_the_line_of_a_node_that_catches_up() -> None:
+    behind = replace(STATUS, sync=SyncProgress(100, 150, 300, 20, 8))
+    assert LiveStatus(0).line(behind, ()).endswith("missed slots 0  catching up 25%")
 
 
 def test_missed_slots_count_once_all_are_ready() -> None:
