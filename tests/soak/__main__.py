@@ -3,8 +3,8 @@ minute: `python -m tests.soak --minutes 60 --nodes 21 --slot-ms 500 --tx-per-s 2
 
 Progress goes to stderr; stdout gets one JSON document on one line, and a last line that sums up.
 Ctrl-C ends it early with the same report. Exit code 1 if states differ, a process ended by itself,
-an accepted transaction is lost, a log holds an error, or (--strict) a process grows; the folder
-with the nodes' logs is then kept.
+an accepted transaction is lost or never final, a log holds an error, or (--strict) a process grows;
+the folder with the nodes' logs is then kept.
 """
 
 import argparse

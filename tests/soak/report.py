@@ -101,6 +101,8 @@ class Soak:
             found.append(f"the states at height {ending.height} differ")
         if ending.lost:
             found.append(f"{ending.lost} transactions were accepted and then lost")
+        if ending.final < ending.sent and not self.interrupted:
+            found.append(f"{ending.sent - ending.final} transfers were not final at the end")
         if not ending.final <= ending.received <= ending.sent:
             found.append(f"{ending.final} transfers are final, {ending.received} arrived")
         if ending.handler_faults or not self.logs.is_clean:

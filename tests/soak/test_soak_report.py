@@ -62,11 +62,17 @@ def test_a_good_soak_has_no_failures() -> None:
         (replace(ENDING, lost=2), "2 transactions were accepted and then lost"),
         (replace(ENDING, received=71), "72 transfers are final, 71 arrived"),
         (replace(ENDING, received=73), "72 transfers are final, 73 arrived"),
+        (replace(ENDING, sent=74), "2 transfers were not final at the end"),
         (replace(ENDING, handler_faults=1), "nodes met bugs of their own: see logs"),
     ],
 )
 def test_a_broken_promise_fails(ending: Ending, failure: str) -> None:
     assert soak(ending=ending).failures(strict=False) == [failure]
+
+
+def test_who_interrupts_a_soak_need_not_wait_for_its_transfers() -> None:
+    seen = replace(soak(ending=replace(ENDING, sent=74)), interrupted=True)
+    assert seen.failures(strict=False) == []
 
 
 def test_a_process_that_ended_by_itself_fails() -> None:
