@@ -133,6 +133,7 @@ class _Connection:
         self._idle_at = trio.current_time() + IDLE_S
         self._receiving = trio.CancelScope()
         self._sending = trio.CancelScope()
+        self._turn = trio.Lock()
 
     async def run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application, while it counts as at work."""
@@ -159,13 +160,18 @@ class _Connection:
         return b""
 
     async def send_all(self, data: bytes) -> None:
-        """Send all of it; raises BrokenResourceError if the client does not take it."""
-        self._sending = trio.CancelScope(
-            deadline=min(trio.current_time() + SEND_TIMEOUT_S, self._end)
-        )
-        with self._sending:
-            await self._stream.send_all(data)
-            return
+        """Send all of it; raises BrokenResourceError if the client does not take it.
+
+        Hypercorn may answer a request from one task while another refuses what came after it:
+        they take turns.
+        """
+        async with self._turn:
+            self._sending = trio.CancelScope(
+                deadline=min(trio.current_time() + SEND_TIMEOUT_S, self._end)
+            )
+            with self._sending:
+                await self._stream.send_all(data)
+                return
         await trio.aclose_forcefully(self._stream)
         raise trio.BrokenResourceError("the client does not read")
 

@@ -1,9 +1,11 @@
 """The server on real sockets: ports, the end, and clients that misbehave."""
 
 import errno
+import math
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import httpx
 import pytest
@@ -161,3 +163,32 @@ async def test_connections_are_bounded(world: World, monkeypatch: pytest.MonkeyP
         async with following(port), await trio.open_tcp_stream("127.0.0.1", port) as third:
             assert await ends(third) == b""
         assert first.socket.fileno() >= 0
+
+
+class SlowStream:
+    """Takes one thing at a time, as a socket whose client reads slowly."""
+
+    socket = None
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self._is_busy = False
+
+    async def send_all(self, data: bytes) -> None:
+        if self._is_busy:
+            raise trio.BusyResourceError
+        self._is_busy = True
+        await trio.testing.wait_all_tasks_blocked()
+        self._is_busy = False
+        self.sent.append(data)
+
+
+async def test_an_answer_and_a_refusal_on_one_connection_take_turns() -> None:
+    async def app(*_: object) -> None: ...
+
+    stream = SlowStream()
+    connection = server._Connection(cast(trio.SocketStream, stream), app, math.inf)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection.send_all, b"answer")
+        nursery.start_soon(connection.send_all, b"refusal")
+    assert sorted(stream.sent) == [b"answer", b"refusal"]
