@@ -131,7 +131,7 @@ class Builder:
         ).signed(sender)
         self._nonces[place] += 1
         data = made.encode()
-        return Pending(transaction_id(data), made, len(data))
+        return Pending(transaction_id(data), made, data)
 
     def _add(self, slot: int, ready: Sequence[Pending]) -> None:
         chain, head = self.chain, self.chain.fork.head

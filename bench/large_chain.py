@@ -108,7 +108,7 @@ class Population:
             signatures=(),
         ).signed(key)
         data = made.encode()
-        return Pending(transaction_id(data), made, len(data))
+        return Pending(transaction_id(data), made, data)
 
     def block(self, chain: Chain, slot: int, ready: Iterable[Pending] = ()) -> Recorded:
         """The slot's block on the head, by its scheduled producer; not inserted."""

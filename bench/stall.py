@@ -106,6 +106,10 @@ class Node:
         """Gossip leaves for a peer."""
         return True
 
+    def holders(self, message: Record) -> list[bytes]:
+        """There is no peer."""
+        return []
+
     def misbehaved(self, peer: bytes, points: float, why: str) -> None:
         """There is no peer."""
 

@@ -181,17 +181,27 @@ def check_body_bound(header: Header, body: Body, transaction_bytes: Sequence[byt
 
     A body that does not match is its sender's fault, never the block's.
     """
-    if sha256(body.certificate) != header.qc_hash:
-        raise InvalidBlock(
-            "the certificate is not the header's", field="header.qc_hash", code="body-mismatch"
-        )
-    root = merkle_root([transaction_id(data) for data in transaction_bytes])
-    if root != header.transactions_root:
+    check_certificate_bound(header, body.certificate)
+    ids = [transaction_id(data) for data in transaction_bytes]
+    if not names_transactions(header, ids):
         raise InvalidBlock(
             "the transactions are not the header's",
             field="header.transactions_root",
             code="body-mismatch",
         )
+
+
+def check_certificate_bound(header: Header, certificate: bytes) -> None:
+    """Raise InvalidBlock (code body-mismatch) unless the header names these bytes."""
+    if sha256(certificate) != header.qc_hash:
+        raise InvalidBlock(
+            "the certificate is not the header's", field="header.qc_hash", code="body-mismatch"
+        )
+
+
+def names_transactions(header: Header, transaction_ids: Sequence[bytes]) -> bool:
+    """Whether the header names the transactions of these ids, in this order."""
+    return merkle_root(transaction_ids) == header.transactions_root
 
 
 def check_header(

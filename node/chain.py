@@ -1,7 +1,8 @@
 """The chain: blocks and votes in, state out. The only writer of chain state.
 
-A block's way: `read_block` (bytes) → `Chain.screen` (parent, schedule, signature; then it may be
-relayed) → `Chain.validate` (header, body, transition; may run in a thread) → `Chain.insert`
+A block's way: `Chain.screen_header` (parent, schedule, signature) → `Puzzle` (its body, as the
+header names it; then it may be relayed) → `Chain.validate` (header, body, transition; may run in a
+thread) → `Chain.insert`
 (fork choice) → `Chain.vote` by the members → `Chain.persist` (one synced batch a block).
 No clock and no network here: blocks and votes are whatever the caller brings, one at a time.
 """
@@ -218,21 +219,23 @@ class Chain:
     def screen(self, candidate: Candidate) -> Screening:
         """Whether the block is new here, and truly by its slot's producer.
 
-        Raises InvalidHeader or InvalidSignature; what is NEW may be relayed.
+        Raises InvalidHeader or InvalidSignature.
         """
-        header = candidate.header
+        return self.screen_header(candidate.header, candidate.block.signature, candidate.id)
+
+    def screen_header(self, header: Header, signature: bytes, block_id: Cid) -> Screening:
+        """What `screen` says, all of which the header alone decides."""
         if header.chain != self.id:
             raise InvalidBlock("belongs to another chain", field="header.chain", code="wrong-chain")
-        if self.fork.get(candidate.id) is not None:
+        if self.fork.get(block_id) is not None:
             return Screening.KNOWN
         parent = None if header.parent is None else self.fork.get(header.parent)
         if header.slot <= self.fork.final.slot or (parent and not self.fork.is_live(parent)):
             return Screening.STALE
         if parent is None:
             return Screening.ORPHAN
-        signature = candidate.block.signature
         verify = self.verified.signature
-        check_producer(self.rules, parent, header, signature, candidate.id, verify=verify)
+        check_producer(self.rules, parent, header, signature, block_id, verify=verify)
         return Screening.NEW
 
     def validate(self, candidate: Candidate) -> Recorded:

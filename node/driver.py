@@ -34,6 +34,10 @@ class Driver:
         """Send gossip to one peer, even if it has it; False if it is gone."""
         return self.network.send(peer, message)
 
+    def holders(self, message: Record) -> list[PeerId]:
+        """The peers that are known to have this gossip."""
+        return self.network.holders(message)
+
     def misbehaved(self, peer: PeerId, points: float, why: str) -> None:
         """Count points against a peer."""
         self.network.misbehaved(peer, points, why)

@@ -95,4 +95,4 @@ def _signed(draft: Transaction, key: Signer) -> Pending:
     authorization = Authorization(key.public, key.sign(draft.signing_bytes()))
     made = replace(draft, signatures=(authorization,))
     data = made.encode()
-    return Pending(transaction_id(data), made, len(data))
+    return Pending(transaction_id(data), made, data)

@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 from consensus.block import BlockRef, Vote
 from consensus.certificate import split_certificate
-from consensus.errors import Invalid, InvalidVote
+from consensus.compact import compact_block
+from consensus.errors import Invalid, InvalidTransaction, InvalidVote
 from consensus.evidence import Evidence
 from consensus.finality import ChainBlock
 from consensus.finality_proof import FinalityProof
@@ -32,10 +33,10 @@ from node.mempool import Mempool, Pending
 from node.peers import Peers
 from node.presence import Presence
 from node.proposing import propose
-from node.trial import nonce_at_head
+from node.trial import check_transaction, nonce_at_head
 from node.validator import Validator, WrongSeed
 from node.work import Work, blocking
-from p2p.messages import BlockMessage, Votes
+from p2p.messages import Votes
 
 logger = logging.getLogger("reelect.chain")
 
@@ -70,7 +71,7 @@ class Engine:
         self.presence = Presence(chain, chain.clock.slot_at(now_ms()))
         self.finality_log = FinalityLog()
         self.validator = validator
-        self._mempool = mempool
+        self.mempool = mempool
         self._peers = peers
         self._now_ms = now_ms
         self._knows_enough = may_sign
@@ -137,7 +138,48 @@ class Engine:
         if bad is not None:
             logger.info("vote for %s: %s", valid.placed.id, bad)
         if chain.fork.head is not old_head:
-            self._mempool.prune(lambda key: nonce_at_head(chain, key), chain.fork.head.height + 1)
+            yield from self._renew_mempool(old_head)
+
+    def _renew_mempool(self, old_head: ChainBlock) -> Work[None]:
+        """Drop what the new head has used up; what waited, or was in blocks that it leaves beside
+        it, waits again if it still may."""
+        chain = self.chain
+        height = chain.fork.head.height + 1
+        self.mempool.prune(lambda key: nonce_at_head(chain, key), height)
+        beside = list(self._beside_head(old_head))
+        if not beside:
+            return
+        for pending in (yield from blocking(lambda: list(self._still_valid(beside)))):
+            try:
+                sender = pending.transaction.sender
+                next_nonce = nonce_at_head(chain, sender)
+                self.mempool.add(pending, next_nonce=next_nonce, next_height=height)
+            except InvalidTransaction as error:
+                logger.debug("transaction %s of a block beside: %s", pending.id.hex(), error)
+
+    def _beside_head(self, old_head: ChainBlock) -> Iterator[Recorded]:
+        """The blocks from the old head down that the head does not build on, as far as they are
+        here and whole."""
+        chain = self.chain
+        on_chain = {block.placed.id for block in chain.head_chain()}
+        at = chain.recorded(old_head.id)
+        while at is not None and at.whole is not None and at.placed.id not in on_chain:
+            yield at
+            parent = at.placed.header.parent
+            at = None if parent is None else chain.recorded(parent)
+
+    def _still_valid(self, blocks: Iterable[Recorded]) -> Iterator[Pending]:
+        for block in blocks:
+            pairs = zip(block.transaction_ids, block.body.transactions, strict=True)
+            for identity, transaction in pairs:
+                if transaction.nonce < nonce_at_head(self.chain, transaction.sender):
+                    continue
+                pending = Pending(identity, transaction, transaction.encode())
+                try:
+                    check_transaction(self.chain, pending)
+                except Invalid:
+                    continue
+                yield pending
 
     def _see_certificate(self, valid: Recorded) -> Work[None]:
         """Members that voted only where this node did not see it are watched too."""
@@ -242,7 +284,7 @@ class Engine:
         except (Invalid, WrongSeed) as error:
             logger.warning("no block for slot %d: %s", slot, error)
             return None
-        self._peers.broadcast(BlockMessage(valid.raw))
+        self._peers.broadcast(compact_block(valid.raw, valid.transaction_ids))
         yield from self._insert(valid, self._now_ms())
         yield from blocking(lambda: self.validator.look_ahead(producer, valid.layer))
         return valid
@@ -268,7 +310,7 @@ class Engine:
     def _ready(self, slot: int) -> Iterator[Pending]:
         clock = self.chain.clock
         deadline = clock.start_ms(slot) + clock.slot_ms // ASSEMBLY_SHARE
-        for pending in self._mempool.ready(lambda key: nonce_at_head(self.chain, key)):
+        for pending in self.mempool.ready(lambda key: nonce_at_head(self.chain, key)):
             if self._now_ms() > deadline:
                 return
             yield pending

@@ -3,31 +3,28 @@
 It judges gossip, answers requests, and tells a new peer what it may have missed.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 from consensus.block import MAX_BLOCK_BYTES
-from consensus.errors import Invalid
+from consensus.compact import CompactBlock, compact_block
 from consensus.evidence import Evidence
-from consensus.headers import check_body_bound
 from consensus.record import Record
-from node.candidate import Candidate, read_block
-from node.chain import Screening
+from node.block_relay import BlockRelay
 from node.engine import Engine
 from node.finality_proofs import proof_above, window_above
 from node.peers import Peers
 from node.sync.catching_up import Sync
 from node.work import Work, enter
 from p2p.handler import Verdict
-from p2p.identity import PeerId, short_id
+from p2p.identity import PeerId
 from p2p.messages import (
     MAX_BLOCKS,
     MAX_VOTES,
-    BlockMessage,
     Blocks,
     GetBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetFinality,
     GetHeaders,
     Refusal,
@@ -35,15 +32,6 @@ from p2p.messages import (
     Votes,
     fitting,
 )
-from p2p.questions import RequestFailed
-from p2p.scoring import REJECTED_POINTS
-
-MAX_IMPORTS = 64
-MAX_ADOPTIONS = 8
-MAX_RELAYED_PER_SLOT = 2
-RELAYED_SLOTS = 256
-
-logger = logging.getLogger("reelect.node")
 
 
 class Exchange:
@@ -58,71 +46,19 @@ class Exchange:
         now_ms: Callable[[], int],
         spawn: Callable[[Work[None]], None],
     ) -> None:
+        self.relay = BlockRelay(engine, sync, peers, now_ms=now_ms, spawn=spawn)
         self._engine = engine
         self._chain = engine.chain
         self._sync = sync
         self._peers = peers
-        self._now_ms = now_ms
         self._spawn = spawn
-        self._imports = 0
-        self._adopting: set[PeerId] = set()
         self._comparing: set[PeerId] = set()
-        self._relayed: dict[tuple[int, bytes], int] = {}
 
     # Gossip
 
-    def judge_block(self, peer: PeerId, raw: bytes) -> Verdict:
-        """Relay what its producer signed with the body that belongs to it; the rest of the
-        checks follow, and a block that fails them is no fault of the peer that relayed it."""
-        candidate = read_block(raw)
-        clock = self._chain.clock
-        if clock.start_ms(candidate.header.slot) - self._now_ms() > clock.slot_ms:
-            return Verdict.IGNORE
-        screening = self._chain.screen(candidate)
-        if screening is Screening.ORPHAN:
-            self._consider_orphan(peer, candidate)
-        if screening is not Screening.NEW or self._imports >= MAX_IMPORTS:
-            return Verdict.IGNORE
-        check_body_bound(candidate.header, candidate.block.body, candidate.transactions)
-        if not self._may_come_unasked(candidate):
-            return Verdict.IGNORE
-        self._imports += 1
-        self._spawn(self._import(peer, candidate))
-        return Verdict.ACCEPT
-
-    def _consider_orphan(self, peer: PeerId, orphan: Candidate) -> None:
-        """Nothing of an orphan is checked yet: one at a time of each peer, few in all."""
-        if peer not in self._adopting and len(self._adopting) < MAX_ADOPTIONS:
-            self._adopting.add(peer)
-            self._spawn(self._adopt(peer, orphan))
-
-    def _may_come_unasked(self, candidate: Candidate) -> bool:
-        """Two blocks a producer and slot at most are taken and go round unasked; a further one
-        that counts is asked for when a child names it."""
-        place = (candidate.header.slot, candidate.header.producer or b"")
-        self._relayed[place] = self._relayed.get(place, 0) + 1
-        while len(self._relayed) > RELAYED_SLOTS:
-            del self._relayed[next(iter(self._relayed))]
-        return self._relayed[place] <= MAX_RELAYED_PER_SLOT
-
-    def _import(self, peer: PeerId, candidate: Candidate) -> Work[None]:
-        try:
-            yield from self._sync.take(candidate)
-        except Invalid as error:
-            logger.warning("block %s by way of %s: %s", candidate.id, short_id(peer), error)
-        finally:
-            self._imports -= 1
-
-    def _adopt(self, peer: PeerId, orphan: Candidate) -> Work[None]:
-        try:
-            yield from self._sync.fetch_ancestors(peer, orphan)
-        except RequestFailed as error:
-            logger.info("parent of %s from %s: %s", orphan.id, short_id(peer), error)
-        except Invalid as error:
-            logger.warning("ancestors of %s from %s: %s", orphan.id, short_id(peer), error)
-            self._peers.misbehaved(peer, REJECTED_POINTS, str(error))
-        finally:
-            self._adopting.discard(peer)
+    def judge_block(self, peer: PeerId, compact: CompactBlock) -> Work[Verdict]:
+        """Relay a block that is whole here and its producer's (node/block_relay.py)."""
+        return (yield from self.relay.judge(peer, compact))
 
     def judge_votes(self, peer: PeerId, message: Votes) -> Work[Verdict]:
         """Relay the votes that are valid and new: a member's second signature of the same vote,
@@ -177,9 +113,8 @@ class Exchange:
 
         It only reads, and may run in a thread.
         """
-        if isinstance(request, GetBlock):
-            raw = self._chain.block_bytes(request.id)
-            return Blocks(() if raw is None else (raw,))
+        if isinstance(request, GetBlock | GetBlockTransactions):
+            return self.relay.serve(request)
         if isinstance(request, GetBlocks):
             found = fitting(
                 self._blocks_after(request.after_height), request.limit, MAX_BLOCK_BYTES
@@ -214,8 +149,11 @@ class Exchange:
         votes, and evidence (FINALITY: Head). It asks for ancestors by itself."""
         chain, fork = self._chain, self._chain.fork
         best = dict.fromkeys((fork.justified, fork.head))
-        found = [chain.block_bytes(block.id) for block in best if chain.recorded(block.id)]
-        messages: list[Record] = [BlockMessage(raw) for raw in found if raw is not None]
+        messages: list[Record] = []
+        for block in best:
+            recorded, raw = chain.recorded(block.id), chain.block_bytes(block.id)
+            if recorded is not None and raw is not None:
+                messages.append(compact_block(raw, recorded.transaction_ids))
         counted = {block.id: chain.votes_of(block) for block in best}
         own = self._engine.validator.last_votes
         votes = [vote for vote in own if vote.block_id not in counted]

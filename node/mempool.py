@@ -7,6 +7,7 @@ the caller; here only order, room, replacement and expiry matter.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from consensus.compact import short_transaction_id
 from consensus.errors import InvalidTransaction
 from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
 
@@ -22,20 +23,26 @@ if MAX_BYTES < MAX_PER_SENDER * MAX_TRANSACTION_BYTES:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A transaction that waits, with its id and size."""
+    """A transaction that waits, with its id and its bytes."""
 
     id: bytes
     transaction: Transaction
-    size_bytes: int
+    data: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """How long its encoding is."""
+        return len(self.data)
 
 
 class Mempool:
-    """Transactions by id and, for each sender, by nonce."""
+    """Transactions by id, by short id and, for each sender, by nonce."""
 
     def __init__(self, *, max_transactions: int = MAX_TRANSACTIONS, max_bytes: int = MAX_BYTES):
         self._max_transactions = max_transactions
         self._max_bytes = max_bytes
         self._by_id: dict[bytes, Pending] = {}
+        self._by_short_id: dict[bytes, tuple[Pending, ...]] = {}
         self._by_sender: dict[bytes, dict[int, Pending]] = {}
         self.size_bytes = 0
 
@@ -48,6 +55,11 @@ class Mempool:
     def get(self, transaction_id: bytes) -> Pending | None:
         """The waiting transaction of this id."""
         return self._by_id.get(transaction_id)
+
+    def by_short_id(self, short_id: bytes) -> Pending | None:
+        """The one waiting transaction of this short id; None if there are several."""
+        found = self._by_short_id.get(short_id, ())
+        return found[0] if len(found) == 1 else None
 
     def add(self, pending: Pending, *, next_nonce: int, next_height: int) -> None:
         """Let a checked transaction wait; known ones change nothing.
@@ -73,6 +85,8 @@ class Mempool:
         if replaced is not None:
             self._remove(replaced)
         self._by_id[pending.id] = pending
+        short_id = short_transaction_id(pending.id)
+        self._by_short_id[short_id] = (*self._by_short_id.get(short_id, ()), pending)
         self._by_sender.setdefault(transaction.sender, {})[transaction.nonce] = pending
         self.size_bytes += pending.size_bytes
 
@@ -144,6 +158,10 @@ class Mempool:
 
     def _remove(self, pending: Pending) -> None:
         del self._by_id[pending.id]
+        short_id = short_transaction_id(pending.id)
+        others = tuple(one for one in self._by_short_id.pop(short_id) if one is not pending)
+        if others:
+            self._by_short_id[short_id] = others
         waiting = self._by_sender[pending.transaction.sender]
         del waiting[pending.transaction.nonce]
         if not waiting:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import trio
 
+from consensus.compact import CompactBlock
 from consensus.errors import Invalid, InvalidSignature, InvalidTransaction
 from consensus.evidence import Evidence
 from consensus.record import Record
@@ -23,7 +24,6 @@ from p2p.messages import (
     MAX_CONTENT_BYTES,
     MAX_TRANSACTION_IDS,
     MAX_TRANSACTIONS_BYTES,
-    BlockMessage,
     Content,
     ContentBlock,
     GetContent,
@@ -45,7 +45,7 @@ logger = logging.getLogger("reelect.node")
 
 def read_pending(data: bytes) -> Pending:
     """Decode a transaction's bytes; raises InvalidEncoding."""
-    return Pending(transaction_id(data), decode_transaction(data), len(data))
+    return Pending(transaction_id(data), decode_transaction(data), data)
 
 
 class PeerHandler:
@@ -87,8 +87,8 @@ class PeerHandler:
 
     async def gossip(self, peer: PeerId, message: Record, raw: bytes) -> Verdict:
         """Judge a message that is new to this node."""
-        if isinstance(message, BlockMessage):
-            return self._exchange.judge_block(peer, message.block)
+        if isinstance(message, CompactBlock):
+            return await self._judge(self._exchange.judge_block(peer, message))
         if isinstance(message, Votes):
             return await self._judge(self._exchange.judge_votes(peer, message))
         if isinstance(message, Evidence):
@@ -156,7 +156,7 @@ class PeerHandler:
         """Answer a request with what this node has."""
         if isinstance(request, GetTransactions):
             known = (self._mempool.get(i) for i in request.ids)
-            found = (item.transaction.encode() for item in known if item is not None)
+            found = (item.data for item in known if item is not None)
             return Transactions(fitting(found, MAX_TRANSACTION_IDS, MAX_TRANSACTIONS_BYTES))
         if isinstance(request, GetContent):
             return await trio.to_thread.run_sync(self._content_blocks, request)

@@ -15,5 +15,8 @@ class Peers(Protocol):
     def send(self, peer: PeerId, message: Record) -> bool:
         """Send gossip to one peer, even if it has it; False if it is gone."""
 
+    def holders(self, message: Record) -> list[PeerId]:
+        """The peers that sent this gossip, or were sent it."""
+
     def misbehaved(self, peer: PeerId, points: float, why: str) -> None:
         """Count points against a peer."""

@@ -69,6 +69,11 @@ class Gossip:
             self._seen.add(key)
         self._offer(parcel, (other for other in self._peers.values() if other.id != exclude))
 
+    def holders(self, message: Record) -> list[PeerId]:
+        """The peers that sent a message of one item, or were sent it, as far as is remembered."""
+        (key,) = parcel_of(message).items
+        return [peer.id for peer in self._peers.values() if key in peer.known]
+
     def _offer(self, parcel: Parcel, peers: Iterable[Peer]) -> None:
         for peer in list(peers):
             peer.offer(parcel)

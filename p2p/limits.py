@@ -5,14 +5,13 @@ can cost at worst, whatever it sends or leaves unread. Bytes count with what the
 them take. Answers to this node's own questions belong to those who asked.
 """
 
-from consensus.block import MAX_BLOCK_BYTES
 from p2p.messages import MAX_CONTENT_BYTES, MESSAGES, Priority, Role
 
 _MIB = 1024 * 1024
 
 # What waits to be sent, by priority, and the most that is handed to TLS in one piece.
 LANE_BYTES = {
-    Priority.CONSENSUS: 3 * MAX_BLOCK_BYTES,
+    Priority.CONSENSUS: 2 * _MIB,
     Priority.CONTROL: 256 * 1024,
     Priority.TRANSACTIONS: 2 * _MIB,
     Priority.BULK: 2 * MAX_CONTENT_BYTES,

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from consensus.block import MAX_BLOCK_BYTES, Vote
+from consensus.block import (
+    MAX_BLOCK_BYTES,
+    MAX_BLOCK_TRANSACTIONS,
+    MAX_CERTIFICATE_BYTES,
+    Vote,
+)
 from consensus.cid import RAW, Cid, cid_of
 from consensus.codec import encode
+from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import InvalidEncoding
 from consensus.evidence import Evidence
 from consensus.finality_proof import (
@@ -55,6 +61,7 @@ MAX_SNAPSHOTS = 4
 VOTES_LINGER_S = 0.02
 TRANSACTION_IDS_LINGER_S = 0.05
 MAX_REASON_BYTES = 240
+MAX_COMPACT_BYTES = SHORT_ID_BYTES * MAX_BLOCK_TRANSACTIONS + MAX_CERTIFICATE_BYTES
 _FRAMING_BYTES = 4096  # room for tags and array heads around bounded payloads
 
 Reason = Annotated[str, Text(MAX_REASON_BYTES)]
@@ -113,13 +120,6 @@ class GetStatus(Record):
     """Asks for a Status; also the keep-alive."""
 
 
-@record("block_message")
-class BlockMessage(Record):
-    """A block in its own encoding, so that it is relayed without being encoded again."""
-
-    block: Annotated[bytes, Bytes(MAX_BLOCK_BYTES)]
-
-
 @record("votes")
 class Votes(Record):
     """Votes of any members for any blocks."""
@@ -144,7 +144,7 @@ class GetTransactions(Record):
 @record("transactions")
 class Transactions(Record):
     """Encoded transactions, those of the request that the sender has and that fit
-    MAX_TRANSACTIONS_BYTES together."""
+    MAX_TRANSACTIONS_BYTES together, in its order."""
 
     transactions: Annotated[
         tuple[Annotated[bytes, Bytes(MAX_TRANSACTION_BYTES)], ...], AtMost(MAX_TRANSACTION_IDS)
@@ -156,6 +156,19 @@ class GetBlock(Record):
     """Asks for one block by id."""
 
     id: Cid
+
+
+@record("get_block_transactions")
+class GetBlockTransactions(Record):
+    """Asks for the transactions at these places of a block whose compact form the asked node has
+    sent; they come in this order, as many as fit the answer, none if it has not that block at
+    hand any more."""
+
+    id: Cid
+    places: Annotated[
+        tuple[Annotated[int, Uint(MAX_BLOCK_TRANSACTIONS - 1)], ...],
+        AtMost(MAX_TRANSACTION_IDS, 1),
+    ]
 
 
 @record("get_blocks")
@@ -405,7 +418,7 @@ MESSAGES: tuple[MessageKind, ...] = (
     MessageKind(7, GetPeers, Role.REQUEST, 64, _EXCHANGE, _CONTROL, Peers),
     MessageKind(8, Peers, Role.RESPONSE, MAX_PEERS * 320, _FREE, _CONTROL),
     MessageKind(
-        16, BlockMessage, Role.GOSSIP, MAX_BLOCK_BYTES + _FRAMING_BYTES, _BLOCKS, _CONSENSUS
+        16, CompactBlock, Role.GOSSIP, MAX_COMPACT_BYTES + _FRAMING_BYTES, _BLOCKS, _CONSENSUS
     ),
     MessageKind(
         17,
@@ -430,6 +443,7 @@ MESSAGES: tuple[MessageKind, ...] = (
         _FREE,
         _BULK,
     ),
+    MessageKind(25, GetBlockTransactions, Role.REQUEST, 2048, _REQUESTS, _CONTROL, Transactions),
     MessageKind(27, GetHeaders, Role.REQUEST, 64, _WINDOWS, _CONTROL, FinalityProof),
     MessageKind(
         32,

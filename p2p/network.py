@@ -154,6 +154,10 @@ class Network:
             found.push(parcel_of(message))
         return True
 
+    def holders(self, message: Record) -> list[PeerId]:
+        """The peers that sent this gossip, or were sent it, the longest connected first."""
+        return self._gossip.holders(message)
+
     async def request(
         self, peer: PeerId, message: Record, timeout_s: float = REQUEST_TIMEOUT_S
     ) -> Record:

@@ -187,7 +187,8 @@ class Sync:
         target = proof.target.id()
         if self._chain.fork.get(target) is None:
             newest = yield from self._block(peer, target)
-            for candidate in (yield from self._line_of(peer, newest)) or ():
+            line = yield from self._line_to(peer, newest.header)
+            for candidate in () if line is None else (*line, newest):
                 yield from self.take(candidate)
         self.behind = yield from enter(self._engine.take_proof(proof))
         return not self.behind
@@ -260,33 +261,33 @@ class Sync:
         yield from pause(early_ms - clock.skew_ms)
         return (yield from enter(self._engine.add_block(candidate, self._now_ms())))
 
-    def fetch_ancestors(self, peer: PeerId, orphan: Candidate) -> Work[None]:
-        """Bring the unknown ancestors of a block by id, then the block itself.
+    def fetch_ancestors(self, peer: PeerId, orphan: Header) -> Work[None]:
+        """Bring the unknown ancestors of a block by id.
 
         A gap of more than MAX_ANCESTORS or MAX_ANCESTOR_BYTES is left to catching up, and so is a
         block that forks off below the final one: the peer may prove why. Raises RequestFailed,
         and Invalid… for bad blocks.
         """
-        line = yield from self._line_of(peer, orphan)
+        line = yield from self._line_to(peer, orphan)
         if line is None:
             self.want(peer)
             return
         for candidate in line:
             yield from self.take(candidate)
 
-    def _line_of(self, peer: PeerId, orphan: Candidate) -> Work[list[Candidate] | None]:
-        """The block below its unknown ancestors, the oldest first; None if these are too many or
-        do not lead to a known block above the final one."""
-        missing = [orphan]
-        while (parent := missing[-1].header.parent) is not None:
-            if self._chain.fork.get(parent) is not None:
-                break
+    def _line_to(self, peer: PeerId, orphan: Header) -> Work[list[Candidate] | None]:
+        """The unknown ancestors of a block, the oldest first; None if these are too many or do
+        not lead to a known block above the final one."""
+        missing: list[Candidate] = []
+        at = orphan
+        while at.parent is not None and self._chain.fork.get(at.parent) is None:
             held = sum(len(candidate.raw) for candidate in missing)
-            if len(missing) > MAX_ANCESTORS or held > MAX_ANCESTOR_BYTES:
+            if len(missing) >= MAX_ANCESTORS or held > MAX_ANCESTOR_BYTES:
                 return None
-            if missing[-1].header.height <= self._chain.durable_final.height + 1:
+            if at.height <= self._chain.durable_final.height + 1:
                 return None
-            missing.append((yield from self._block(peer, parent)))
+            missing.append((yield from self._block(peer, at.parent)))
+            at = missing[-1].header
         return missing[::-1]
 
     def _block(self, peer: PeerId, block_id: Cid) -> Work[Candidate]:

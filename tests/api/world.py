@@ -137,7 +137,7 @@ class World:
     async def submit(self, data: bytes) -> bytes:
         """As the node does it."""
         transaction = decode_transaction(data)
-        pending = Pending(transaction_id(data), transaction, len(data))
+        pending = Pending(transaction_id(data), transaction, data)
         check_transaction(self.chain, pending)
         self.mempool.add(
             pending,

@@ -6,6 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+from consensus.block import Block
+from consensus.compact import CompactBlock
 from consensus.evidence import Evidence
 from consensus.record import Record
 from genesis.file import Genesis
@@ -17,7 +19,7 @@ from node.mempool import Mempool
 from node.sync.catching_up import Sync
 from node.validator import Seat, Validator, create_journal
 from node.work import Ask, Call, Enter, Pause, Step, Wait, Work
-from p2p.messages import BlockMessage, Blocks, Refusal, Votes
+from p2p.messages import Blocks, Refusal, Votes
 from p2p.questions import RemoteError
 from storage.journal import Journal
 from tests.node.network import GENESIS_TIME_MS
@@ -81,6 +83,7 @@ class Bench:
         self.sent: list[Record] = []
         self.blamed: list[str] = []
         self.asked: list[Record] = []
+        self.announcers: list[bytes] = []
         self.changes: list[tuple[Recorded | None, tuple[Recorded, ...]]] = []
         self.on_send: Callable[[Record], None] = lambda _: None
         self.answer: Callable[[bytes, Record], Record] = lambda _peer, _request: Blocks(())
@@ -192,6 +195,10 @@ class Bench:
         self.broadcast(message)
         return True
 
+    def holders(self, message: Record) -> list[bytes]:
+        """The peers that have sent a compact block too, as the test says."""
+        return self.announcers
+
     def misbehaved(self, peer: bytes, points: float, why: str) -> None:
         """A peer is blamed."""
         self.blamed.append(why)
@@ -208,9 +215,11 @@ class Bench:
         return self.run(self.engine.add_block(read_block(block.raw), self.now_ms))
 
     def hear(self, message: Record) -> None:
-        """Gossip of a peer is judged."""
-        if isinstance(message, BlockMessage):
-            self.exchange.judge_block(PEER, message.block)
+        """Gossip of a peer is judged; a block may also come whole."""
+        if isinstance(message, CompactBlock):
+            self.run(self.exchange.judge_block(PEER, message))
+        elif isinstance(message, Block):
+            self.run(self.sync.take(read_block(message.encode())))
         elif isinstance(message, Votes):
             self.run(self.exchange.judge_votes(PEER, message))
         elif isinstance(message, Evidence):

@@ -96,7 +96,7 @@ def signed(chain: Chain, sender: KeyPair, action: Action, nonce: int, **changed:
         signatures=(),
     ).signed(sender)
     data = made.encode()
-    return Pending(transaction_id(data), made, len(data))
+    return Pending(transaction_id(data), made, data)
 
 
 def make_block(

@@ -5,14 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from consensus.block import Block
 from consensus.certificate import check_certificate
+from consensus.compact import CompactBlock
 from consensus.finality_proof import FinalityProof, check_finality
 from consensus.light import DynastyStep
 from consensus.producers import ProducerSet
 from consensus.record import Record
 from node.upkeep.check import chain_faults
 from node.validator import create_journal
-from p2p.messages import BlockMessage
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import (
     EVIDENCE_ROW,
@@ -87,9 +88,14 @@ class Others:
                 self._fork(slot)
             else:
                 self._produce(slot)
-            self.script += [Heard(slot, message) for message in self.maker.sent]
+            self.script += [Heard(slot, self._whole(message)) for message in self.maker.sent]
             self.maker.sent.clear()
         return self.script
+
+    def _whole(self, message: Record) -> Record:
+        if not isinstance(message, CompactBlock):
+            return message
+        return Block.decode(self.maker.chain.block_bytes(message.header.id()) or b"")
 
     def _pay(self) -> None:
         chain = self.maker.chain
@@ -101,7 +107,7 @@ class Others:
     def _fork(self, slot: int) -> None:
         """The slot's producer does not know the newest block."""
         raw = make_block(self._behind, POOL, slot).raw
-        self._hear(slot, BlockMessage(raw))
+        self._hear(slot, Block.decode(raw))
         self._newest.append(raw)
 
     def _hear(self, slot: int, message: Record) -> None:

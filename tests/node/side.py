@@ -8,6 +8,7 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock
 
+from consensus.compact import CompactBlock, compact_block
 from consensus.record import Record
 from node.candidate import Recorded
 from node.chain import Chain
@@ -18,7 +19,7 @@ from node.mempool import Mempool
 from node.peer_handler import PeerHandler
 from node.sync.catching_up import Sync
 from node.validator import Validator
-from p2p.messages import BlockMessage, Blocks
+from p2p.messages import Blocks, GetBlock, GetBlockTransactions, Transactions
 from p2p.questions import RemoteError
 from storage.content import ContentStore
 from storage.database import Database
@@ -39,6 +40,7 @@ class Wire:
     sent: list[Record] = field(default_factory=list)
     blamed: list[str] = field(default_factory=list)
     asked: list[Record] = field(default_factory=list)
+    announcers: list[bytes] = field(default_factory=list)
 
     def broadcast(self, message: Record, exclude: bytes | None = None) -> None:
         self.sent.append(message)
@@ -51,6 +53,9 @@ class Wire:
         self.asked.append(message)
         await trio.lowlevel.checkpoint()
         return self.answer(message)
+
+    def holders(self, message: Record) -> list[bytes]:
+        return self.announcers
 
     def misbehaved(self, peer: bytes, points: float, why: str) -> None:
         self.blamed.append(why)
@@ -186,6 +191,21 @@ async def until(condition: Callable[[], bool]) -> None:
             await trio.sleep(1)
 
 
-def message_of(block: Recorded) -> BlockMessage:
+def given_from(*blocks: Recorded) -> Callable[[Record], Record]:
+    """How a node with these blocks answers who asks for what is missing of them."""
+    known = {block.placed.id: block for block in blocks}
+
+    def answer(request: Record) -> Record:
+        if isinstance(request, GetBlockTransactions):
+            transactions = known[request.id].body.transactions
+            return Transactions(tuple(transactions[place].encode() for place in request.places))
+        if isinstance(request, GetBlock):
+            return Blocks((known[request.id].raw,))
+        raise RemoteError("not served here")
+
+    return answer
+
+
+def message_of(block: Recorded) -> CompactBlock:
     """A block as gossip."""
-    return BlockMessage(block.raw)
+    return compact_block(block.raw, block.transaction_ids)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from consensus.block import Block
 from consensus.evidence import Evidence
 from node.candidate import header_of, read_block
-from p2p.messages import BlockMessage
 from storage.blocks import BlockStore
 from storage.database import STATE_ROW, Write
 from storage.errors import StorageError
@@ -25,7 +25,7 @@ def scene() -> Iterator[Scene]:
 
 def test_the_scene_has_what_can_go_wrong(scene: Scene) -> None:
     messages = [heard.message for heard in scene.script]
-    blocks = [read_block(each.block) for each in messages if isinstance(each, BlockMessage)]
+    blocks = [read_block(each.encode()) for each in messages if isinstance(each, Block)]
     assert scene.end >= 30
     assert len(blocks) - scene.end >= 4  # beside the others, or not final yet
     assert {block.header.dynasty for block in blocks} == {0, 1, 2, 3}

@@ -7,6 +7,7 @@ import pytest
 
 from consensus.beacon import RevealChain
 from consensus.block import Block, Vote
+from consensus.compact import CompactBlock
 from consensus.errors import InvalidBlock
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, SURROUND, Evidence, check_evidence
 from consensus.headers import scheduled
@@ -14,7 +15,7 @@ from consensus.record import Record
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.validator import Seat
-from p2p.messages import BlockMessage, Votes
+from p2p.messages import Votes
 from storage.journal import JournalError
 from tests.node.bench import Bench, memory_chain, node_seats
 from tests.node.network import Seat as NetworkSeat
@@ -125,7 +126,7 @@ def test_an_own_block_leaves_only_after_its_journal_record() -> None:
     (seat,) = bench.validator.producers
 
     def power_cut(message: Record) -> None:
-        assert isinstance(message, BlockMessage)
+        assert isinstance(message, CompactBlock)
         bench.power_cut()
         raise Stopped
 

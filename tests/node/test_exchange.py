@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import trio
 
-from consensus.block import Block, Body
 from consensus.errors import InvalidBlock, InvalidEvidence
 from consensus.evidence import Evidence
 from consensus.finality_proof import FinalityProof
@@ -13,17 +12,17 @@ from consensus.fork_choice import ConflictingFinality
 from consensus.headers import scheduled
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record
-from node.candidate import read_block
+from node.block_relay import MAX_ADOPTIONS, MAX_IMPORTS, MAX_RELAYED_PER_SLOT
+from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.evidence_pool import MAX_EVIDENCE
-from node.exchange import MAX_ADOPTIONS, MAX_IMPORTS, MAX_RELAYED_PER_SLOT, Exchange
+from node.exchange import Exchange
 from node.finality_proofs import proof_above
 from node.work import Work
 from p2p.handler import Verdict
 from p2p.messages import (
     BY_TYPE,
     MAX_VOTES,
-    BlockMessage,
     Blocks,
     GetBlock,
     GetBlocks,
@@ -50,6 +49,7 @@ from tests.node.side import (
     SEATS,
     Side,
     answers_of,
+    given_from,
     message_of,
     until,
 )
@@ -70,17 +70,16 @@ def test_a_block_is_relayed_once_screened_and_then_taken_in(side: Side, other: C
 
 
 def test_a_swapped_body_is_not_relayed_and_is_the_senders_fault(side: Side, other: Chain) -> None:
-    block = make_block(other, SEATS, 1, [transfer(other, ALICE, BOB.public, 1, 0)])
-    candidate = read_block(block.raw)
-    swapped = Block(candidate.header, candidate.block.signature, Body(b"", ()))
+    payment = transfer(other, ALICE, BOB.public, 1, 0)
+    block = make_block(other, SEATS, 1, [payment])
+    side.mempool.add(payment, next_nonce=0, next_height=1)
+    swapped = replace(message_of(block), certificate=b"another")
     side.at_slot(1)
 
     async def main() -> None:
-        with pytest.raises(InvalidBlock, match="transactions"):
-            await side.handler.gossip(PEER, BlockMessage(swapped.encode()), b"")
-        for _ in range(MAX_RELAYED_PER_SLOT):
-            with pytest.raises(InvalidBlock, match="transactions"):
-                await side.handler.gossip(PEER, BlockMessage(swapped.encode()), b"")
+        for _ in range(MAX_RELAYED_PER_SLOT + 1):
+            with pytest.raises(InvalidBlock, match="certificate"):
+                await side.handler.gossip(PEER, swapped, b"")
         assert await side.handler.gossip(PEER, message_of(block), b"") is Verdict.ACCEPT
 
     side.run(main)
@@ -92,11 +91,11 @@ def test_who_relays_what_its_producer_spoilt_is_not_blamed(side: Side, other: Ch
     header = replace(block.placed.header, state_root=b"x" * 32)
     producer = header.producer or b""
     signature = SEATS[producer].consensus.sign(header.id().binary)
-    spoilt = Block(header, signature, block.body).encode()
+    spoilt = replace(message_of(block), header=header, signature=signature)
     side.at_slot(1)
 
     async def main() -> None:
-        assert await side.handler.gossip(PEER, BlockMessage(spoilt), b"") is Verdict.ACCEPT
+        assert await side.handler.gossip(PEER, spoilt, b"") is Verdict.ACCEPT
 
     side.run(main)
     assert side.chain.fork.head.height == 0
@@ -213,10 +212,11 @@ def test_a_third_block_of_a_slot_comes_in_only_when_asked_for(side: Side, other:
         for amount in range(1, MAX_RELAYED_PER_SLOT + 2)
     ]
     side.at_slot(1)
+    side.wire.answer = given_from(*blocks)
 
     async def main() -> None:
-        verdicts = [await side.handler.gossip(PEER, message_of(block), b"") for block in blocks]
-        assert verdicts == [Verdict.ACCEPT] * MAX_RELAYED_PER_SLOT + [Verdict.IGNORE]
+        for block in blocks:
+            await side.handler.gossip(PEER, message_of(block), b"")
 
     side.run(main)
     known = [side.chain.fork.get(block.placed.id) is not None for block in blocks]
@@ -226,7 +226,7 @@ def test_a_third_block_of_a_slot_comes_in_only_when_asked_for(side: Side, other:
 def test_one_peers_orphans_do_not_keep_other_blocks_out(side: Side, other: Chain) -> None:
     first = make_block(other, SEATS, 1)
     other.insert(first)
-    block = read_block(make_block(other, SEATS, 2).raw).block
+    block = message_of(make_block(other, SEATS, 2))
     side.at_slot(2)
 
     async def never(peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
@@ -238,8 +238,8 @@ def test_one_peers_orphans_do_not_keep_other_blocks_out(side: Side, other: Chain
 
     async def main() -> None:
         for i in range(MAX_IMPORTS + 1):
-            orphan = Block(block.header, bytes([i]) * 64, block.body)
-            await side.handler.gossip(PEER, BlockMessage(orphan.encode()), b"")
+            orphan = replace(block, signature=bytes([i]) * 64)
+            await side.handler.gossip(PEER, orphan, b"")
         assert await side.handler.gossip(OTHER_PEER, message_of(first), b"") is Verdict.ACCEPT
         await until(lambda: side.chain.fork.head.id == first.placed.id)
         assert len(side.wire.asked) == 1
@@ -351,11 +351,15 @@ def test_blocks_that_are_being_taken_in_are_bounded() -> None:
     exchange, works = putting_off(bench)
     blocks = [make_block(maker, SEATS, slot) for slot in range(1, MAX_IMPORTS + 3)]
     bench.at_slot(MAX_IMPORTS + 3)
-    verdicts = [exchange.judge_block(PEER, block.raw) for block in blocks]
+
+    def judge(block: Recorded) -> Verdict:
+        return bench.run(exchange.judge_block(PEER, message_of(block)))
+
+    verdicts = [judge(block) for block in blocks]
     assert verdicts == [Verdict.ACCEPT] * MAX_IMPORTS + [Verdict.IGNORE] * 2
     bench.run(works[0])
-    assert exchange.judge_block(PEER, blocks[-1].raw) is Verdict.ACCEPT
-    assert exchange.judge_block(PEER, blocks[-2].raw) is Verdict.IGNORE
+    assert judge(blocks[-1]) is Verdict.ACCEPT
+    assert judge(blocks[-2]) is Verdict.IGNORE
     assert len(works) == MAX_IMPORTS + 1
 
 
@@ -364,19 +368,21 @@ def test_orphans_that_are_being_adopted_are_bounded_one_for_each_peer() -> None:
     exchange, works = putting_off(bench)
     first = make_block(maker, SEATS, 1)
     take_block(maker, first.raw)
-    orphans = [make_block(maker, SEATS, slot).raw for slot in range(2, 6)]
+    orphan = message_of(make_block(maker, SEATS, 2))
     bench.at_slot(6)
     bench.answer = lambda _peer, _request: Blocks((first.raw,))
     peers = [bytes([i]) * 32 for i in range(MAX_ADOPTIONS + 1)]
     for peer in (peers[0], peers[0], *peers[1:]):
-        assert exchange.judge_block(peer, orphans[0]) is Verdict.IGNORE
+        assert bench.run(exchange.judge_block(peer, orphan)) is Verdict.IGNORE
     assert len(works) == MAX_ADOPTIONS
     bench.run(works[0])
     assert bench.chain.fork.get(first.placed.id) is not None
+    assert len(works) == MAX_ADOPTIONS + 1  # the first orphan itself is taken in
     late = memory_chain(GENESIS)
     take_block(late, make_block(late, SEATS, 4).raw)
-    assert exchange.judge_block(peers[0], make_block(late, SEATS, 5).raw) is Verdict.IGNORE
-    assert len(works) == MAX_ADOPTIONS + 1
+    another = message_of(make_block(late, SEATS, 5))
+    assert bench.run(exchange.judge_block(peers[0], another)) is Verdict.IGNORE
+    assert len(works) == MAX_ADOPTIONS + 2
 
 
 def test_who_sends_an_orphan_with_false_ancestors_is_blamed() -> None:
@@ -387,7 +393,8 @@ def test_who_sends_an_orphan_with_false_ancestors_is_blamed() -> None:
     bench.at_slot(2)
     for answer, blamed in ((Blocks(()), 0), (Blocks((orphan.raw,)), 1)):
         bench.answer = lambda _peer, _request, answer=answer: answer  # type: ignore[misc]
-        assert bench.exchange.judge_block(PEER, orphan.raw) is Verdict.IGNORE
+        judged = bench.exchange.judge_block(PEER, message_of(orphan))
+        assert bench.run(judged) is Verdict.IGNORE
         assert len(bench.blamed) == blamed
     assert bench.chain.fork.head.height == 0
 

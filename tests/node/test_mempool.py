@@ -19,7 +19,7 @@ def pending(sender: bytes, nonce: int, *, max_fee: int = 100, valid_until: int =
         bytes(32), sender, None, nonce, valid_until, "REEL", max_fee, (["a.b", 1],), ()
     )
     identity = sha256(repr((sender, nonce, max_fee, valid_until)).encode())
-    return Pending(identity, transaction, SIZE)
+    return Pending(identity, transaction, bytes(SIZE))
 
 
 def add(pool: Mempool, item: Pending, next_nonce: int = 0, next_height: int = 10) -> None:
@@ -93,7 +93,7 @@ def test_a_full_mempool_refuses_but_replaces() -> None:
     small = Mempool(max_bytes=2 * SIZE - 1)
     add(small, pending(ALICE, 0))
     assert refusal(small, pending(BOB, 0)) == "mempool-full"
-    assert refusal(small, replace(pending(ALICE, 0, max_fee=200), size_bytes=2 * SIZE)) == (
+    assert refusal(small, replace(pending(ALICE, 0, max_fee=200), data=bytes(2 * SIZE))) == (
         "mempool-full"
     )
 

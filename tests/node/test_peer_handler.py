@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from consensus.cid import RAW, cid_of
+from consensus.compact import CompactBlock
 from consensus.record import Record
 from node.chain import Chain
 from p2p.messages import (
     MAX_CONTENT_BYTES,
     MAX_CONTENT_CIDS,
-    BlockMessage,
     Content,
     ContentBlock,
     GetContent,
@@ -92,7 +92,7 @@ def test_a_new_peer_hears_of_what_waits(side: Side, other: Chain) -> None:
     run_slots([side.chain], SEATS, [1])
     side.handler.connected(PEER)
     blocks, votes, ids = side.wire.sent
-    assert isinstance(blocks, BlockMessage)
+    assert isinstance(blocks, CompactBlock)
     assert isinstance(votes, Votes)
     assert ids == TransactionIds(tuple(pending.id for pending in waiting))
 

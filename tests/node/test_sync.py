@@ -242,7 +242,7 @@ def test_another_final_history_is_found_by_a_block_that_forks_off_below(
     head = ahead.chain.block_bytes(ahead.chain.fork.head.id)
     assert head is not None
     with pytest.raises(ConflictingFinality):
-        bench.run(bench.sync.fetch_ancestors(PEER, read_block(head)))
+        bench.run(bench.sync.fetch_ancestors(PEER, read_block(head).header))
 
 
 def test_a_node_catches_up_over_every_change_of_the_set() -> None:
@@ -265,7 +265,7 @@ def test_answers_with_blocks_of_other_ids_than_asked_for_are_refused(bench: Benc
     second = make_block(maker, SEATS, 2)
     bench.answer = lambda _peer, _request: Blocks((second.raw,))
     with pytest.raises(Invalid, match="another block"):
-        bench.run(bench.sync.fetch_ancestors(PEER, read_block(second.raw)))
+        bench.run(bench.sync.fetch_ancestors(PEER, second.placed.header))
     bench.answer = lambda _peer, _request: Blocks(())
     with pytest.raises(RemoteError):
-        bench.run(bench.sync.fetch_ancestors(PEER, read_block(second.raw)))
+        bench.run(bench.sync.fetch_ancestors(PEER, second.placed.header))

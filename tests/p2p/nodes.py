@@ -9,6 +9,7 @@ import trio.testing
 
 from consensus.block import Vote
 from consensus.cid import DAG_CBOR, cid_of
+from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.keys import KeyPair
 from consensus.record import Record
 from p2p.config import NetworkConfig
@@ -20,6 +21,7 @@ from p2p.messages import BY_NUMBER, BY_TYPE, Blocks, Status, Votes
 from p2p.network import Network
 from p2p.peeraddress import PeerAddress
 from p2p.transport import Link, Transport
+from tests.consensus.largest import HEADER
 
 CHAIN = bytes(range(32))
 PATIENCE_S = 60  # only a hanging test waits so long
@@ -46,6 +48,12 @@ def vote(number: int) -> Vote:
 def votes(*numbers: int) -> Votes:
     """A message of votes."""
     return Votes(tuple(vote(number) for number in numbers))
+
+
+def block(number: int, transactions: int = 0) -> CompactBlock:
+    """A compact block that differs from those of other numbers; nothing here checks it."""
+    header = replace(HEADER, height=number)
+    return CompactBlock(header, bytes(64), b"", bytes(SHORT_ID_BYTES * transactions))
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import trio
 
+from consensus.block import MAX_BLOCK_TRANSACTIONS
+from consensus.compact import CompactBlock
 from consensus.record import Record
 from p2p.budget import Budget, Share
 from p2p.counters import Traffic
@@ -21,11 +23,11 @@ from p2p.limits import (
     LANE_BYTES,
     PEER_BYTES,
 )
-from p2p.messages import MAX_TRANSACTION_IDS, BlockMessage, Priority, TransactionIds
+from p2p.messages import MAX_TRANSACTION_IDS, Priority, TransactionIds
 from p2p.parcel import parcel_of
 from p2p.recent import RecentSet
 from p2p.sendqueue import SendQueue
-from tests.p2p.nodes import QUIET, RawPeer, eventually, nodes_in_shape, raw_peer, votes
+from tests.p2p.nodes import QUIET, RawPeer, block, eventually, nodes_in_shape, raw_peer, votes
 
 MIB = 1024 * 1024
 
@@ -97,18 +99,18 @@ def test_the_largest_share_is_given_back_when_the_sum_is_too_large() -> None:
 
 
 async def test_over_the_budget_the_peer_with_most_unread_bytes_goes() -> None:
-    config = replace(QUIET, budget_bytes=4 * MIB)
+    config = replace(QUIET, budget_bytes=MIB)
     async with (
         nodes_in_shape([[], [0]], config) as (node, friend),
         raw_peer(node, 90),
         raw_peer(node, 91),
     ):
         await node.handler.until_peers(3)
-        for number in range(40):
-            block = BlockMessage(number.to_bytes(4, "big") + bytes(MIB // 2))
-            node.network.broadcast(block)
-            await friend.handler.until_message(block)
-            assert node.network.budget.held_bytes <= 5 * MIB
+        for number in range(160):
+            sent = block(number, MAX_BLOCK_TRANSACTIONS)
+            node.network.broadcast(sent)
+            await friend.handler.until_message(sent)
+            assert node.network.budget.held_bytes <= 2 * MIB
         assert friend.id in node.peer_ids()
         assert len(node.peer_ids()) < 3, "nobody was let go"
 
@@ -116,11 +118,11 @@ async def test_over_the_budget_the_peer_with_most_unread_bytes_goes() -> None:
 async def test_nothing_is_held_when_all_is_read_and_said() -> None:
     async with nodes_in_shape([[], [0]]) as (node, friend), raw_peer(node) as greedy:
         await node.handler.until_peers(2)
-        node.network.broadcast(BlockMessage(bytes(MIB)))
+        node.network.broadcast(block(1, MAX_BLOCK_TRANSACTIONS))
         friend.network.broadcast(votes(*range(64)))
-        await greedy.link.stream.send_all(b"\x00\x10\x00\x00\x10")
+        await greedy.link.stream.send_all(b"\x00\x02\x00\x00\x10")
         await node.handler.until_votes(64)
-        await friend.handler.until(lambda: bool(friend.handler.messages(BlockMessage)))
+        await friend.handler.until(lambda: bool(friend.handler.messages(CompactBlock)))
         await greedy.aclose()
         await node.handler.until_peers(1)
         await eventually(lambda: node.network.budget.held_bytes == 0)

@@ -7,6 +7,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from consensus.block import MAX_BLOCK_TRANSACTIONS
 from consensus.record import Record
 from p2p.config import NetworkConfig, Timing
 from p2p.frames import HEAD_BYTES, frame_bytes
@@ -14,7 +15,6 @@ from p2p.limits import MAX_SERVING
 from p2p.messages import (
     BY_TYPE,
     MESSAGES,
-    BlockMessage,
     Blocks,
     GetBlock,
     GetStatus,
@@ -37,6 +37,7 @@ from tests.p2p.nodes import (
     QUIET,
     Node,
     RawPeer,
+    block,
     eventually,
     key,
     nodes_in_shape,
@@ -74,8 +75,8 @@ VIOLATIONS: list[tuple[bytes, str]] = [
     (frame(GetStatus(), 0), "get_status with request number 0 was not expected"),
     (frame(Peers(())), "peers with request number 0 was not expected"),
     (frame_bytes(17, 0, b"")[:HEAD_BYTES], "not a batch"),
-    (frame_bytes(16, 0, b"\x80"), "a record of type 'block_message' is expected"),
-    (frame_bytes(16, 0, frame(BlockMessage(b"x"))[HEAD_BYTES:] + b"\x00"), "after the end"),
+    (frame_bytes(16, 0, b"\x80"), "a record of type 'compact_block' is expected"),
+    (frame_bytes(16, 0, frame(block(1))[HEAD_BYTES:] + b"\x00"), "after the end"),
     (frame_bytes(17, 0, votes(1).encode()[:-1]), "not a batch"),
     (frame_bytes(17, 0, votes(1).encode().replace(b"vote\x01", b"vote\x02")), "version 2 of"),
     (frame_bytes(32, 0, votes(1).encode()), "not a batch"),
@@ -187,8 +188,8 @@ async def test_requests_beyond_what_is_served_at_once_are_refused() -> None:
 
 async def test_answers_that_are_not_taken_are_not_piled_up() -> None:
     async with nodes_in_shape([[]]) as (node,), raw_peer(node) as greedy:
-        block = bytes(4 * 1024 * 1024 - 1000)
-        node.handler.answer = lambda _: Blocks((block,))
+        whole = bytes(4 * 1024 * 1024 - 1000)
+        node.handler.answer = lambda _: Blocks((whole,))
         for number in range(1, 40):
             await greedy.send(GetBlock(GENESIS), number)
         await node.handler.until(lambda: len(node.handler.asked) >= 20)
@@ -206,10 +207,10 @@ async def test_answers_that_are_not_taken_are_not_piled_up() -> None:
 async def test_a_peer_that_does_not_read_slows_nobody() -> None:
     async with nodes_in_shape([[], [0]]) as (node, friend), raw_peer(node):
         await node.handler.until_peers(2)
-        for number in range(60):
-            block = BlockMessage(number.to_bytes(4, "big") + bytes(1024 * 1024))
-            node.network.broadcast(block)
-            await friend.handler.until_message(block)
+        for number in range(250):
+            sent = block(number, MAX_BLOCK_TRANSACTIONS)
+            node.network.broadcast(sent)
+            await friend.handler.until_message(sent)
             friend.handler.received.clear()
             if len(node.handler.present) == 1:
                 break
@@ -304,10 +305,7 @@ random_frames = st.lists(
         st.one_of(
             st.binary(max_size=60),
             st.sampled_from(
-                [
-                    m.encode()
-                    for m in (STATUS, votes(1, 2), BlockMessage(b"b"), TransactionIds((CHAIN,)))
-                ]
+                [m.encode() for m in (STATUS, votes(1, 2), block(1), TransactionIds((CHAIN,)))]
             ),
         ),
     ),

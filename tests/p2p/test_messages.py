@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consensus.block import MAX_BLOCK_BYTES
+from consensus.block import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES
 from consensus.cid import RAW, Cid, cid_of
+from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JSON_INTEGER_MAX
 from consensus.light_answer import MAX_STEPS_ANSWERED, DynastySteps
@@ -33,13 +34,13 @@ from p2p.messages import (
     MAX_TRANSACTIONS_BYTES,
     MAX_VOTES,
     MESSAGES,
-    BlockMessage,
     Blocks,
     Chunk,
     Content,
     ContentBlock,
     GetBlock,
     GetBlocks,
+    GetBlockTransactions,
     GetChunk,
     GetContent,
     GetFinality,
@@ -67,7 +68,7 @@ from p2p.messages import (
 )
 from p2p.parcel import open_parcel, parcel_of
 from p2p.peeraddress import MAX_HOST_BYTES, PeerAddress
-from tests.consensus.largest import DYNASTY_STEP, EVIDENCE, FINALITY_PROOF
+from tests.consensus.largest import DYNASTY_STEP, EVIDENCE, FINALITY_PROOF, HEADER
 from tests.p2p.nodes import vote
 
 MOST = JSON_INTEGER_MAX
@@ -81,9 +82,15 @@ LARGEST: tuple[Record, ...] = (
     GetStatus(),
     GetPeers(),
     Peers((PeerAddress(bytes(32), "x" * MAX_HOST_BYTES, 65_535),) * MAX_PEERS),
-    BlockMessage(bytes(MAX_BLOCK_BYTES)),
+    CompactBlock(
+        HEADER,
+        bytes(64),
+        bytes(MAX_CERTIFICATE_BYTES),
+        bytes(SHORT_ID_BYTES * MAX_BLOCK_TRANSACTIONS),
+    ),
     Votes(tuple(vote(i) for i in range(MAX_VOTES))),
     GetBlock(CID),
+    GetBlockTransactions(CID, (MAX_BLOCK_TRANSACTIONS - 1,) * MAX_TRANSACTION_IDS),
     GetBlocks(MOST, MAX_BLOCKS),
     Blocks((bytes(MAX_BLOCK_BYTES // MAX_BLOCKS),) * MAX_BLOCKS),
     EVIDENCE,
@@ -117,7 +124,7 @@ def test_kind_numbers_never_change() -> None:
         6: "get_status",
         7: "get_peers",
         8: "peers",
-        16: "block_message",
+        16: "compact_block",
         17: "votes",
         18: "get_block",
         19: "get_blocks",
@@ -125,6 +132,7 @@ def test_kind_numbers_never_change() -> None:
         21: "evidence",
         22: "get_finality",
         23: "finality-proof",
+        25: "get_block_transactions",
         27: "get_headers",
         32: "transaction_ids",
         33: "get_transactions",

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import trio
 
+from consensus.compact import CompactBlock
 from consensus.errors import InvalidEncoding
 from consensus.record import Record
 from p2p.config import NetworkConfig, Timing
 from p2p.handler import Verdict
 from p2p.handshake import Admission
 from p2p.messages import (
-    BlockMessage,
     Blocks,
     GetBlock,
     GetPeers,
@@ -32,6 +32,7 @@ from tests.p2p.nodes import (
     PATIENCE_S,
     QUIET,
     Node,
+    block,
     eventually,
     key,
     make_node,
@@ -57,8 +58,8 @@ def frames_received(node: Node, kind: str) -> int:
 @SHAPES
 async def test_gossip_reaches_every_node_once(shape: list[list[int]]) -> None:
     async with nodes_in_shape(shape) as nodes:
-        block = BlockMessage(b"a block")
-        nodes[2].network.broadcast(block)
+        sent = block(1)
+        nodes[2].network.broadcast(sent)
         for number, node in enumerate(nodes):
             node.network.broadcast(votes(number))
         for number, node in enumerate(nodes):
@@ -66,21 +67,21 @@ async def test_gossip_reaches_every_node_once(shape: list[list[int]]) -> None:
             others = set(range(len(nodes))) - {number}
             assert set(node.handler.vote_keys()) == {vote(n).key for n in others}
             if number != 2:
-                await node.handler.until_message(block)
+                await node.handler.until_message(sent)
         for number, node in enumerate(nodes):
-            assert node.handler.messages(BlockMessage) == [block] * (number != 2)
+            assert node.handler.messages(CompactBlock) == [sent] * (number != 2)
 
 
 async def test_nothing_goes_back_to_where_it_came_from() -> None:
     async with nodes_in_shape(LINE[:3]) as (first, middle, last):
-        first.network.broadcast(BlockMessage(b"a block"))
+        first.network.broadcast(block(1))
         last.network.broadcast(votes(1, 2))
-        await last.handler.until(lambda: bool(last.handler.messages(BlockMessage)))
+        await last.handler.until(lambda: bool(last.handler.messages(CompactBlock)))
         await first.handler.until_votes(2)
         await flushed(middle, first)
         await flushed(middle, last)
-        assert frames_received(middle, "block_message") == 1
-        assert frames_received(first, "block_message") == 0
+        assert frames_received(middle, "compact_block") == 1
+        assert frames_received(first, "compact_block") == 0
         assert frames_received(last, "votes") == 1, "more than the last one of flushed()"
         assert [n.network.counters.duplicates for n in (first, middle, last)] == [0, 0, 0]
 
@@ -124,11 +125,11 @@ async def test_votes_are_packed_and_only_new_ones_relayed() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.IGNORE, Verdict.REJECT])
 async def test_what_is_not_accepted_goes_no_further(verdict: Verdict) -> None:
     async with nodes_in_shape(LINE[:3]) as (first, middle, last):
-        middle.handler.judge = lambda m: verdict if isinstance(m, BlockMessage) else Verdict.ACCEPT
-        first.network.broadcast(BlockMessage(b"bad"))
-        await middle.handler.until(lambda: bool(middle.handler.messages(BlockMessage)))
+        middle.handler.judge = lambda m: verdict if isinstance(m, CompactBlock) else Verdict.ACCEPT
+        first.network.broadcast(block(2))
+        await middle.handler.until(lambda: bool(middle.handler.messages(CompactBlock)))
         await flushed(middle, last)
-        assert last.handler.messages(BlockMessage) == []
+        assert last.handler.messages(CompactBlock) == []
         assert middle.network.counters.rejected == (verdict is Verdict.REJECT)
         assert first.id in middle.peer_ids()
 
@@ -137,7 +138,7 @@ async def test_rejected_again_and_again_bans() -> None:
     async with nodes_in_shape(LINE[:2]) as (first, second):
         second.handler.judge = lambda _: Verdict.REJECT
         for number in range(5):
-            first.network.broadcast(BlockMessage(bytes([number])))
+            first.network.broadcast(block(number))
         await second.handler.until_peers(0)
         assert second.network.counters.bans == 1
         assert set(second.network.banned()) == {first.id}
@@ -149,8 +150,8 @@ async def test_an_invalid_that_is_raised_rejects() -> None:
 
     async with nodes_in_shape(LINE[:2]) as (first, second):
         second.handler.judge = judge
-        first.network.broadcast(BlockMessage(b"bad"))
-        await second.handler.until(lambda: bool(second.handler.messages(BlockMessage)))
+        first.network.broadcast(block(2))
+        await second.handler.until(lambda: bool(second.handler.messages(CompactBlock)))
         await flushed(first, second)
         assert second.network.counters.rejected >= 1
 
@@ -251,13 +252,13 @@ async def test_a_handler_may_ask_the_peer_whose_gossip_it_judges() -> None:
         answers: list[Record] = []
 
         async def gossip(peer: bytes, message: Record, raw: bytes) -> Verdict:
-            if isinstance(message, BlockMessage):
+            if isinstance(message, CompactBlock):
                 answers.append(await second.network.request(peer, GetBlock(GENESIS), PATIENCE_S))
                 second.handler._wake()
             return Verdict.ACCEPT
 
         second.handler.gossip = gossip  # type: ignore[method-assign]
-        first.network.broadcast(BlockMessage(b"an orphan"))
+        first.network.broadcast(block(2))
         await second.handler.until(lambda: bool(answers))
         assert answers == [Blocks((b"a block",))]
 
@@ -436,7 +437,7 @@ async def test_a_bug_in_the_handler_costs_one_connection_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def judge(message: Record) -> Verdict:
-        if isinstance(message, BlockMessage):
+        if isinstance(message, CompactBlock):
             raise KeyError("a bug")
         return Verdict.ACCEPT
 
@@ -446,7 +447,7 @@ async def test_a_bug_in_the_handler_costs_one_connection_and_is_logged(
         first, second = [await start(nursery, number, config) for number in (2, 3)]
         await hub.handler.until_peers(2)
         hub.handler.judge = judge
-        first.network.broadcast(BlockMessage(b"poison"))
+        first.network.broadcast(block(2))
         await first.handler.until(lambda: first.handler.arrivals == 2)
         assert hub.network.counters.faults == 1
         assert hub.handler.arrivals == 3

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from consensus.compact import CompactBlock
 from consensus.record import Record
 from p2p.budget import Budget
 from p2p.config import Timing
@@ -16,7 +17,6 @@ from p2p.counters import Counters
 from p2p.limits import ITEM_OVERHEAD_BYTES, LANE_BYTES
 from p2p.messages import (
     BY_TYPE,
-    BlockMessage,
     Blocks,
     GetBlock,
     GetStatus,
@@ -31,9 +31,9 @@ from p2p.parcel import Parcel, open_parcel, parcel_of
 from p2p.peer import Peer
 from p2p.questions import PeerGone, RequestTimeout
 from p2p.transport import FAREWELL_S, Link
-from tests.p2p.nodes import GENESIS, LOCALHOST, RawPeer, transport, votes
+from tests.p2p.nodes import GENESIS, LOCALHOST, RawPeer, block, transport, votes
 
-BLOCK = BlockMessage(b"a block")
+BLOCK = block(1)
 STATUS = Status(GENESIS, 3, GENESIS, 1, 5, 10_000)
 
 
@@ -96,7 +96,7 @@ async def all_until(raw: RawPeer, last: Record) -> list[Record]:
     found: list[Record] = []
     while not found or found[-1] != last:
         frame = await raw.next_frame()
-        for kind in (Votes, BlockMessage, TransactionIds):
+        for kind in (Votes, CompactBlock, TransactionIds):
             if BY_TYPE[kind].number == frame.kind:
                 found.append(kind.decode(frame.payload))
     return found
@@ -225,7 +225,7 @@ async def test_requests_end_with_their_connection() -> None:
 
 async def test_only_requests_can_be_asked() -> None:
     async with served() as (peer, _, _):
-        with pytest.raises(ValueError, match="block_message is not a request"):
+        with pytest.raises(ValueError, match="compact_block is not a request"):
             await peer.request(BLOCK, 1)
 
 

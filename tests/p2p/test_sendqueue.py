@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from consensus.block import MAX_BLOCK_TRANSACTIONS
 from consensus.record import Record
 from p2p.counters import Traffic
 from p2p.frames import Frame, FrameReader
@@ -14,7 +15,6 @@ from p2p.messages import (
     BY_TYPE,
     MAX_VOTES,
     VOTES_LINGER_S,
-    BlockMessage,
     Blocks,
     GetBlock,
     Priority,
@@ -24,10 +24,10 @@ from p2p.messages import (
 )
 from p2p.parcel import parcel_of
 from p2p.sendqueue import LaneFull, SendQueue
-from tests.p2p.nodes import GENESIS, vote, votes
+from tests.p2p.nodes import GENESIS, block, vote, votes
 
 IDS = TransactionIds((bytes(32), bytes([1]) * 32))
-BLOCK = BlockMessage(b"a block")
+BLOCK = block(1)
 ANSWER = Blocks((b"another",))
 ASKED = GetBlock(GENESIS)
 
@@ -118,7 +118,7 @@ def test_announcements_drop_the_oldest() -> None:
 
 def test_a_full_consensus_lane_raises() -> None:
     queue = SendQueue(Traffic())
-    parcels = (parcel_of(BlockMessage(bytes([number]) * 1_000_000)) for number in range(100))
+    parcels = (parcel_of(block(number, MAX_BLOCK_TRANSACTIONS)) for number in range(100))
     with pytest.raises(LaneFull, match="consensus"):
         exhaust(queue.put_parcel(parcel) for parcel in parcels)
     many = (parcel_of(votes(*range(n, n + 64))) for n in range(0, 10**6, 64))
@@ -156,5 +156,5 @@ def test_what_is_taken_is_counted() -> None:
     assert sent.named()["votes"] == (0, 0)
     size = len(queue.take())
     named = sent.named()
-    assert (named["votes"][0], named["block_message"][0]) == (1, 1)
-    assert named["votes"][1] + named["block_message"][1] == size
+    assert (named["votes"][0], named["compact_block"][0]) == (1, 1)
+    assert named["votes"][1] + named["compact_block"][1] == size

@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 
 from consensus.beacon import RevealChain
 from consensus.block import Block, Vote, vote_message
+from consensus.compact import SHORT_ID_BYTES, CompactBlock, compact_block
 from consensus.errors import Invalid
 from consensus.finality import ChainBlock, next_dynasty
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
 from consensus.record import Record
 from consensus.transaction import Transaction, transaction_id
-from node.candidate import Recorded, read_block
+from node.candidate import Candidate, Recorded, read_block
 from node.chain import Chain
 from node.mempool import Pending
 from node.proposing import propose
 from node.trial import nonce_at_head
-from p2p.messages import BlockMessage
 from tests.simulation.clock import Timeline
 from tests.simulation.genesis import BYZANTINE_REVEALS, FIRST_SALT
 from tests.simulation.machine import Machine, Process
@@ -31,6 +31,7 @@ from vm.modules.producer import current_beacon
 from vm.modules.tokens import Transfer
 
 MAX_WITHHELD = 40
+MAX_MADE = 64
 STRADDLED_PARENTS = 12
 BAD_FIELDS = ("height", "dynasty", "final_if_qc", "state_root", "next_set_hash", "base")
 
@@ -77,6 +78,8 @@ class Adversary:
             return
         self._release()
         self.machine.is_mute = self._dares("no-answers", 0.5)
+        self.machine.is_liar = self._dares("false-answers", 0.5)
+        self._fired["false-answers"] += self.machine.is_liar
         if self._dares("silent", 0.3):
             self._fired["silent"] += 1
             return
@@ -164,7 +167,7 @@ class Adversary:
             signatures=(),
         ).signed(wallet)
         data = made.encode()
-        return Pending(transaction_id(data), made, len(data))
+        return Pending(transaction_id(data), made, data)
 
     def _spoilt(self, block: Recorded) -> bytes:
         decoded = read_block(block.raw).block
@@ -181,12 +184,18 @@ class Adversary:
         return Block(header, self.machine.seat.key.sign(header.id().binary), decoded.body).encode()
 
     def _show_block(self, raw: bytes, slot: int) -> None:
-        message = BlockMessage(raw)
+        candidate = read_block(raw)
+        self._keep(candidate)
+        ids = [transaction_id(data) for data in candidate.transactions]
+        message = compact_block(raw, ids)
+        key = message.encode()
         self.machine.signed(self.machine, message)
         if self._dares("withheld-block", 0.25):
             self._fired["withheld-block"] += 1
-            self._withhold(raw, message)
+            self._withhold(key, message)
             return
+        if self._dares("false-compact", 0.5):
+            self._show_falsely(message)
         late = self._dares("late-block", 0.4)
         self._fired["late-block"] += late
         share = self._chance.choice((0.34, 0.5, 0.67)) if self._dares("partial-block", 0.6) else 1.0
@@ -194,9 +203,25 @@ class Adversary:
         for place in self._honest:
             if self._chance.random() < share:
                 extra = self._chance.uniform(0.5, 1.3) * SLOT_MS if late else 0
-                self._send(place, raw, message, extra)
-        if self.machine.process is not None:
-            self.machine.receive(self.machine.place, self.machine.wire.item(raw, message))
+                self._send(place, key, message, extra)
+        self.machine.take_made(candidate)
+
+    def _keep(self, candidate: Candidate) -> None:
+        """It can give what its process may never take in."""
+        made = self.machine.made
+        made[candidate.id] = candidate
+        while len(made) > MAX_MADE:
+            del made[next(iter(made))]
+
+    def _show_falsely(self, message: CompactBlock) -> None:
+        """Some first hear of the block in a form that is not its own."""
+        self._fired["false-compact"] += 1
+        short_ids = message.short_ids
+        false = self._chance.choice((short_ids[SHORT_ID_BYTES:], short_ids + b"nonsense"))
+        made = replace(message, short_ids=false)
+        for place in self._honest:
+            if self._chance.random() < 0.5:
+                self._send(place, made.encode(), made, 0)
 
     # When a block comes in
 

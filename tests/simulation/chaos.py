@@ -5,7 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from consensus.block import Vote
-from p2p.messages import BlockMessage
+from consensus.compact import CompactBlock
 from tests.simulation.machine import Machine, PowerCut
 from tests.simulation.plan import BYZANTINE, SLOT_MS, Plan
 from tests.simulation.wire import CHAOS_DELAYS_MS, SETTLED_DELAYS_MS
@@ -66,7 +66,7 @@ class Chaos:
             wire.repeat = chance.choice((0.0, 0.1))
         if self._dares("veil", 0.5):
             wire.veil = {
-                BlockMessage: chance.choice((0.0, 0.1, 0.3)),
+                CompactBlock: chance.choice((0.0, 0.1, 0.3)),
                 Vote: chance.choice((0.1, 0.3, 0.6)),
             }
 

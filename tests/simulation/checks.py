@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from consensus.block import BlockRef, Header, Target, Vote
 from consensus.cid import Cid
+from consensus.compact import CompactBlock
 from consensus.evidence import (
     Evidence,
     Statement,
@@ -26,9 +27,8 @@ from consensus.producers import ProducerSet
 from consensus.record import Record
 from consensus.tree import root
 from genesis.file import Genesis
-from node.candidate import Recorded, header_of, read_block
+from node.candidate import Recorded, header_of
 from node.chain import Chain
-from p2p.messages import BlockMessage
 from vm.modules.producer import OFFENCES
 from vm.registry import REGISTRY
 
@@ -41,6 +41,7 @@ NOT_SLASHABLE = "no honest producer is slashable"
 LIGHT_CLIENTS = "every light client agrees"
 CONSERVED = "value is conserved"
 RECOVERY = "finality comes back"
+FAIR = "no honest node blames another"
 NO_BUG = "nothing unexpected is raised"
 
 
@@ -181,8 +182,8 @@ class Conscience:
 
     def signed(self, key: bytes, message: Record) -> None:
         """A message leaves the machine of this key."""
-        if isinstance(message, BlockMessage):
-            self._block(key, message.block)
+        if isinstance(message, CompactBlock):
+            self._block(key, message.header, message.signature)
         elif isinstance(message, Vote):
             self._vote(message)
         elif isinstance(message, Evidence):
@@ -190,13 +191,12 @@ class Conscience:
                 raise Broken(NOT_SLASHABLE, "evidence goes round")
             self.reported[message.offence] += 1
 
-    def _block(self, key: bytes, raw: bytes) -> None:
-        candidate = read_block(raw)
-        self._headers[candidate.id] = candidate.header
+    def _block(self, key: bytes, header: Header, signature: bytes) -> None:
+        self._headers[header.id()] = header
         if key not in self._honest:
             return
-        made = Statement(candidate.header, candidate.block.signature)
-        before = self._blocks[key].setdefault(candidate.header.slot, made)
+        made = Statement(header, signature)
+        before = self._blocks[key].setdefault(header.slot, made)
         self._refuse(evidence_of_blocks(key, before, made))
 
     def _vote(self, vote: Vote) -> None:

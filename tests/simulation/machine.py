@@ -11,11 +11,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from consensus.block import Vote
+from consensus.cid import Cid
+from consensus.compact import CompactBlock
 from consensus.errors import Invalid
 from consensus.evidence import Evidence
 from consensus.record import Record
 from genesis.file import Genesis
-from node.candidate import Recorded
+from node.candidate import Candidate, Recorded
 from node.chain import Chain
 from node.engine import Engine
 from node.exchange import Exchange
@@ -25,8 +27,18 @@ from node.trial import check_transaction, nonce_at_head
 from node.validator import Validator, create_journal
 from node.work import Ask, Call, Enter, Pause, Step, Wait, Work
 from p2p.handler import Verdict
-from p2p.messages import MAX_VOTES, VOTES_LINGER_S, BlockMessage, Status, Votes
+from p2p.messages import (
+    MAX_VOTES,
+    VOTES_LINGER_S,
+    Blocks,
+    GetBlock,
+    GetBlockTransactions,
+    Status,
+    Transactions,
+    Votes,
+)
 from p2p.questions import PeerGone, RequestFailed
+from p2p.scoring import REJECTED_POINTS
 from storage.errors import StorageError
 from storage.journal import Journal
 from tests.simulation.clock import Timeline
@@ -88,6 +100,7 @@ class Process:
             self.engine, self.sync, machine, now_ms=machine.now_ms, spawn=machine.spawn
         )
         self.seen: set[bytes] = set()
+        self.senders: dict[bytes, list[bytes]] = {}  # of compact blocks
         self.lingering: list[Item] = []
 
     def _changed(self, new: Recorded | None, final: tuple[Recorded, ...]) -> None:
@@ -96,7 +109,7 @@ class Process:
 
 class Machine:
     """A node's machine at its place in the network; `started` is told of each start, `changed`
-    of new and final blocks, `signed` of every vote and block that leaves it."""
+    of new and final blocks, `signed` of every vote and block that leaves it, `blamed` of peers."""
 
     def __init__(
         self,
@@ -111,6 +124,8 @@ class Machine:
         self.seat = population.seats[place]
         self.is_byzantine = place in population.byzantine
         self.is_mute = False
+        self.is_liar = False
+        self.made: dict[Cid, Candidate] = {}  # by hand; it may be that its process has them not
         self.election = election
         self.reveals = population.reveals
         self.disk = MemoryDisk()
@@ -122,6 +137,7 @@ class Machine:
         self.changed: Callable[[Machine, Recorded | None, tuple[Recorded, ...]], None]
         self.started: Callable[[Machine], None]
         self.signed: Callable[[Machine, Record], None]
+        self.blamed: Callable[[Machine, int, str], None]
         self.note: Callable[[Machine, str], None]
         self.wire: Wire
         self._genesis = genesis
@@ -300,15 +316,18 @@ class Machine:
         self.wire.send(self.place, peer[0], item)
         return True
 
+    def holders(self, message: Record) -> list[bytes]:
+        """Who has sent this compact block."""
+        return [] if self.process is None else self.process.senders.get(_encoding(message), [])
+
     def misbehaved(self, peer: bytes, points: float, why: str) -> None:
         """Nobody is banned here; it shows in the trace."""
         self.note(self, f"blames {peer[0]}: {why}")
+        self.blamed(self, peer[0], why)
 
     def _items(self, message: Record) -> list[Item]:
         if isinstance(message, Votes):
             return [self.wire.item(_vote_key(vote), vote) for vote in message.votes]
-        if isinstance(message, BlockMessage):
-            return [self.wire.item(message.block, message)]
         return [self.wire.item(_encoding(message), message)]
 
     # Station (tests.simulation.wire)
@@ -329,17 +348,15 @@ class Machine:
         if isinstance(message, Status):
             process.exchange.follow(peer, message)
             return
+        if isinstance(message, CompactBlock):
+            process.senders.setdefault(item.key, []).append(peer)
         if item.key in process.seen:
             return
         process.seen.add(item.key)
-        try:
-            if isinstance(message, BlockMessage):
-                if process.exchange.judge_block(peer, message.block) is Verdict.ACCEPT:
-                    self.wire.spread(self.place, item)
-            elif isinstance(message, Evidence):
-                self.spawn(self._judged(process.exchange.judge_evidence(message), sender, [item]))
-        except Invalid as error:
-            self.note(self, f"rejects {message.tag} of {sender}: {error}")
+        if isinstance(message, CompactBlock):
+            self.spawn(self._judged(process.exchange.judge_block(peer, message), sender, [item]))
+        elif isinstance(message, Evidence):
+            self.spawn(self._judged(process.exchange.judge_evidence(message), sender, [item]))
 
     def _take_votes(self, process: Process, sender: int, items: list[Item]) -> None:
         """Votes linger a moment for company, as they do on a real connection."""
@@ -370,7 +387,7 @@ class Machine:
         try:
             verdict = yield from work
         except Invalid as error:
-            self.note(self, f"rejects gossip of {sender}: {error}")
+            self.misbehaved(bytes([sender]), REJECTED_POINTS, str(error))
             return
         if verdict is Verdict.ACCEPT:
             for item in items:
@@ -411,7 +428,30 @@ class Machine:
         """Answer a request."""
         if self.process is None or self.is_mute:
             raise PeerGone("does not answer")
+        if isinstance(request, (GetBlock, GetBlockTransactions)) and request.id in self.made:
+            return self._answer_by_hand(self.made[request.id], request)
         return self.process.exchange.serve(request)
+
+    def _answer_by_hand(
+        self, candidate: Candidate, request: GetBlock | GetBlockTransactions
+    ) -> Record:
+        if isinstance(request, GetBlock):
+            other = self._chance.choice(list(self.made.values()))
+            return Blocks((other.raw if self.is_liar else candidate.raw,))
+        places = sorted(request.places, reverse=self.is_liar)
+        known = [place for place in places if place < len(candidate.transactions)]
+        return Transactions(tuple(candidate.transactions[place] for place in known))
+
+    def take_made(self, candidate: Candidate) -> None:
+        """Take in a block of its own that was made by hand."""
+        if self.process is not None:
+            self.spawn(self._taking(self.process, candidate))
+
+    def _taking(self, process: Process, candidate: Candidate) -> Work[None]:
+        try:
+            yield from process.sync.take(candidate)
+        except Invalid as error:
+            self.note(self, f"cannot take its own block: {error}")
 
 
 def _entering(work: Work[None]) -> Work[None]:

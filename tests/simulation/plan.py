@@ -29,6 +29,8 @@ BYZANTINE = (
     "straddle",
     "bad-field",
     "no-answers",
+    "false-answers",
+    "false-compact",
 )
 FAULTS = NETWORK + MACHINES + BYZANTINE
 CHANGES = ("seat", "third", "all", "alternate", "random")

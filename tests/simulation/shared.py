@@ -12,11 +12,10 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 from unittest.mock import patch
 
+import node.block_relay
 import node.chain
-import node.exchange
 import node.sync.catching_up
 import node.sync.download
-import tests.simulation.checks
 from consensus import tree
 from consensus.cid import Cid
 from consensus.transaction import Transaction
@@ -89,10 +88,9 @@ def shared_results() -> Iterator[None]:
     with ExitStack() as stack:
         for module in (
             node.chain,
-            node.exchange,
+            node.block_relay,
             node.sync.catching_up,
             node.sync.download,
-            tests.simulation.checks,
         ):
             stack.enter_context(patch.object(module, "read_block", decode))
         stack.enter_context(patch.object(node.chain, "execute_block", _sharing_execution()))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from consensus.block import Vote
+from consensus.compact import CompactBlock
 from consensus.record import Record
-from p2p.messages import BlockMessage
 from p2p.questions import PeerGone, RemoteError, RequestTimeout
 from tests.simulation.clock import Timeline
 
@@ -70,7 +70,7 @@ class Wire:
         self._last_arrival = [[0.0] * len(stations) for _ in stations]
         self.loss = 0.0
         self.repeat = 0.0
-        self.veil = {BlockMessage: 0.0, Vote: 0.0}  # what share of nodes never gets such an item
+        self.veil = {CompactBlock: 0.0, Vote: 0.0}  # what share of nodes never gets such an item
         self.delays = SETTLED_DELAYS_MS
         self.sent = 0
 

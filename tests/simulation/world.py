@@ -24,6 +24,7 @@ from node.trial import nonce_at_head
 from tests.simulation.adversary import Adversary
 from tests.simulation.chaos import Chaos
 from tests.simulation.checks import (
+    FAIR,
     LIGHT_CLIENTS,
     NO_BUG,
     ONE_HISTORY,
@@ -132,7 +133,7 @@ class World:
         for machine in self.machines:
             machine.wire, machine.note = self.wire, self._note
             machine.started, machine.changed = self._started, self._changed
-            machine.signed = self._signed
+            machine.signed, machine.blamed = self._signed, self._blamed
         self._chaos.set_clocks()
         for machine in self.machines:
             machine.start()
@@ -258,7 +259,7 @@ class World:
             signatures=(),
         ).signed(wallet)
         data = made.encode()
-        pending = Pending(transaction_id(data), made, len(data))
+        pending = Pending(transaction_id(data), made, data)
         for machine in self._chance.sample(up, min(4, len(up))):
             machine.take_transaction(pending)
 
@@ -290,6 +291,10 @@ class World:
 
     def _signed(self, machine: Machine, message: Record) -> None:
         self._conscience.signed(machine.seat.key.public, message)
+
+    def _blamed(self, machine: Machine, peer: int, why: str) -> None:
+        if not machine.is_byzantine and not self.machines[peer].is_byzantine:
+            raise Broken(FAIR, f"node {machine.place} blames {peer}: {why}")
 
     def _note(self, machine: Machine | None, text: str) -> None:
         """Whatever happens is part of the run's digest, and of its trace if that is wanted."""
