@@ -84,6 +84,7 @@ class Bench:
         self.blamed: list[str] = []
         self.asked: list[Record] = []
         self.announcers: list[bytes] = []
+        self.patience: list[int] = []
         self.changes: list[tuple[Recorded | None, tuple[Recorded, ...]]] = []
         self.on_send: Callable[[Record], None] = lambda _: None
         self.answer: Callable[[bytes, Record], Record] = lambda _peer, _request: Blocks(())
@@ -177,6 +178,8 @@ class Bench:
             self.run(step.work)
         elif isinstance(step, Ask):
             self.asked.append(step.request)
+            if step.patience_ms is not None:
+                self.patience.append(step.patience_ms)
             step.answer = self.answer(step.peer, step.request)
         elif isinstance(step, Pause):
             self.now_ms += step.duration_ms
@@ -231,3 +234,12 @@ class Bench:
         if found is None or isinstance(found, Refusal):
             raise RemoteError("not served here" if found is None else found.reason)
         return found
+
+
+def putting_off(bench: Bench) -> tuple[Exchange, list[Work[None]]]:
+    """An exchange of the bench's that spawns nothing: its Works are for the test to run."""
+    works: list[Work[None]] = []
+    exchange = Exchange(
+        bench.engine, bench.sync, bench, now_ms=lambda: bench.now_ms, spawn=works.append
+    )
+    return exchange, works

@@ -16,9 +16,7 @@ from node.block_relay import MAX_ADOPTIONS, MAX_IMPORTS, MAX_RELAYED_PER_SLOT
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.evidence_pool import MAX_EVIDENCE
-from node.exchange import Exchange
 from node.finality_proofs import proof_above
-from node.work import Work
 from p2p.handler import Verdict
 from p2p.messages import (
     BY_TYPE,
@@ -30,7 +28,7 @@ from p2p.messages import (
     Status,
     Votes,
 )
-from tests.node.bench import Bench, memory_chain, node_seats
+from tests.node.bench import Bench, memory_chain, node_seats, putting_off
 from tests.node.network import (
     key,
     make_block,
@@ -336,14 +334,6 @@ def test_a_peer_that_claims_another_final_block_has_to_prove_it() -> None:
 
 
 # Bounds: what is taken on is put off until the test runs it
-
-
-def putting_off(bench: Bench) -> tuple[Exchange, list[Work[None]]]:
-    works: list[Work[None]] = []
-    exchange = Exchange(
-        bench.engine, bench.sync, bench, now_ms=lambda: bench.now_ms, spawn=works.append
-    )
-    return exchange, works
 
 
 def test_blocks_that_are_being_taken_in_are_bounded() -> None:
