@@ -17,6 +17,7 @@ from node.exchange import Exchange
 from node.mempool import Mempool, Pending
 from node.snapshots.service import SnapshotService
 from node.trial import check_transaction, nonce_at_head
+from node.wanted import WantedTransactions
 from node.work import Work
 from p2p.handler import Verdict
 from p2p.identity import PeerId, short_id
@@ -38,7 +39,7 @@ from p2p.questions import RequestFailed
 from p2p.scoring import REJECTED_POINTS
 from storage.content import ContentStore
 
-MAX_FETCHES = 16
+FETCH_TIMEOUT_S = 2.0
 
 logger = logging.getLogger("reelect.node")
 
@@ -74,7 +75,7 @@ class PeerHandler:
         self._now_ms = now_ms
         self._accepted = accepted
         self._snapshots = snapshots
-        self._fetches = trio.CapacityLimiter(MAX_FETCHES)
+        self._wanted = WantedTransactions()
 
     # Gossip
 
@@ -94,9 +95,8 @@ class PeerHandler:
         if isinstance(message, Evidence):
             return await self._judge(self._exchange.judge_evidence(message))
         if isinstance(message, TransactionIds):
-            unknown = tuple(i for i in message.ids if i not in self._mempool)
-            if unknown and self._fetches.available_tokens:
-                self._driver.nursery.start_soon(self._fetch_transactions, peer, unknown)
+            self._wanted.add(peer, (i for i in message.ids if i not in self._mempool))
+            self._ask_for_transactions()
             return Verdict.IGNORE
         if isinstance(message, Status):
             self._exchange.follow(peer, message)
@@ -126,18 +126,37 @@ class PeerHandler:
         self._driver.network.broadcast(TransactionIds((pending.id,)), exclude)
         return pending.id
 
+    def _ask_for_transactions(self) -> None:
+        for peer, ids in self._wanted.questions():
+            self._driver.nursery.start_soon(self._fetch_transactions, peer, ids)
+
     async def _fetch_transactions(self, peer: PeerId, ids: tuple[bytes, ...]) -> None:
-        async with self._fetches:
-            try:
-                answer = await self._driver.network.request(peer, GetTransactions(ids))
-            except RequestFailed as error:
-                logger.info("transactions from %s: %s", short_id(peer), error)
-                return
-            if not isinstance(answer, Transactions):
-                return
-            for data in answer.transactions:
-                await self._take_transaction(peer, data)
-                await trio.lowlevel.checkpoint()
+        given: set[bytes] = set()
+        try:
+            given |= await self._transactions_of(peer, ids)
+        except RequestFailed as error:
+            logger.info("transactions from %s: %s", short_id(peer), error)
+        finally:
+            self._wanted.answered(peer, given)
+        self._ask_for_transactions()
+
+    async def _transactions_of(self, peer: PeerId, ids: tuple[bytes, ...]) -> set[bytes]:
+        """Take what a peer gives of these; returns the ids of that, whether it may wait or not."""
+        given = {identity for identity in ids if identity in self._mempool}
+        wanted = dict.fromkeys(identity for identity in ids if identity not in given)
+        if not wanted:
+            return given
+        network = self._driver.network
+        answer = await network.request(peer, GetTransactions(tuple(wanted)), FETCH_TIMEOUT_S)
+        for data in answer.transactions if isinstance(answer, Transactions) else ():
+            identity = transaction_id(data)
+            if identity not in wanted:
+                network.misbehaved(peer, REJECTED_POINTS, "a transaction that was not asked for")
+                break
+            given.add(identity)
+            await self._take_transaction(peer, data)
+            await trio.lowlevel.checkpoint()
+        return given
 
     async def _take_transaction(self, peer: PeerId, data: bytes) -> None:
         try:
@@ -190,8 +209,10 @@ class PeerHandler:
             self._driver.network.send(peer, TransactionIds(tuple(waiting[:MAX_TRANSACTION_IDS])))
 
     def disconnected(self, peer: PeerId) -> None:
-        """Nothing more is expected of it."""
+        """Nothing more is expected of it; others are asked for what it announced."""
         self._exchange.forget(peer)
+        self._wanted.gone(peer)
+        self._ask_for_transactions()
 
 
 async def _stop(error: Exception) -> None:

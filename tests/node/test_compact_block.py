@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.block import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS, Block, Body
+from consensus.codec import Wire
 from consensus.compact import (
     SHORT_ID_BYTES,
     CompactBlock,
@@ -28,9 +29,9 @@ SIGNATURE = bytes(range(64))
 
 
 def pending(number: int, padding: int = 0) -> Pending:
-    actions = (["some.action", 1, number, bytes(padding)],)
+    action: list[Wire] = ["some.action", 1, number, bytes(padding)]
     transaction = Transaction(
-        bytes(32), bytes(32), None, number, 2**40, "REEL", number, actions, ()
+        bytes(32), bytes(32), None, number, 2**40, "REEL", number, (action,), ()
     )
     data = transaction.encode()
     return Pending(transaction_id(data), transaction, data)

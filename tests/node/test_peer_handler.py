@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
+import trio
+import trio.testing
+
 from consensus.cid import RAW, cid_of
 from consensus.compact import CompactBlock
 from consensus.record import Record
+from consensus.transaction import transaction_id
 from node.chain import Chain
+from node.wanted import MAX_QUESTIONS
 from p2p.messages import (
     MAX_CONTENT_BYTES,
     MAX_CONTENT_CIDS,
@@ -18,8 +23,9 @@ from p2p.messages import (
     Transactions,
     Votes,
 )
+from p2p.questions import RequestTimeout
 from tests.node.network import run_slots, transfer
-from tests.node.side import ALICE, BOB, PEER, SEATS, Side
+from tests.node.side import ALICE, BOB, OTHER_PEER, PEER, SEATS, Side
 
 MAX_RAW_BYTES = 512 * 1024
 
@@ -46,15 +52,86 @@ def test_announced_transactions_are_fetched_checked_and_announced(side: Side, ot
 
 def test_a_forged_transaction_costs_its_sender(side: Side, other: Chain) -> None:
     good = transfer(other, ALICE, BOB.public, 1, 0)
-    forged = replace(good.transaction, max_fee=good.transaction.max_fee + 1)
-    side.wire.answer = lambda _: Transactions((forged.encode(), b"garbage"))
+    forged = replace(good.transaction, max_fee=good.transaction.max_fee + 1).encode()
+    ids = tuple(transaction_id(data) for data in (forged, b"garbage"))
+    side.wire.answer = lambda _: Transactions((forged, b"garbage"))
 
     async def main() -> None:
-        await side.handler.gossip(PEER, TransactionIds((good.id,)), b"")
+        await side.handler.gossip(PEER, TransactionIds(ids), b"")
 
     side.run(main)
     assert len(side.mempool) == 0
     assert len(side.wire.blamed) == 2
+
+
+def test_a_transaction_is_asked_of_one_peer_at_a_time_and_of_the_next_if_that_fails(
+    side: Side, other: Chain
+) -> None:
+    good = transfer(other, ALICE, BOB.public, 1, 0)
+    asked: list[bytes] = []
+    go = trio.Event()
+
+    async def request(peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
+        asked.append(peer)
+        if peer == PEER:
+            await go.wait()
+            raise RequestTimeout("it never answers")
+        return Transactions((good.data,))
+
+    side.wire.request = request  # type: ignore[method-assign]
+
+    async def main() -> None:
+        for peer in (PEER, OTHER_PEER, b"t" * 32):
+            await side.handler.gossip(peer, TransactionIds((good.id,)), b"")
+        await trio.testing.wait_all_tasks_blocked()
+        assert asked == [PEER]
+        go.set()
+
+    side.run(main)
+    assert asked == [PEER, OTHER_PEER]
+    assert good.id in side.mempool
+    assert not side.wire.blamed
+
+
+def test_who_gives_what_was_not_asked_for_is_blamed(side: Side, other: Chain) -> None:
+    good = transfer(other, ALICE, BOB.public, 1, 0)
+    side.wire.answer = lambda _: Transactions((good.data,))
+
+    async def main() -> None:
+        await side.handler.gossip(PEER, TransactionIds((b"?" * 32,)), b"")
+
+    side.run(main)
+    assert side.wire.blamed == ["a transaction that was not asked for"]
+    assert len(side.mempool) == 0
+
+
+def test_what_is_announced_while_all_questions_are_open_is_asked_later(
+    side: Side, other: Chain
+) -> None:
+    good = transfer(other, ALICE, BOB.public, 1, 0)
+    slow = [bytes([i]) * 32 for i in range(MAX_QUESTIONS)]
+    asked: list[bytes] = []
+    go = trio.Event()
+
+    async def request(peer: bytes, message: Record, timeout_s: float = 1.0) -> Record:
+        asked.append(peer)
+        if peer in slow:
+            await go.wait()
+            raise RequestTimeout("it never answers")
+        return Transactions((good.data,))
+
+    side.wire.request = request  # type: ignore[method-assign]
+
+    async def main() -> None:
+        for peer in slow:
+            await side.handler.gossip(peer, TransactionIds((peer,)), b"")
+        await side.handler.gossip(PEER, TransactionIds((good.id,)), b"")
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(asked) == slow
+        go.set()
+
+    side.run(main)
+    assert good.id in side.mempool
 
 
 def test_transactions_may_come_while_others_are_listed(side: Side, other: Chain) -> None:
