@@ -1,6 +1,7 @@
 """What Prometheus reads of a running node (text format 0.0.4)."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 import trio
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -128,6 +129,14 @@ class _NodeCollector(Collector):
             trio.lowlevel.current_statistics().tasks_living,
         )
         yield _counter("reelect_events", "Events published.", services.hub.count)
+        blocks = CounterMetricFamily(
+            "reelect_p2p_compact_blocks",
+            "Compact blocks by how they were completed (lost: not at all).",
+            labels=["result"],
+        )
+        for result, count in asdict(services.compact_blocks).items():
+            blocks.add_metric([result], count)
+        yield blocks
 
     def _counted_finality(self) -> Histogram:
         """The histogram of all entries of the log; it forgets entries, the histogram does not."""

@@ -222,11 +222,13 @@ class Node:
             changed=changed,
         )
         self._sync = Sync(self.engine, driver, now_ms=now_ms, spawn=driver.spawn)
-        exchange = Exchange(self.engine, self._sync, driver, now_ms=now_ms, spawn=driver.spawn)
+        self._exchange = Exchange(
+            self.engine, self._sync, driver, now_ms=now_ms, spawn=driver.spawn
+        )
         self._handler = PeerHandler(
             chain,
             self.mempool,
-            exchange,
+            self._exchange,
             driver,
             storage.content,
             now_ms=now_ms,
@@ -247,6 +249,7 @@ class Node:
             content=self._storage.content,
             hub=self.hub,
             finality_log=self.engine.finality_log,
+            compact_blocks=self._exchange.relay.counts,
             submit=self._handler.submit,
             fetch=self._content_fetch.fetch,
             health=self.health,

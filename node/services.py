@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consensus.cid import Cid
+from node.block_relay import CompactCounts
 from node.chain import Chain
 from node.finality_log import FinalityLog
 from node.hub import Hub
@@ -100,6 +101,7 @@ class Services:
     content: ContentStore
     hub: Hub
     finality_log: FinalityLog
+    compact_blocks: CompactCounts
     submit: Callable[[bytes], Awaitable[bytes]]
     fetch: Callable[[Cid], Awaitable[bytes | None]]
     health: Callable[[], Health]

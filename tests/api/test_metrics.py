@@ -58,6 +58,7 @@ async def test_the_numbers(world: World) -> None:
     world.network.counters.points["flood"] = 12.5
     world.network.counters.latencies[18].observe(0.03)
     world.network.bans[b"b" * 32] = 60.0
+    world.compact_blocks.asked = 3
     found = values(await metrics_of(world))
     assert found["reelect_head_height"] == 3
     assert found["reelect_head_slot"] == found["reelect_slot"] == 4
@@ -72,6 +73,9 @@ async def test_the_numbers(world: World) -> None:
     assert found["reelect_peers direction=outbound"] == 0
     assert found["reelect_ready"] == 1
     assert found["reelect_p2p_incidents_total incident=bans"] == 2
+    blocks = "reelect_p2p_compact_blocks_total result="
+    results = {name.removeprefix(blocks): v for name, v in found.items() if name.startswith(blocks)}
+    assert results == {"at_once": 0, "asked": 3, "whole": 0, "lost": 0}
     assert sum(v for k, v in found.items() if k.startswith("reelect_p2p_bytes_total")) == 100
     assert found["process_resident_memory_bytes"] > 0
     assert found["reelect_p2p_handshakes_total direction=inbound outcome=rate"] == 6

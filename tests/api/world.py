@@ -14,6 +14,7 @@ from consensus.cid import Cid
 from consensus.kinds import JsonObject
 from consensus.transaction import decode_transaction, transaction_id
 from node.api.app import make_app
+from node.block_relay import CompactCounts
 from node.candidate import Recorded
 from node.chain import Chain
 from node.events import Announcer
@@ -102,6 +103,7 @@ class World:
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
         self.finality_log = FinalityLog()
+        self.compact_blocks = CompactCounts()
         self.announcer = Announcer(self.hub, chain)
         self.reasons: tuple[str, ...] = ()
         self.catching_up: list[SyncProgress] = []  # what the next answers say of it
@@ -117,6 +119,7 @@ class World:
             content=self.content,
             hub=self.hub,
             finality_log=self.finality_log,
+            compact_blocks=self.compact_blocks,
             submit=self.submit,
             fetch=self.fetch,
             health=self.health,
