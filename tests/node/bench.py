@@ -84,7 +84,7 @@ class Bench:
         self.blamed: list[str] = []
         self.asked: list[Record] = []
         self.announcers: list[bytes] = []
-        self.patience: list[int] = []
+        self.timeouts_ms: list[int] = []
         self.changes: list[tuple[Recorded | None, tuple[Recorded, ...]]] = []
         self.on_send: Callable[[Record], None] = lambda _: None
         self.answer: Callable[[bytes, Record], Record] = lambda _peer, _request: Blocks(())
@@ -178,8 +178,7 @@ class Bench:
             self.run(step.work)
         elif isinstance(step, Ask):
             self.asked.append(step.request)
-            if step.patience_ms is not None:
-                self.patience.append(step.patience_ms)
+            self.timeouts_ms.append(step.timeout_ms)
             step.answer = self.answer(step.peer, step.request)
         elif isinstance(step, Pause):
             self.now_ms += step.duration_ms

@@ -215,7 +215,7 @@ def test_a_silent_peer_costs_half_a_slot_and_no_blame(bench: Bench, maker: Chain
     judge(bench, message_of(block))
     question = GetBlockTransactions(block.placed.id, (2,))
     assert asked == [(PEER, question), (OTHER_PEER, question)]
-    assert bench.patience == [bench.chain.clock.slot_ms // 2] * 2
+    assert bench.timeouts_ms == [bench.chain.clock.slot_ms // 2] * 2
     assert has(bench, block)
     assert bench.blamed == []
 
@@ -227,7 +227,7 @@ def test_who_is_alone_and_slow_is_asked_again_with_more_patience(
     asked = asked_of(bench, {PEER: failing(RequestTimeout("slow"))})
     judge(bench, message_of(block))
     assert [peer for peer, _ in asked] == [PEER, PEER]
-    assert bench.patience[0] < bench.patience[1]
+    assert bench.timeouts_ms[0] < bench.timeouts_ms[1]
     assert (counts(bench), bench.sent, bench.blamed) == (CompactCounts(lost=1), [], [])
 
 
