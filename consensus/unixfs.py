@@ -5,7 +5,7 @@ at one depth, every node full but those on the right edge (Kubo's balanced layou
 are those of IPIP-0499.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -34,6 +34,9 @@ MAX_NODE_BYTES = 128 * 1024
 MAX_AHEAD = 32
 
 ContentBlock: TypeAlias = tuple[Cid, bytes]
+
+# Told the ids of the blocks that follow.
+NoteNext: TypeAlias = Callable[[Sequence[Cid]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,15 +277,21 @@ def _open_node(depth: int, data: bytes) -> tuple[int, int, list[_Expected]]:
     return message.filesize, tsize, children
 
 
-def read_file(root: Cid, get_block: Callable[[Cid], bytes]) -> Iterator[bytes]:
+def read_file(
+    root: Cid, get_block: Callable[[Cid], bytes], *, note_next: NoteNext | None = None
+) -> Iterator[bytes]:
     """The content of a file, leaf by leaf, each block checked before anything of it comes out.
 
-    Raises InvalidProof for a block that is not its CID's, InvalidEncoding for a tree that
-    breaks a rule, and whatever `get_block` raises. Memory: one block and one node a level.
+    `note_next` is told before each block which ones follow it, as far as they are known and at
+    most MAX_AHEAD, so that they can be got meanwhile. Raises InvalidProof for a block that is not
+    its CID's, InvalidEncoding for a tree that breaks a rule, and whatever `get_block` raises.
+    Memory: one block and one node a level.
     """
     places = [_Expected(root, 0)]
     while places:
         place = places.pop()
+        if note_next is not None:
+            note_next([following.cid for following in reversed(places[-MAX_AHEAD:])])
         data = get_block(place.cid)
         check_content_block(place.cid, data)
         _, children = _open(place, data)

@@ -1,21 +1,27 @@
 """Files to and from a node, block by block, each block checked by its content id."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 import trio
 
 from consensus.cid import RAW, Cid, cid_of
+from consensus.errors import Invalid
 from consensus.unixfs import PROFILES, FileBuilder, Profile, Subtree, file_of, read_file
 from node.client import Client
-from node.failure import Refused
+from node.failure import Failure, Refused
 from node.files import sync_folder
+
+MAX_AT_ONCE = 4
 
 # Called with the bytes of content that are done.
 Report: TypeAlias = Callable[[int], None]
+# A block by its id, with the ids of those that are read next.
+GetBlock: TypeAlias = Callable[[Cid, Sequence[Cid]], bytes]
 
 
 def measure(file: Path, profile: Profile) -> Subtree:
@@ -66,25 +72,85 @@ async def download_file(client: Client, root: Cid, file: Path, report: Report) -
     if await trio.Path(file).exists():
         raise Refused("exists already and is not overwritten", field=str(file))
 
-    def get_block(cid: Cid) -> bytes:
-        return trio.from_thread.run(client.fetch_block, cid)
-
     def tell(done: int) -> None:
         trio.from_thread.run_sync(report, done)
 
-    return await trio.to_thread.run_sync(_download, root, file, get_block, tell)
+    size, failure = 0, None
+    async with trio.open_nursery() as nursery:
+        early = _EarlyBlocks(client, nursery)
+
+        def get_block(cid: Cid, following: Sequence[Cid]) -> bytes:
+            return trio.from_thread.run(early.get, cid, following)
+
+        try:
+            size = await trio.to_thread.run_sync(_download, root, file, get_block, tell)
+        except (Failure, Invalid, OSError) as error:
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return size
 
 
-def _download(root: Cid, file: Path, get_block: Callable[[Cid], bytes], report: Report) -> int:
+@dataclass(slots=True)
+class _Coming:
+    """A block that was asked for: its bytes or why there are none, once it is `settled`."""
+
+    settled: trio.Event
+    data: bytes = b""
+    failure: Failure | None = None
+
+
+class _EarlyBlocks:
+    """Gets the blocks that are read next beside the one that is read now, a few at a time."""
+
+    def __init__(self, client: Client, nursery: trio.Nursery) -> None:
+        self._client = client
+        self._nursery = nursery
+        self._coming: dict[Cid, _Coming] = {}
+
+    async def get(self, cid: Cid, following: Sequence[Cid]) -> bytes:
+        """The block, not verified; raises what asking for it raised."""
+        self._ask(cid)
+        for later in following:
+            if len(self._coming) == MAX_AT_ONCE:
+                break
+            self._ask(later)
+        coming = self._coming[cid]
+        await coming.settled.wait()
+        del self._coming[cid]
+        if coming.failure is not None:
+            raise coming.failure
+        return coming.data
+
+    def _ask(self, cid: Cid) -> None:
+        if cid not in self._coming:
+            coming = self._coming[cid] = _Coming(trio.Event())
+            self._nursery.start_soon(self._fetch, cid, coming)
+
+    async def _fetch(self, cid: Cid, coming: _Coming) -> None:
+        try:
+            coming.data = await self._client.fetch_block(cid)
+        except Failure as failure:
+            coming.failure = failure
+        coming.settled.set()
+
+
+def _download(root: Cid, file: Path, get_block: GetBlock, report: Report) -> int:
     part = file.with_name(f"{file.name}.part")
     with part.open("r+b" if part.exists() else "w+b") as target:
         done = 0
 
+        following: list[Cid] = []
+
         def get(cid: Cid) -> bytes:
             kept = _kept(target, done, cid) if cid.codec == RAW else None
-            return get_block(cid) if kept is None else kept
+            return get_block(cid, following) if kept is None else kept
 
-        for leaf in read_file(root, get):
+        def note_next(cids: Sequence[Cid]) -> None:
+            following[:] = cids
+
+        for leaf in read_file(root, get, note_next=note_next):
             target.seek(done)
             target.write(leaf)
             done += len(leaf)

@@ -20,7 +20,7 @@ from node.peers import Peers
 from node.query.answers import SyncProgress
 from node.sync.download import Download
 from node.sync.progress import Journey
-from node.sync.source import START_TIMEOUT_MS, Sources
+from node.sync.source import Sources
 from node.work import Work, ask, enter, pause
 from p2p.identity import PeerId, short_id
 from p2p.messages import (
@@ -36,6 +36,7 @@ from p2p.messages import (
 from p2p.questions import RemoteError, RequestFailed, RequestTimeout
 from p2p.scoring import REJECTED_POINTS
 
+WINDOW_MS = 6_000  # how long one peer may take to give a window of headers
 MAX_ANCESTORS = 64
 MAX_ANCESTOR_BYTES = 8 * MAX_BLOCK_BYTES  # held until the oldest can be checked
 
@@ -134,7 +135,7 @@ class Sync:
         """The next window, if the peer proves that a block beyond the own final one is final."""
         height = self._chain.durable_final.height
         try:
-            answer = yield from ask(peer, GetHeaders(height, MAX_HEADERS), START_TIMEOUT_MS)
+            answer = yield from ask(peer, GetHeaders(height, MAX_HEADERS), WINDOW_MS)
         except RemoteError:  # nothing more is final there, but there may be blocks
             self.behind = False
             return None

@@ -55,9 +55,10 @@ class Source:
             self.window = min(self.window + MORE_BLOCKS, MAX_BLOCKS)
 
     def stalled(self, now_ms: int) -> bool:
-        """It did not answer in time. Returns whether it is left out for a while now: that is so
-        the second time in a row."""
+        """It did not answer in time, and gets twice as long for half as much. Returns whether it
+        is left out for a while now: that is so the second time in a row."""
         self.stalls += 1
+        self.usual_ms = min(2 * self.timeout_ms, MAX_TIMEOUT_MS) / TIMEOUT_ANSWERS
         self.window = max(self.window // 2, 1)
         if self.stalls < MAX_STALLS:
             return False

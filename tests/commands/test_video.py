@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import trio.testing
 
 from consensus.cid import Cid, parse_cid
 from consensus.unixfs import KUBO, FileBuilder
 from node.client import Client
+from node.content_transfer import MAX_AT_ONCE
 from node.failure import Unreachable
 from tests.api.world import ALICE, World
 from tests.commands.conftest import LivingTransport, Run
@@ -162,6 +164,29 @@ def test_an_interrupted_download_goes_on(
     assert run("video", "get", str(ROOT), "-o", "out.mp4").code == 0
     assert (home / "out.mp4").read_bytes() == SMALL.read_bytes()
     assert asked.count(first) == 1
+
+
+def test_several_blocks_are_fetched_at_once(
+    world: World,
+    node: LivingTransport,
+    run: Run,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    under_way, most = 0, 0
+
+    async def fetch(_: Client, cid: Cid) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await trio.testing.wait_all_tasks_blocked()
+        under_way -= 1
+        return BLOCKS[cid]
+
+    monkeypatch.setattr(Client, "fetch_block", fetch)
+    assert run("video", "get", str(ROOT), "-o", "out.mp4").code == 0
+    assert (home / "out.mp4").read_bytes() == SMALL.read_bytes()
+    assert most == min(MAX_AT_ONCE, len(BLOCKS) - 1)
 
 
 def test_a_file_that_exists_is_kept(

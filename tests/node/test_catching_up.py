@@ -9,8 +9,17 @@ from consensus.block import Block, Body
 from consensus.finality_proof import FinalityProof
 from consensus.record import Record
 from node.chain import Chain
-from node.sync.source import MAX_STALLS, START_TIMEOUT_MS
-from p2p.messages import Blocks, GetBlock, GetBlocks, GetHeaders, Status
+from node.sync.catching_up import WINDOW_MS
+from node.sync.source import (
+    LIGHT_BYTES,
+    MAX_STALLS,
+    MAX_TIMEOUT_MS,
+    MORE_BLOCKS,
+    QUICK_MS,
+    START_TIMEOUT_MS,
+    Source,
+)
+from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks, GetHeaders, Status
 from p2p.questions import PeerGone, RemoteError
 from tests.node.bench import Bench, memory_chain
 from tests.node.handovers import ELECTIONS, epochs, run_epochs
@@ -93,7 +102,7 @@ def test_one_honest_peer_is_enough_and_nobody_holds_it_up(
     assert bench.chain.durable_final.id == ahead.chain.durable_final.id
     assert set(bench.blamed_peers) == {LYING}
     assert len(bench.peers[SILENT].asked) <= 1 + MAX_STALLS
-    assert took_ms < 5 * START_TIMEOUT_MS
+    assert took_ms < WINDOW_MS + 5 * START_TIMEOUT_MS
     assert not bench.sync.behind
 
 
@@ -247,3 +256,27 @@ def _raw(bench: Bench, height: int) -> bytes:
     raw = bench.chain.block_bytes(bench.chain.head_chain()[height - 1].placed.id)
     assert raw is not None
     return raw
+
+
+def test_a_peer_that_is_late_gets_more_time_for_less() -> None:
+    source = Source()
+    window, timeouts = source.window, list[int]()
+    for number in range(4):
+        timeouts.append(source.timeout_ms)
+        assert source.stalled(0) == (number % MAX_STALLS == MAX_STALLS - 1)
+    assert timeouts == [START_TIMEOUT_MS, 2 * START_TIMEOUT_MS, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS]
+    assert source.window == window // 16
+
+
+def test_who_answers_quickly_is_asked_for_more_and_who_answers_much_for_less() -> None:
+    source = Source()
+    window = source.window
+    source.answered(100, 1000)
+    assert source.window == window + MORE_BLOCKS
+    source.answered(QUICK_MS + 1, 1000)
+    assert source.window == (window + MORE_BLOCKS) // 2
+    source.answered(100, LIGHT_BYTES + 1)
+    assert source.window == (window + MORE_BLOCKS) // 4
+    for _ in range(100):
+        source.answered(100, 1000)
+    assert source.window == MAX_BLOCKS
