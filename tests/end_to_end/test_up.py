@@ -19,11 +19,11 @@ DEADLINE_S = 240
 QUICK = ("--nodes", "1", "--slot-ms", "300")
 
 
-def in_time(main: Callable[[], Awaitable[None]]) -> None:
-    """Run a test's coroutine, within DEADLINE_S."""
+def in_time(main: Callable[[], Awaitable[None]], deadline_s: float = DEADLINE_S) -> None:
+    """Run a test's coroutine, within its deadline."""
 
     async def limited() -> None:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(deadline_s):
             await main()
 
     trio.run(limited)
