@@ -1,5 +1,6 @@
 """`reelect net` on real nodes: a partition, a killed, a paused and a restarted node; slow links."""
 
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -57,10 +58,14 @@ class Net:
 
 @asynccontextmanager
 async def disturbed(home: Path, *options: str) -> AsyncIterator[Net]:
-    """A network that is ready."""
+    """A network that is ready; nodes that a failed test leaves paused see that it has ended."""
     async with started(home, *FOUR, *options) as up, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(api)) for api in up.apis]
-        yield Net(home, up, clients)
+        try:
+            yield Net(home, up, clients)
+        finally:
+            for pid in filter(is_alive, up.pids):
+                os.kill(pid, signal.SIGCONT)
 
 
 async def cut_and_heal(net: Net) -> None:
