@@ -219,6 +219,28 @@ async def test_garbage_instead_of_tls(data: bytes) -> None:
     assert "TLS" in await accept_from(script)
 
 
+async def test_a_step_of_tls_waits_for_its_turn() -> None:
+    near, far = trio.testing.memory_stream_pair()
+    context, _ = server_context(key(2))
+    server = TlsStream(far, context, server_side=True, allowance=4000)
+    turn = trio.Lock()
+    await turn.acquire()
+    done: list[bool] = []
+
+    async def serve() -> None:
+        await server.do_handshake(turn)
+        done.append(True)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        nursery.start_soon(tls_dialler, near)
+        await trio.testing.wait_all_tasks_blocked()
+        assert turn.statistics().tasks_waiting == 1
+        assert done == []
+        turn.release()
+    assert done == [True]
+
+
 async def test_an_allowance_counts_every_byte_until_it_is_lifted() -> None:
     near, far = trio.testing.memory_stream_pair()
     context, _ = server_context(key(2))
