@@ -106,6 +106,20 @@ def test_one_honest_peer_is_enough_and_nobody_holds_it_up(
     assert not bench.sync.behind
 
 
+def test_who_sends_blocks_of_other_ids_is_found_out_before_they_are_taken_in(
+    bench: TimedBench, ahead: Bench
+) -> None:
+    """Its blocks would wait until those below them are there."""
+    bench.peers = {
+        HONEST: TimedPeer(ahead.serve, 400),
+        LYING: TimedPeer(with_other_blocks(ahead, other_header), 10),
+    }
+    meet(bench, ahead, HONEST, LYING)
+    bench.run_all()
+    assert "is not the final one of height" in bench.blamed[0]
+    assert set(bench.blamed_peers) == {LYING}
+
+
 def test_who_lies_about_headers_has_wasted_no_block(bench: TimedBench, ahead: Bench) -> None:
     def forge(peer: bytes, request: Record) -> Record:
         found = ahead.serve(peer, request)
@@ -209,10 +223,20 @@ def test_windows_end_where_the_set_changes_and_go_on_with_the_next() -> None:
     bench.at_slot(ahead.chain.fork.head.slot)
     bench.peers = {HONEST: TimedPeer(ahead.serve), SLOW: TimedPeer(ahead.serve, 400)}
     meet(bench, ahead, SLOW, HONEST)
+    unproved: list[int] = []
+
+    def answer(peer: bytes, request: Record) -> Record:
+        if isinstance(request, GetBlocks) and request.limit == MAX_BLOCKS:
+            unproved.append(request.after_height)
+        return ahead.serve(peer, request)
+
+    for peer in bench.peers.values():
+        peer.answer = answer
     bench.run_all()
     assert bench.chain.fork.head.id == ahead.chain.fork.head.id
     assert bench.chain.durable_final.id == ahead.chain.durable_final.id
     assert bench.blamed_peers == []
+    assert min(unproved) >= ahead.chain.durable_final.height  # all else came by windows
 
 
 def test_in_a_long_stall_only_what_is_not_known_is_moved(bench: TimedBench) -> None:
