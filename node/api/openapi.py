@@ -40,6 +40,7 @@ def openapi(endpoints: Sequence[Endpoint]) -> JsonObject:
 
 def _contents(endpoints: Iterable[Endpoint]) -> Iterable[Content]:
     for endpoint in endpoints:
+        yield from endpoint.bodies
         for contents in endpoint.answers.values():
             yield from contents
 

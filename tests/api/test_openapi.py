@@ -1,5 +1,6 @@
 """The OpenAPI page, by a client that nobody here wrote: schemathesis."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ ACCEPTABLE = ["2xx", "400", "404", "422", "431"]
 # The stream of events never ends: it has its own tests.
 PAGE = schemathesis.openapi.from_dict(openapi(ENDPOINTS)).exclude(path="/v1/events")
 PAGE.config.checks.positive_data_acceptance.expected_statuses = ACCEPTABLE
+PAGE.config.checks.negative_data_rejection.expected_statuses = ["4xx"]
 
 KNOWN_CONTENT = b"known"
 
@@ -81,3 +83,9 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_endpoint_is_as_the_page_says(case: Case[Any], call: Call) -> None:
     call(case)
+
+
+def test_every_record_that_the_page_refers_to_is_on_it() -> None:
+    text = json.dumps(openapi(ENDPOINTS))
+    named = set(re.findall(r"#/components/schemas/(\w+)", text))
+    assert named == set(json.loads(text)["components"]["schemas"])
