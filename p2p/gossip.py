@@ -44,8 +44,7 @@ class Gossip:
         parcel = open_parcel(kind, payload)
         fresh = parcel.without(peer.known if kind.role is Role.ANNOUNCEMENT else self._seen)
         peer.has(parcel)
-        for key in fresh.items:
-            self._seen.add(key)
+        self._note_seen(fresh)
         self._counters.duplicates += len(parcel.items) - len(fresh.items)
         return fresh if fresh.items else None
 
@@ -65,14 +64,19 @@ class Gossip:
     def broadcast(self, message: Record, exclude: PeerId | None) -> None:
         """Offer a message of our own to all peers."""
         parcel = parcel_of(message)
-        for key in parcel.items:
-            self._seen.add(key)
+        self._note_seen(parcel)
         self._offer(parcel, (other for other in self._peers.values() if other.id != exclude))
 
     def holders(self, message: Record) -> list[PeerId]:
         """The peers that sent a message of one item, or were sent it, as far as is remembered."""
         (key,) = parcel_of(message).items
         return [peer.id for peer in self._peers.values() if key in peer.known]
+
+    def _note_seen(self, parcel: Parcel) -> None:
+        """Announcements are each peer's own: a flood of them must not push out what was judged."""
+        if parcel.kind.role is not Role.ANNOUNCEMENT:
+            for key in parcel.items:
+                self._seen.add(key)
 
     def _offer(self, parcel: Parcel, peers: Iterable[Peer]) -> None:
         for peer in list(peers):

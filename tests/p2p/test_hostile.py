@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from consensus.block import MAX_BLOCK_TRANSACTIONS
 from consensus.record import Record
+from p2p import gossip
 from p2p.config import NetworkConfig, Timing
 from p2p.frames import HEAD_BYTES, frame_bytes
 from p2p.limits import MAX_SERVING
@@ -166,6 +167,22 @@ async def test_a_flood_of_votes_is_bounded_by_their_number() -> None:
                 break
         await eventually(lambda: node.network.counters.bans == 1)
         assert node.network.counters.flooded >= 100
+
+
+async def test_announcements_do_not_push_out_what_was_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gossip, "SEEN_ITEMS", 64)
+    async with nodes_in_shape([[]]) as (node,), raw_peer(node) as one, raw_peer(node, 98) as other:
+        await one.send(votes(1))
+        await node.handler.until_votes(1)
+        for start_at in range(0, 2048, 512):
+            ids = (number.to_bytes(32, "big") for number in range(start_at, start_at + 512))
+            await one.send(TransactionIds(tuple(ids)))
+        await node.handler.until(lambda: len(node.handler.messages(TransactionIds)) == 4)
+        await other.send(votes(1, 2))
+        await node.handler.until_votes(2)
+        assert node.handler.vote_keys() == [vote.key for vote in votes(1, 2).votes]
 
 
 async def test_requests_beyond_what_is_served_at_once_are_refused() -> None:
