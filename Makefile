@@ -1,7 +1,8 @@
 # `make up` runs a local network, `make test` checks everything; `make live` lets seven real nodes
 # change their producers, stop and be killed, and takes some minutes; `make soak` keeps many under load
 # for an hour while one is killed or stands still each minute.
-# `make fuzz` tries CASES inputs on all that reads bytes of strangers.
+# `make fuzz` tries CASES inputs on all that reads bytes of strangers; `make hostile` attacks four
+# real nodes for SECONDS, with IDS peers that come and go.
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
 PYTHON ?= python3
@@ -11,8 +12,10 @@ SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
 CASES ?= 1000000
+SECONDS ?= 0
+IDS ?= 1000
 
-.PHONY: up test live simulate fuzz clean
+.PHONY: up test live simulate fuzz hostile clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
@@ -28,6 +31,9 @@ live: .venv/installed-test
 
 simulate: .venv/installed-test
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --nodes $(NODES) $(ARGS)
+
+hostile: .venv/installed-test
+	$(BIN)/python -m tests.hostile --seconds $(SECONDS) --ids $(IDS) $(ARGS)
 
 fuzz: .venv/installed-fuzz
 	$(BIN)/python -m tests.fuzz --cases $(CASES) $(ARGS)
@@ -48,7 +54,10 @@ clean:
 	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed
 
-.venv/installed-fuzz: .venv/installed-test
+.venv/installed-hostile: .venv/installed-test
+	$(BIN)/python -m tests.hostile --seconds $(SECONDS) --ids $(IDS) $(ARGS)
+
+fuzz: .venv/installed-test
 	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[fuzz,test]'
 	touch $@
 

@@ -1,0 +1,178 @@
+"""Asking for everything, taking nothing, answering never, or wrongly."""
+
+import secrets
+from collections.abc import Callable
+
+import trio
+
+from consensus.cid import RAW, Cid, cid_of
+from consensus.kinds import JSON_INTEGER_MAX
+from consensus.record import Record
+from p2p.messages import (
+    BY_TYPE,
+    MAX_BLOCKS,
+    MAX_CONTENT_CIDS,
+    MAX_TRANSACTION_IDS,
+    MESSAGES,
+    Content,
+    ContentBlock,
+    GetBlocks,
+    GetChunk,
+    GetContent,
+    GetFinality,
+    GetManifest,
+    GetPeers,
+    GetStatus,
+    GetSteps,
+    GetTransactions,
+    MessageKind,
+    Peers,
+    Role,
+    TransactionIds,
+    Transactions,
+)
+from tests.fuzz.examples import example
+from tests.hostile.attack import Outcome, Scene, attack
+from tests.hostile.client import Closed, Conversation, peer_of, politely
+
+ASKING_S = 6.0
+GREEDY_PEERS = 3
+SHARE = 0.8  # of the rate that is allowed
+MANY = 400
+
+
+def _cids(count: int) -> tuple[Cid, ...]:
+    return tuple(cid_of(RAW, secrets.token_bytes(8)) for _ in range(count))
+
+
+# The dearest question of a kind; of others its example.
+_DEAREST: dict[type[Record], Callable[[int], Record]] = {
+    GetBlocks: lambda _: GetBlocks(0, MAX_BLOCKS),
+    GetFinality: lambda number: GetFinality(1 + number % 16),
+    GetSteps: lambda _: GetSteps(0),
+    GetTransactions: lambda _: GetTransactions(
+        tuple(secrets.token_bytes(32) for _ in range(MAX_TRANSACTION_IDS))
+    ),
+    GetContent: lambda _: GetContent(_cids(MAX_CONTENT_CIDS)),
+    GetManifest: lambda _: GetManifest(_cids(1)[0]),
+    GetChunk: lambda number: GetChunk(_cids(1)[0], number % 9),
+}
+
+
+def _question(kind: type[Record], number: int) -> Record:
+    make = _DEAREST.get(kind)
+    return kind.decode(example(kind, full=True)) if make is None else make(number)
+
+
+async def _ask(peer: Conversation, kind: MessageKind) -> None:
+    """As often as is allowed, until cancelled."""
+    number = kind.number * 100_000
+    pause = 1 / (kind.rate.per_s * SHARE)
+    while True:
+        number += 1
+        await peer.send(_question(kind.record, number), number)
+        await trio.sleep(pause)
+
+
+@attack(Outcome.BORNE)
+async def asking_for_everything(scene: Scene) -> None:
+    """All that can be asked, as often as is allowed, by several peers that read the answers."""
+
+    async def one() -> None:
+        async with peer_of(scene.victim, scene.name()) as peer, trio.open_nursery() as nursery:
+            nursery.start_soon(peer.until_closed)
+            for kind in MESSAGES:
+                if kind.role is Role.REQUEST:
+                    nursery.start_soon(_ask, peer, kind)
+            await trio.sleep(ASKING_S)
+            nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(GREEDY_PEERS):
+            nursery.start_soon(one)
+
+
+@attack(Outcome.PARTED)
+async def asking_and_never_reading(scene: Scene) -> None:
+    """Much is asked and nothing of the answers taken."""
+    async with peer_of(scene.victim, scene.name()) as peer:
+        try:
+            for number in range(1, MANY):
+                await peer.send(GetBlocks(0, MAX_BLOCKS), number)
+                await trio.sleep(0.02)
+        except Closed:
+            return
+        await scene.until_logged([peer.victim], peer.key.public, "disconnected: ")
+
+
+@attack(Outcome.PARTED, "no answer within")
+async def never_answering(scene: Scene) -> None:
+    """Read everything, say nothing."""
+    async with peer_of(scene.victim, scene.name()) as peer:
+        await peer.until_closed()
+
+
+@attack(Outcome.BANNED)
+async def transactions_that_are_none(scene: Scene) -> None:
+    """Announce transactions, and answer with garbage when they are asked for."""
+    async with peer_of(scene.victim, scene.name()) as peer:
+
+        def reply(question: Record) -> Record | None:
+            if isinstance(question, GetTransactions):
+                return Transactions((secrets.token_bytes(300),) * 9)
+            return politely(question)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.answer, reply)
+            try:
+                for _ in range(8):
+                    await peer.send(TransactionIds((secrets.token_bytes(32),)))
+                    await trio.sleep(0.1)
+            except Closed:
+                pass
+
+
+def _silent_about_transactions(question: Record) -> Record | None:
+    return None if isinstance(question, GetTransactions) else politely(question)
+
+
+@attack(Outcome.BORNE)
+async def announcements_of_transactions_that_there_are_not(scene: Scene) -> None:
+    """As many ids as are allowed at once, each of which the node asks for, in vain."""
+    async with peer_of(scene.victim, scene.name()) as peer, trio.open_nursery() as nursery:
+        nursery.start_soon(peer.answer, _silent_about_transactions)
+        rate = BY_TYPE[TransactionIds].rate
+        for _ in range(int(rate.burst) // MAX_TRANSACTION_IDS):
+            await peer.send(
+                TransactionIds(tuple(secrets.token_bytes(32) for _ in range(MAX_TRANSACTION_IDS)))
+            )
+        await trio.sleep(2)
+        nursery.cancel_scope.cancel()
+
+
+@attack(Outcome.PARTED, "protocol violation")
+async def an_answer_of_another_kind(scene: Scene) -> None:
+    """Peers where a Status is asked for."""
+    async with peer_of(scene.victim, scene.name()) as peer:
+        _, number = await peer.next_of(GetStatus)
+        await peer.send(Peers(()), number)
+        await peer.until_closed()
+
+
+@attack(Outcome.PARTED, "protocol violation")
+async def two_answers_to_one_question(scene: Scene) -> None:
+    """The second was not asked for."""
+    async with peer_of(scene.victim, scene.name()) as peer:
+        _, number = await peer.next_of(GetPeers)
+        for _ in range(2):
+            await peer.send(Peers(()), number)
+        await peer.until_closed()
+
+
+@attack(Outcome.PARTED, "protocol violation")
+async def content_that_was_not_asked_for(scene: Scene) -> None:
+    """A content block, unasked."""
+    async with peer_of(scene.victim, scene.name()) as peer:
+        cid = _cids(1)[0]
+        await peer.send(Content((ContentBlock(cid, bytes(1000)),)), JSON_INTEGER_MAX % 2**32)
+        await peer.until_closed()

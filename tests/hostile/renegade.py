@@ -1,0 +1,150 @@
+"""A real producer that has turned: its keys, and a chain of its own to use them on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import trio
+
+from consensus.beacon import RevealChain
+from consensus.block import Block, Vote, vote_message
+from consensus.cid import Cid
+from consensus.compact import compact_block
+from consensus.finality import ChainBlock
+from consensus.headers import scheduled
+from consensus.keys import KeyPair
+from consensus.record import Record
+from consensus.transaction import Transaction, transaction_id
+from node.candidate import read_block
+from node.chain import Chain, Screening
+from node.local.run import now_ms
+from node.local.setup import LocalChain
+from node.mempool import Pending
+from node.proposing import propose
+from node.validator import Seat
+from p2p.messages import MAX_BLOCKS, Blocks, GetBlocks, GetBlockTransactions, Transactions
+from tests.hostile.client import Victim, new_key, peer_of, politely
+from tests.simulation.database import MemoryDatabase
+from vm.modules.producer import current_beacon
+from vm.modules.tokens import Transfer
+
+MAX_FEE = 10_000_000
+
+
+def announce(raw: bytes) -> Record:
+    """How a block goes round."""
+    return compact_block(raw, [transaction_id(data) for data in read_block(raw).transactions])
+
+
+class Renegade:
+    """Makes what only a producer can: votes that count, and blocks that are valid.
+
+    It holds the seats in `seats`, and uses only the one whose turn comes first.
+    """
+
+    def __init__(self, local: LocalChain, seats: list[Seat]) -> None:
+        self.chain = Chain(local.genesis, MemoryDatabase())
+        self._local = local
+        self._seats = {seat.producer: seat for seat in seats}
+        self._reveals: dict[bytes, RevealChain] = {}
+        self._made: dict[Cid, tuple[bytes, ...]] = {}
+
+    @property
+    def seat(self) -> Seat:
+        """The one that it uses, or the first until that is known."""
+        return next(iter(self._seats.values()))
+
+    async def catch_up(self, victim: Victim) -> None:
+        """Learn the chain, as any peer can."""
+        async with peer_of(victim, new_key()) as peer:
+            while True:
+                await peer.send(GetBlocks(self.chain.fork.head.height, MAX_BLOCKS), 1)
+                answer, _ = await peer.next_of(Blocks)
+                assert isinstance(answer, Blocks)
+                if not self._take(answer):
+                    return
+
+    def _take(self, answer: Blocks) -> bool:
+        new = False
+        for raw in answer.blocks:
+            candidate = read_block(raw)
+            if self.chain.screen(candidate) is Screening.NEW:
+                finalized = self.chain.insert(self.chain.validate(candidate))
+                if finalized is not None:
+                    self.chain.persist(finalized)
+                new = True
+        return new
+
+    def vote(self, block_id: Cid) -> Vote:
+        """Its vote for a block, known or not."""
+        key = self.seat.key
+        return Vote(block_id, key.public, key.sign(vote_message(self.chain.id, block_id)))
+
+    async def its_turn(self, victim: Victim) -> tuple[int, ChainBlock]:
+        """A slot that is its own, which begins half a slot later (blocks may come that early),
+        and the newest block before it."""
+        clock = self.chain.clock
+        while True:
+            await self.catch_up(victim)
+            slot, rules = clock.slot_at(now_ms()) + 2, self.chain.rules
+            head = self.chain.fork.head
+            while (producer := scheduled(rules, head, slot).producer) not in self._seats:
+                slot += 1
+            await trio.sleep(max(0, clock.start_ms(slot) - clock.slot_ms // 2 - now_ms()) / 1000)
+            await self.catch_up(victim)
+            head, final = self.chain.fork.head, self.chain.fork.final
+            while head.slot >= slot and head.parent is not None:  # an honest node has the seat too
+                head = head.parent
+            if final.slot <= head.slot < slot:
+                self._seats = {producer: self._seats[producer]}
+                return slot, head
+
+    def blocks(self, slot: int, parent: ChainBlock, count: int) -> Iterator[bytes]:
+        """So many different blocks for its slot, all valid: each pays somebody else."""
+        seat = self.seat
+        beacon = current_beacon(self.chain.state_of(parent), seat.producer)
+        reveal = self._reveals[seat.producer].reveal(beacon.used)
+        for number in range(count):
+            ready = [self._payment(number)]
+            made = propose(self.chain, slot, seat.producer, reveal, ready, parent=parent)
+            raw = made.sealed(seat.key.sign(made.placed.id.binary)).raw
+            self._made[made.placed.id] = read_block(raw).transactions
+            yield raw
+
+    def reply(self, question: Record) -> Record | None:
+        """Give what its own blocks consist of, and else be polite."""
+        if isinstance(question, GetBlockTransactions) and question.id in self._made:
+            transactions = self._made[question.id]
+            return Transactions(tuple(transactions[place] for place in question.places))
+        return politely(question)
+
+    def prepare(self) -> None:
+        """Make the seats' chains of reveals: takes seconds, and a thread's time."""
+        state = self.chain.state.view()
+        for producer, seat in self._seats.items():
+            made = current_beacon(state, producer).chain
+            self._reveals[producer] = RevealChain(seat.beacon_seed, made.salt, made.length)
+
+    def forged(self, raw: bytes, key: KeyPair | None = None, **changes: object) -> bytes:
+        """A block with some of its header changed, signed by the producer or by another."""
+        block = read_block(raw).block
+        header = replace(block.header, **changes)  # type: ignore[arg-type]
+        signer = self.seat.key if key is None else key
+        return Block(header, signer.sign(header.id().binary), block.body).encode()
+
+    def _payment(self, number: int) -> Pending:
+        accounts = self._local.accounts
+        sender = accounts.by_name()["dev9"]
+        transfer = Transfer(number.to_bytes(32, "big"), "REEL", 1 + number, f"{number}")
+        made = Transaction(
+            chain=self.chain.id,
+            sender=sender,
+            payer=None,
+            nonce=0,
+            valid_until_height=self.chain.fork.head.height + 100,
+            fee_asset="REEL",
+            max_fee=MAX_FEE,
+            actions=(transfer.pack(),),
+            signatures=(),
+        )
+        data = made.signed(accounts.key(sender)).encode()
+        return Pending(transaction_id(data), Transaction.decode(data), data)
