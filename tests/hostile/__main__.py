@@ -15,7 +15,7 @@ import trio
 from tests.hostile.siege import Figures, besieged, chosen
 
 MAX_LAG_SLOTS = 3
-MAX_GROWTH_BYTES = 24 * 1024 * 1024
+MAX_GROWTH_BYTES = 20 * 1024 * 1024
 
 
 async def run(home: Path, seconds: float, ids: int, only: str) -> Figures:

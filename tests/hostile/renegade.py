@@ -21,7 +21,7 @@ from node.local.setup import LocalChain
 from node.mempool import Pending
 from node.proposing import propose
 from node.validator import Seat
-from p2p.messages import MAX_BLOCKS, Blocks, GetBlocks, GetBlockTransactions, Transactions
+from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks, GetBlockTransactions, Transactions
 from tests.hostile.client import Victim, new_key, peer_of, politely
 from tests.simulation.database import MemoryDatabase
 from vm.modules.producer import current_beacon
@@ -38,15 +38,17 @@ def announce(raw: bytes) -> Record:
 class Renegade:
     """Makes what only a producer can: votes that count, and blocks that are valid.
 
-    It holds the seats in `seats`, and uses only the one whose turn comes first.
+    It holds the seats in `seats`, and uses only the one whose turn comes first. They are also
+    those of the honest node named `home`, which did not know.
     """
 
-    def __init__(self, local: LocalChain, seats: list[Seat]) -> None:
+    def __init__(self, local: LocalChain, seats: list[Seat], home: str) -> None:
+        self.home = home
         self.chain = Chain(local.genesis, MemoryDatabase())
         self._local = local
         self._seats = {seat.producer: seat for seat in seats}
         self._reveals: dict[bytes, RevealChain] = {}
-        self._made: dict[Cid, tuple[bytes, ...]] = {}
+        self._made: dict[Cid, bytes] = {}
 
     @property
     def seat(self) -> Seat:
@@ -107,13 +109,16 @@ class Renegade:
             ready = [self._payment(number)]
             made = propose(self.chain, slot, seat.producer, reveal, ready, parent=parent)
             raw = made.sealed(seat.key.sign(made.placed.id.binary)).raw
-            self._made[made.placed.id] = read_block(raw).transactions
+            self._made[made.placed.id] = raw
             yield raw
 
     def reply(self, question: Record) -> Record | None:
         """Give what its own blocks consist of, and else be polite."""
-        if isinstance(question, GetBlockTransactions) and question.id in self._made:
-            transactions = self._made[question.id]
+        if isinstance(question, GetBlock | GetBlockTransactions) and question.id in self._made:
+            raw = self._made[question.id]
+            if isinstance(question, GetBlock):
+                return Blocks((raw,))
+            transactions = read_block(raw).transactions
             return Transactions(tuple(transactions[place] for place in question.places))
         return politely(question)
 

@@ -201,7 +201,10 @@ async def besieged(
             victims = [await _victim(node, chain) for node in network.nodes]
             config = load_config(network.nodes[0].config_file, (), {})
             siege = Siege(
-                network, victims, Renegade(chain, read_seats(config)[:RENEGADE_SEATS]), tell
+                network,
+                victims,
+                Renegade(chain, read_seats(config)[:RENEGADE_SEATS], victims[0].name),
+                tell,
             )
             await _warm_up(siege)
             await trio.to_thread.run_sync(siege.renegade.prepare)
