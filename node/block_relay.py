@@ -24,7 +24,7 @@ from node.engine import Engine
 from node.mempool import Pending
 from node.peers import Peers
 from node.sync.catching_up import Sync
-from node.work import Work, ask, blocking
+from node.work import Work, ask, blocking, enter
 from p2p.handler import Verdict
 from p2p.identity import PeerId, short_id
 from p2p.messages import (
@@ -85,6 +85,7 @@ class BlockRelay:
         spawn: Callable[[Work[None]], None],
     ) -> None:
         self.counts = CompactCounts()
+        self._engine = engine
         self._chain = engine.chain
         self._mempool = engine.mempool
         self._sync = sync
@@ -116,6 +117,7 @@ class BlockRelay:
         puzzle = Puzzle(compact, self._finder(header))
         if not self._may_come_unasked(header, block_id):
             return Verdict.IGNORE
+        yield from enter(self._engine.see_header(header, block_id, compact.signature))
         candidate = None if puzzle.missing else (yield from blocking(puzzle.solve))
         if candidate is None:
             self._want(peer, compact, block_id)

@@ -12,8 +12,9 @@ from functools import partial
 from itertools import chain as joined
 from typing import TypeAlias
 
-from consensus.block import BlockRef, Vote
+from consensus.block import BlockRef, Header, Vote
 from consensus.certificate import split_certificate
+from consensus.cid import Cid
 from consensus.compact import compact_block
 from consensus.errors import Invalid, InvalidTransaction, InvalidVote
 from consensus.evidence import Evidence
@@ -104,20 +105,20 @@ class Engine:
         screening = self.chain.screen(candidate)
         if screening is not Screening.NEW:
             return screening
-        yield from self._see_block(candidate)
+        yield from self.see_header(candidate.header, candidate.id, candidate.block.signature)
         valid = yield from blocking(lambda: self.chain.validate(candidate))
         yield from self._insert(valid, arrived_ms)
         return screening
 
-    def _see_block(self, candidate: Candidate) -> Work[None]:
-        header = candidate.header
+    def see_header(self, header: Header, block_id: Cid, signature: bytes) -> Work[None]:
+        """Note who signed a block, whether the whole of it ever comes or not: its header and
+        signature are what evidence is made of."""
         parent = None if header.parent is None else self.chain.fork.get(header.parent)
         if parent is None:
             return
         key = scheduled(self.chain.rules, parent, header.slot).key
         self.validator.notice(key, self._now_slot(), produced=header.slot)
-        signature = candidate.block.signature
-        seen = self._watch.on_block(header, candidate.id, key, signature)
+        seen = self._watch.on_block(header, block_id, key, signature)
         if seen is not None:
             yield from self._found(seen)
 

@@ -8,6 +8,7 @@ import trio
 
 from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidSignature
+from consensus.evidence import DOUBLE_BLOCK
 from consensus.record import Record
 from node.block_relay import MAX_OFFERS, MAX_WANTED, CompactCounts
 from node.candidate import Recorded, read_block
@@ -100,6 +101,20 @@ def failing(error: RequestFailed) -> Answer:
         raise error
 
     return answer
+
+
+# Who signed what
+
+
+def test_a_twin_whose_body_nobody_gives_convicts_its_producer(bench: Bench, maker: Chain) -> None:
+    one, twin = make_block(maker, SEATS, 1), make_block(maker, SEATS, 1, payments(maker, 3))
+    asked_of(bench, {PEER: failing(RemoteError("not here"))})
+    judge(bench, message_of(one))
+    judge(bench, message_of(twin))
+    assert not has(bench, twin)
+    (found,) = bench.engine.evidence.items()
+    assert found.offence == DOUBLE_BLOCK
+    assert found in bench.sent
 
 
 # What is asked for
