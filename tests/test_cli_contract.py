@@ -303,11 +303,14 @@ def test_a_closed_pipe_ends_quietly(arguments: list[str]) -> None:
 def test_ctrl_c_ends_a_real_process(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
+    # A shell that runs tests in the background has them, and what they start, ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "cli.py"), "keys", "new", "--password-file", str(fifo)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    signal.signal(signal.SIGINT, before)
     with fifo.open("wb"):  # opens when the command has begun to read it
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()
