@@ -44,6 +44,7 @@ MAX_WANTED = 16  # blocks of which something is missing
 MAX_OFFERS = 4  # different compact forms of one of these; all but one are lies
 MAX_QUESTIONS = 8  # that are asked for one of these
 MAX_ADOPTIONS = 8
+MAX_ORPHANS = 32  # that wait for their parents, the newest of each peer
 MAX_RELAYED_PER_SLOT = 2
 RELAYED_SLOTS = 256
 MAX_BESIDE = 4  # blocks of the head's chain whose transactions one beside them may hold too
@@ -95,6 +96,7 @@ class BlockRelay:
         self._taking: dict[Cid, Candidate] = {}
         self._wanted: dict[Cid, list[_Offer]] = {}
         self._adopting: set[PeerId] = set()
+        self._orphans: dict[PeerId, CompactBlock] = {}
         self._relayed: dict[tuple[int, bytes], set[Cid]] = {}
 
     # Judging
@@ -177,6 +179,8 @@ class BlockRelay:
             yield from self._sync.take(candidate)
         except Invalid as error:
             logger.warning("block %s by way of %s: %s", candidate.id, short_id(peer), error)
+        else:
+            self._take_up(candidate.id)
         finally:
             del self._taking[candidate.id]
 
@@ -185,6 +189,21 @@ class BlockRelay:
         if peer not in self._adopting and len(self._adopting) < MAX_ADOPTIONS:
             self._adopting.add(peer)
             self._spawn(self._adopt(peer, compact))
+        else:
+            self._put_off(peer, compact)
+
+    def _put_off(self, peer: PeerId, orphan: CompactBlock) -> None:
+        """Gossip comes once: keep an orphan until its parent is here."""
+        self._orphans.pop(peer, None)
+        self._orphans[peer] = orphan
+        if len(self._orphans) > MAX_ORPHANS:
+            del self._orphans[next(iter(self._orphans))]
+
+    def _take_up(self, parent: Cid) -> None:
+        waiting = [item for item in self._orphans.items() if item[1].header.parent == parent]
+        for peer, orphan in waiting:
+            del self._orphans[peer]
+            self._consider_orphan(peer, orphan)
 
     def _adopt(self, peer: PeerId, orphan: CompactBlock) -> Work[None]:
         try:
@@ -193,6 +212,7 @@ class BlockRelay:
                 self._peers.broadcast(orphan, peer)
         except RequestFailed as error:
             logger.info("parent of %s from %s: %s", orphan.header.id(), short_id(peer), error)
+            self._put_off(peer, orphan)
         except Invalid as error:
             self._blame(peer, orphan.header.id(), error)
         finally:

@@ -33,6 +33,9 @@ from p2p.messages import (
     fitting,
 )
 
+# A head of a slot that began longer ago is old, if others have another.
+FRESH_SLOTS = 2
+
 
 class Exchange:
     """The consensus side of a node's gossip; `spawn` runs a Work beside the others."""
@@ -51,6 +54,7 @@ class Exchange:
         self._chain = engine.chain
         self._sync = sync
         self._peers = peers
+        self._now_ms = now_ms
         self._spawn = spawn
         self._comparing: set[PeerId] = set()
 
@@ -82,10 +86,18 @@ class Exchange:
         self._sync.heard(peer, status)
         chain, height = self._chain, status.final_height
         is_ahead = status.head_height > chain.fork.head.height + 1
-        if is_ahead or height > chain.durable_final.height + 1:
+        if is_ahead or self._lacks_head(status) or height > chain.durable_final.height + 1:
             self._sync.want(peer)
         elif height <= chain.durable_final.height and self._differs(status):
             self._consider_claim(peer, height)
+
+    def _lacks_head(self, status: Status) -> bool:
+        """Whether the peer has a head that should have come here long ago: what was lost of gossip
+        does not come again, and those who could go on may be those who lack it."""
+        chain, now_slot = self._chain, self._chain.clock.slot_at(self._now_ms())
+        is_old = now_slot > chain.fork.head.slot + FRESH_SLOTS
+        is_above = status.head_height > chain.durable_final.height
+        return is_old and is_above and chain.fork.get(status.head_id) is None
 
     def _differs(self, status: Status) -> bool:
         return self._chain.history.holds(status.final_height, status.final_id) is False

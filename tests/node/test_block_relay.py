@@ -10,7 +10,7 @@ from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidSignature
 from consensus.evidence import DOUBLE_BLOCK
 from consensus.record import Record
-from node.block_relay import MAX_OFFERS, MAX_WANTED, CompactCounts
+from node.block_relay import MAX_OFFERS, MAX_ORPHANS, MAX_WANTED, CompactCounts
 from node.candidate import Recorded, read_block
 from node.chain import Chain
 from node.mempool import Pending
@@ -115,6 +115,39 @@ def test_a_twin_whose_body_nobody_gives_convicts_its_producer(bench: Bench, make
     (found,) = bench.engine.evidence.items()
     assert found.offence == DOUBLE_BLOCK
     assert found in bench.sent
+
+
+# Orphans
+
+
+def test_an_orphan_whose_parent_nobody_gave_is_taken_up_when_that_comes(
+    bench: Bench, maker: Chain
+) -> None:
+    parent = make_block(maker, SEATS, 1)
+    take_block(maker, parent.raw)
+    child = make_block(maker, SEATS, 2)
+    bench.at_slot(2)
+    asked_of(bench, {PEER: failing(RemoteError("not here"))})
+    assert judge(bench, message_of(child)) is Verdict.IGNORE
+    assert not has(bench, child)
+    assert judge(bench, message_of(parent), OTHER_PEER) is Verdict.ACCEPT
+    assert has(bench, child)
+    assert bench.sent == [message_of(child)]
+
+
+def test_the_newest_orphan_of_each_of_the_newest_peers_waits(bench: Bench, maker: Chain) -> None:
+    parent = make_block(maker, SEATS, 1)
+    take_block(maker, parent.raw)
+    child = make_block(maker, SEATS, 2)
+    bench.at_slot(2)
+    peers = [bytes([number]) * 32 for number in range(MAX_ORPHANS + 1)]
+    asked_of(bench, dict.fromkeys(peers, failing(RemoteError("not here"))))
+    judge(bench, message_of(child), peers[0])
+    for peer in peers[1:]:
+        other = replace(child.placed.header, parent=child.placed.id, height=3, slot=3)
+        judge(bench, replace(message_of(child), header=other), peer)
+    judge(bench, message_of(parent), OTHER_PEER)
+    assert not has(bench, child)
 
 
 # What is asked for

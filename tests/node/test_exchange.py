@@ -298,6 +298,22 @@ def test_every_peer_that_is_ahead_gets_its_turn(side: Side) -> None:
     assert OTHER_PEER in asked[:4]  # each is asked for a proof and for blocks
 
 
+def test_a_head_that_is_not_here_is_asked_for_once_the_own_one_is_old() -> None:
+    """Gossip comes once: were it lost, and those the next producers who lack it, all would wait."""
+    bench, other = Bench(GENESIS), memory_chain(GENESIS)
+    block = make_block(other, SEATS, 1)
+    final = bench.chain.durable_final.id
+    for slot, is_asked in ((2, False), (3, True)):
+        bench.at_slot(slot)
+        bench.exchange.follow(PEER, Status(block.placed.id, 1, final, 0, slot, bench.now_ms))
+        assert bool(bench.asked) == is_asked
+    bench.asked.clear()
+    head = bench.chain.fork.head
+    bench.exchange.follow(PEER, Status(head.id, 1, final, 0, 3, bench.now_ms))
+    bench.exchange.follow(PEER, Status(block.placed.id, 0, final, 0, 3, bench.now_ms))
+    assert bench.asked == []
+
+
 @pytest.mark.parametrize(
     ("head", "final", "asks"),
     [(3, 2, False), (4, 3, False), (5, 2, True), (3, 4, True), (0, 0, False)],
