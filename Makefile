@@ -12,10 +12,13 @@ SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
 CASES ?= 1000000
+MINUTES ?= 60
+SLOT_MS ?= 500
+TX_PER_S ?= 20
 SECONDS ?= 0
 IDS ?= 1000
 
-.PHONY: up test live simulate fuzz hostile clean
+.PHONY: up test live simulate soak fuzz hostile clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
@@ -54,10 +57,7 @@ clean:
 	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed
 
-.venv/installed-hostile: .venv/installed-test
-	$(BIN)/python -m tests.hostile --seconds $(SECONDS) --ids $(IDS) $(ARGS)
-
-fuzz: .venv/installed-test
+.venv/installed-fuzz: .venv/installed-test
 	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[fuzz,test]'
 	touch $@
 
