@@ -268,7 +268,9 @@ class Engine:
 
         votes = yield from blocking(cast)
         self._peers.broadcast(Votes(tuple(votes)))
-        yield from self.add_votes(votes)
+        _, bad = yield from self.add_votes(votes)
+        if bad is not None:
+            raise RuntimeError(f"an own vote does not count: {bad}")
 
     # Time
 
