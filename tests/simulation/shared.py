@@ -14,10 +14,14 @@ from unittest.mock import patch
 
 import node.block_relay
 import node.chain
+import node.engine
+import node.exchange
 import node.sync.catching_up
 import node.sync.download
 from consensus import tree
+from consensus.block import Header
 from consensus.cid import Cid
+from consensus.compact import CompactBlock, compact_block
 from consensus.transaction import Transaction
 from node.candidate import Recorded, read_block
 from node.chain import meta_of
@@ -79,10 +83,15 @@ def _sharing_meta() -> Callable[[Recorded], ChainMeta]:
     return lambda block: known.find(block.placed.id, lambda: meta_of(block))
 
 
+def _sharing_compact() -> Callable[[bytes, Sequence[bytes]], CompactBlock]:
+    known: _Known[bytes, CompactBlock] = _Known()
+    return lambda raw, ids: known.find(raw, lambda: compact_block(raw, ids))
+
+
 @contextmanager
 def shared_results() -> Iterator[None]:
-    """Share decoding, execution, the tree's new pages, a final block's place and what verified
-    among all nodes of a run."""
+    """Share decoding, execution, the tree's new pages, a final block's place, a header's bytes,
+    compact forms and what verified among all nodes of a run."""
     verified = Verified()
     decode = lru_cache(maxsize=MAX_SHARED)(read_block)
     with ExitStack() as stack:
@@ -93,6 +102,11 @@ def shared_results() -> Iterator[None]:
             node.sync.download,
         ):
             stack.enter_context(patch.object(module, "read_block", decode))
+        encode = lru_cache(maxsize=MAX_SHARED)(Header.encode)
+        stack.enter_context(patch.object(Header, "encode", encode))
+        compact = _sharing_compact()
+        for module in (node.block_relay, node.engine, node.exchange):
+            stack.enter_context(patch.object(module, "compact_block", compact))
         stack.enter_context(patch.object(node.chain, "execute_block", _sharing_execution()))
         stack.enter_context(patch.object(tree, "update", _sharing_update()))
         stack.enter_context(patch.object(node.chain, "meta_of", _sharing_meta()))
