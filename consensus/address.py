@@ -1,9 +1,12 @@
 """Addresses: account ids as bech32m text with the prefix `reel` (BIP-173, BIP-350)."""
 
+from functools import lru_cache
+
 from consensus.errors import InvalidEncoding
 
 PREFIX = "reel"
 ACCOUNT_ID_BYTES = 32
+ADDRESSES_KEPT = 1024  # one answer names few accounts, often
 
 _ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
@@ -26,6 +29,7 @@ def _polymod(values: list[int]) -> int:
     return checksum
 
 
+@lru_cache(maxsize=ADDRESSES_KEPT)
 def format_address(account_id: bytes) -> str:
     """The address of a 32-byte account id."""
     if len(account_id) != ACCOUNT_ID_BYTES:

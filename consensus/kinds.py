@@ -23,6 +23,8 @@ JSON_INTEGER_MAX = 2**53 - 1
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
 
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -225,7 +227,7 @@ class Text(Kind):
             raise InvalidEncoding(
                 f"{size} bytes of text where {self.minimum} to {self.maximum} are allowed"
             )
-        if any((ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 for c in value):
+        if _CONTROLS.search(value):
             raise InvalidEncoding("control characters are not allowed")
         if self.pattern and not re.fullmatch(self.pattern, value, re.ASCII):
             raise InvalidEncoding(f"{value[:80]!r} does not match {self.pattern}")

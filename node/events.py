@@ -4,7 +4,7 @@ block        BlockEvent          a block has come in, on whatever branch
 head         HeadEvent           the head has moved, or its justified block
 final        FinalEvent          a block is durably final
 transaction  TransactionEvent    a transaction waits in the mempool
-gap          {}                  events are lost; published by nobody, see node.hub
+gap          GapEvent            events are lost; published by nobody, see node.hub
 """
 
 from consensus.cid import Cid
@@ -74,21 +74,21 @@ class Announcer:
     def changed(self, new: Recorded | None, final: tuple[Recorded, ...]) -> None:
         """Tell of a new block and of blocks that have just become durably final."""
         if new is not None:
-            self._hub.publish(BLOCK, _block_event(new).to_json())
+            self._hub.publish(BLOCK, _block_event(new))
         fork = self._chain.fork
         head = HeadEvent(place_of(fork.head), place_of(fork.justified))
         if head != self._last_head:
             self._last_head = head
-            self._hub.publish(HEAD, head.to_json())
+            self._hub.publish(HEAD, head)
         for recorded in final:
             event = FinalEvent(place_of(recorded.placed), len(recorded.transaction_ids))
-            self._hub.publish(FINAL_BLOCK, event.to_json())
+            self._hub.publish(FINAL_BLOCK, event)
 
     def pending(self, pending: Pending) -> None:
         """Tell of a transaction that now waits in the mempool."""
         transaction = pending.transaction
         event = TransactionEvent(pending.id, transaction.sender, transaction.nonce)
-        self._hub.publish(TRANSACTION, event.to_json())
+        self._hub.publish(TRANSACTION, event)
 
 
 def _block_event(recorded: Recorded) -> BlockEvent:

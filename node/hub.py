@@ -11,19 +11,26 @@ from dataclasses import dataclass
 import trio
 
 from consensus.errors import InvalidEncoding
-from consensus.kinds import JSON_INTEGER_MAX, JsonObject
+from consensus.kinds import JSON_INTEGER_MAX
+from consensus.record import Record, part
 
 MAX_EVENTS = 4096
 GAP = "gap"
 
 
+@part
+class GapEvent(Record):
+    """Events are lost; nothing more is known of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class HubEvent:
-    """Something that happened. `id` is opaque; to resume after it continues just behind it."""
+    """Something that happened. `id` is opaque; to resume after it continues just behind it.
+    Nobody may listen, so `data` is put into words only for those who do."""
 
     id: str
     kind: str
-    data: JsonObject
+    data: Record
 
 
 class Hub:
@@ -38,7 +45,7 @@ class Hub:
         self._published = trio.Event()
         self.count = 0  # how many were ever published; the newest has this number
 
-    def publish(self, kind: str, data: JsonObject) -> None:
+    def publish(self, kind: str, data: Record) -> None:
         """Add an event; wakes the listeners and never waits for them."""
         self.count += 1
         self._events.append(HubEvent(self.event_id(self.count), kind, data))
@@ -97,7 +104,7 @@ class Subscription:
         hub = self._hub
         if self._place < hub.dropped or self._place < 0:
             self._place = hub.dropped
-            return HubEvent(hub.event_id(self._place), GAP, {})
+            return HubEvent(hub.event_id(self._place), GAP, GapEvent())
         while self._place == hub.count:
             await hub.wait()
             if self._place < hub.dropped:

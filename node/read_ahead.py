@@ -14,6 +14,8 @@ from consensus.transaction import Transaction
 from storage.state import FinalState
 from vm.touched import touched_keys
 
+# A few transactions are read together: to wake a thread costs as much as several reads.
+LINGER_S = 0.1
 MAX_WAITING = 4096  # about as many as the state's cache has room for what they touch
 
 
@@ -35,6 +37,7 @@ class ReadAhead:
         """Read until cancelled."""
         while True:
             await self._asked.wait()
+            await trio.sleep(LINGER_S)
             self._asked = trio.Event()
             batch = tuple(self._waiting)
             self._waiting.clear()

@@ -1,6 +1,6 @@
 """Parameters: integers in the state that govern the modules, each within its bounds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from consensus.codec import UINT64_MAX
@@ -38,15 +38,16 @@ class Parameter:
     maximum: int
     unit: str
     sentence: str
+    state_key: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.minimum <= self.default <= self.maximum <= UINT64_MAX:
             raise ValueError(f"{self.name}: 0 <= minimum <= default <= maximum < 2^64 must hold")
-        VALUES.state_key(self.name)
+        object.__setattr__(self, "state_key", VALUES.state_key(self.name))
 
     def read(self, view: View) -> int:
         """The value now."""
-        row = VALUES.get(view, self.name)
+        row = VALUES.get_at(view, self.state_key)
         return self.default if row is None else row.value
 
     def check(self, value: int) -> int:

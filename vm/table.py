@@ -23,6 +23,7 @@ MAX_KEY_PARTS = 5
 # Rows of this size are kept decoded, so many of them: 4 MiB at most, beside their objects.
 MAX_KEPT_ROW_BYTES = 1024
 ROWS_KEPT = 4096
+KEYS_KEPT = 4096
 _PAGE_ROWS = 256
 _ARRAY_HEAD = 0x80  # CBOR: an array of fewer than 24 items has a head of one byte
 
@@ -30,9 +31,10 @@ R = TypeVar("R", bound=Record)
 K = TypeVarTuple("K")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TableDeclaration:
-    """What a table is: its rows' record, whose tag is the table's name, and its key parts."""
+    """What a table is: its rows' record, whose tag is the table's name, and its key parts.
+    A table is declared once and equal to itself alone."""
 
     row: type[Record]
     key: tuple[Field, ...]
@@ -53,6 +55,10 @@ class TableDeclaration:
 
     def state_key(self, *parts: KeyPart) -> bytes:
         """The key of one row; raises InvalidEncoding naming the part that is out of bounds."""
+        return _state_key(self, *parts)
+
+    def make_state_key(self, parts: Sequence[KeyPart]) -> bytes:
+        """`state_key`, made anew."""
         if len(parts) != len(self.key):
             raise InvalidEncoding(
                 f"{self.name} has the key ({', '.join(f.name for f in self.key)}), "
@@ -100,6 +106,12 @@ class TableDeclaration:
         }
 
 
+@lru_cache(maxsize=KEYS_KEPT, typed=True)  # typed: True must not find what 1 has left
+def _state_key(table: TableDeclaration, *parts: KeyPart) -> bytes:
+    """A row is looked up several times on its transaction's way."""
+    return table.make_state_key(parts)
+
+
 def json_of_text(kind: Kind, text: str) -> Json:
     """The JSON form of a simple value as a person or a URL spells it; not yet checked."""
     if isinstance(kind, Uint) and re.fullmatch(r"[0-9]{1,20}", text, re.ASCII):
@@ -109,13 +121,17 @@ def json_of_text(kind: Kind, text: str) -> Json:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table(TableDeclaration, Generic[R, *K]):
     """A declared table of rows `R` under keys of the types `K`, which are given part by part."""
 
     def get(self, view: View, *key: *K) -> R | None:
         """The row at `key`, or None."""
-        value = view.get(self._key(key))
+        return self.get_at(view, self._key(key))
+
+    def get_at(self, view: View, state_key: bytes) -> R | None:
+        """The row at a state key of this table, or None."""
+        value = view.get(state_key)
         return None if value is None else self._read(value)
 
     def put(self, state: State, row: R, *key: *K) -> None:

@@ -83,7 +83,7 @@ async def _watch(receive: Receive, serving: trio.CancelScope) -> None:
 
 def frame(event: HubEvent) -> bytes:
     """An event as it is sent."""
-    data = json.dumps(event.data, ensure_ascii=False)
+    data = json.dumps(event.data.to_json(), ensure_ascii=False)
     return f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n".encode()
 
 

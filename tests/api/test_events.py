@@ -3,14 +3,16 @@
 import json
 from dataclasses import dataclass, field
 
+import pytest
 import trio
 import trio.testing
 from starlette.types import ASGIApp
 
 from consensus.kinds import JsonObject
+from consensus.record import Record
 from node.api.node_access import MAX_STREAMS
-from node.events import FinalEvent, HeadEvent
-from node.hub import Hub
+from node.events import FinalEvent, HeadEvent, TransactionEvent
+from node.hub import GapEvent, Hub
 from tests.api.world import ALICE, BOB, Exchange, World
 from tests.node.network import transfer
 
@@ -111,10 +113,10 @@ async def test_a_gap_reaches_clients_whatever_kinds_they_ask_for(world: World) -
     world.hub = Hub(max_events=2)
     headers = ((b"last-event-id", b"earlier-7"),)
     async with trio.open_nursery() as nursery:
-        world.hub.publish("head", {})
+        world.hub.publish("head", GapEvent())
         stream = Stream("/v1/events?kinds=final", headers=headers)
         await follow(nursery, world.app(), stream)
-        world.hub.publish("final", {"n": 1})
+        world.hub.publish("final", GapEvent())
         await trio.testing.wait_all_tasks_blocked()
         stream.gone.set()
     assert stream.kinds == ["gap", "final"]
@@ -152,3 +154,19 @@ async def test_listeners_are_bounded_and_leave_no_trace(world: World) -> None:
         stream = await follow(nursery, app, Stream())
         assert stream.status == 200
         stream.gone.set()
+
+
+async def test_events_that_nobody_follows_are_not_put_into_words(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worded: list[Record] = []
+    to_json = TransactionEvent.to_json
+
+    def noted(event: TransactionEvent) -> JsonObject:
+        worded.append(event)
+        return to_json(event)
+
+    monkeypatch.setattr(TransactionEvent, "to_json", noted)
+    await world.submit(transfer(world.chain, ALICE, BOB.public, 5, 0).data)
+    assert world.hub.count == 1
+    assert worded == []

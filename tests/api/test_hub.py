@@ -5,12 +5,19 @@ import trio
 import trio.testing
 
 from consensus.errors import InvalidEncoding
+from consensus.kinds import Counter
+from consensus.record import Record, part
 from node.hub import GAP, Hub, HubEvent, Subscription
+
+
+@part
+class Count(Record):
+    n: Counter
 
 
 def publish(hub: Hub, *numbers: int) -> None:
     for number in numbers:
-        hub.publish("count", {"n": number})
+        hub.publish("count", Count(number))
 
 
 async def take(subscription: Subscription, count: int) -> list[HubEvent]:
@@ -18,7 +25,7 @@ async def take(subscription: Subscription, count: int) -> list[HubEvent]:
 
 
 def shown(events: list[HubEvent]) -> list[object]:
-    return [GAP if event.kind == GAP else event.data["n"] for event in events]
+    return [event.data.n if isinstance(event.data, Count) else event.kind for event in events]
 
 
 async def test_listeners_get_what_comes_after_they_begin_in_order() -> None:

@@ -5,19 +5,26 @@ import math
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Annotated, cast
 
 import httpx
 import pytest
 import trio
 import trio.testing
 
+from consensus.kinds import Text
+from consensus.record import Record, part
 from node.api import server
 from node.api.server import listen, serve
 from node.failure import failure_of
 from tests.api.world import World
 
 ENOUGH_S = 30
+
+
+@part
+class Filler(Record):
+    text: Annotated[str, Text(65_536)]
 
 
 @asynccontextmanager
@@ -111,7 +118,7 @@ async def test_followers_of_events_do_not_keep_the_node_up(world: World) -> None
 async def test_a_client_that_does_not_read_does_not_keep_the_node_up(world: World) -> None:
     async with served(world) as (port, stopping), following(port) as stream:
         for _ in range(300):
-            world.hub.publish("block", {"filler": "x" * 65_536})
+            world.hub.publish("block", Filler("x" * 65_536))
         await trio.testing.wait_all_tasks_blocked(0.05)
         stopping.set()
         # Only when the server is gone is anything read: the rest of what had been sent.

@@ -140,6 +140,14 @@ def test_a_key_part_out_of_bounds_is_named(parts: tuple[bytes, int, Cid], field:
     assert caught.value.field == field
 
 
+def test_a_key_part_of_another_type_is_refused_though_its_equal_was_looked_up() -> None:
+    cid = cid_of(RAW, b"")
+    OWNED.state_key(bytes(32), 1, cid)
+    with pytest.raises(InvalidEncoding) as caught:
+        OWNED.state_key(bytes(32), True, cid)
+    assert caught.value.field == "height"
+
+
 def test_a_key_of_another_table_or_length_is_refused() -> None:
     other = BALANCES.state_key(ANNA.public, "REEL")
     for key in (other, encode(["content.owned", ANNA.public]), encode(7)):
