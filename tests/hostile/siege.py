@@ -31,7 +31,7 @@ SETTLE_S = 40.0
 AT_ONCE = 4
 MAX_RESTS = 6
 NEAR = 1.25
-WARM_UP_SLOTS = 4
+WARM_UP_SLOTS = 30  # a process just started still fills what it keeps
 RENEGADE_SEATS = 3  # it uses the one whose turn comes first
 MEBIBYTE = 1024 * 1024
 

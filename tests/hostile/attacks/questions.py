@@ -8,6 +8,8 @@ import trio
 from consensus.cid import RAW, Cid, cid_of
 from consensus.kinds import JSON_INTEGER_MAX
 from consensus.record import Record
+from node.client import Client
+from node.failure import Refused
 from p2p.messages import (
     BY_TYPE,
     MAX_BLOCKS,
@@ -33,10 +35,11 @@ from p2p.messages import (
 )
 from tests.fuzz.examples import example
 from tests.hostile.attack import Outcome, Scene, attack
-from tests.hostile.client import Closed, Conversation, peer_of, politely
+from tests.hostile.client import Closed, Conversation, Reply, new_key, peer_of, politely
 
 ASKING_S = 6.0
 GREEDY_PEERS = 3
+WANTED_BLOCKS = 6  # a lie about each of so many is enough for a ban
 SHARE = 0.8  # of the rate that is allowed
 MANY = 400
 
@@ -176,3 +179,81 @@ async def content_that_was_not_asked_for(scene: Scene) -> None:
         cid = _cids(1)[0]
         await peer.send(Content((ContentBlock(cid, bytes(1000)),)), JSON_INTEGER_MAX % 2**32)
         await peer.until_closed()
+
+
+def _content_of(give: Callable[[Cid], tuple[ContentBlock, ...]]) -> Reply:
+    """What keeps a connection, and this for a content block that is asked for."""
+
+    def reply(question: Record) -> Record | None:
+        if isinstance(question, GetContent):
+            return Content(give(question.cids[0]))
+        return politely(question)
+
+    return reply
+
+
+def _another_block(cid: Cid) -> tuple[ContentBlock, ...]:
+    return (ContentBlock(cid, secrets.token_bytes(1000)),)
+
+
+def _more_blocks(cid: Cid) -> tuple[ContentBlock, ...]:
+    return (*_another_block(cid), *_another_block(_cids(1)[0]))
+
+
+async def _asked_in_vain(client: Client, cid: Cid) -> None:
+    outcome = "found"
+    try:
+        await client.fetch_block(cid)
+    except Refused as refused:
+        outcome = refused.code
+    assert outcome == "not-found", f"a block that nobody has: {outcome}"
+
+
+async def _lie_about_content(scene: Scene, lie: Reply) -> None:
+    async with (
+        peer_of(scene.victim, scene.name()) as peer,
+        Client(scene.victim.api) as client,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(peer.answer, lie)
+        async with trio.open_nursery() as asking:
+            for cid in _cids(WANTED_BLOCKS):
+                asking.start_soon(_asked_in_vain, client, cid)
+
+
+@attack(Outcome.BANNED)
+async def content_of_another_id(scene: Scene) -> None:
+    """Random bytes for each block that the node's users want."""
+    await _lie_about_content(scene, _content_of(_another_block))
+
+
+@attack(Outcome.BANNED)
+async def more_content_than_was_asked_for(scene: Scene) -> None:
+    """Two blocks for each that the node's users want."""
+    await _lie_about_content(scene, _content_of(_more_blocks))
+
+
+@attack(Outcome.BORNE)
+async def content_that_few_have_and_many_lie_about(scene: Scene) -> None:
+    """One peer has what the node's user wants, one is silent and two lie: the user gets it."""
+    data = secrets.token_bytes(100_000)
+    cid = cid_of(RAW, data)
+    replies = [
+        _content_of(_another_block),
+        _content_of(lambda _: ()),
+        lambda question: None if isinstance(question, GetContent) else politely(question),
+        _content_of(lambda _: (ContentBlock(cid, data),)),
+    ]
+
+    async def give(reply: Reply, ready: trio.Event) -> None:
+        async with peer_of(scene.victim, new_key()) as peer:
+            ready.set()
+            await peer.answer(reply)
+
+    async with trio.open_nursery() as nursery, Client(scene.victim.api) as client:
+        for reply in replies:
+            ready = trio.Event()
+            nursery.start_soon(give, reply, ready)
+            await ready.wait()
+        assert await client.fetch_block(cid) == data
+        nursery.cancel_scope.cancel()
