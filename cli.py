@@ -24,6 +24,8 @@ COMMANDS = (
     ("tx", "node.commands.tx:app", "Make, send and look up transactions."),
     ("account", "node.commands.account:app", "Look at accounts."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
+    ("stake", "node.commands.stake:app", "Bond tokens and take them back."),
+    ("vote", "node.commands.vote:app", "Approve producers with bonded tokens."),
     ("block", "node.commands.block:app", "Look at blocks."),
     ("video", "node.commands.video:app", "Publish videos, fetch and list them."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),

@@ -9,7 +9,7 @@ from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.fee import PRICES, Price
-from vm.modules.producer import CANDIDATES, Producer, register
+from vm.modules.producer import Producer, let_withdraw, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
@@ -39,7 +39,7 @@ def build_genesis(
         put_producers(state, producers)
         _register(state, spares, "spares")
         for spare in spares:
-            CANDIDATES.delete(state, spare.producer)
+            let_withdraw(state, spare.producer)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)

@@ -15,7 +15,7 @@ from genesis.build import put_producers
 from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
-from vm.modules.producer import BEACONS, CANDIDATES, KEYS, OFFENCES, PRODUCERS
+from vm.modules.producer import BEACONS, KEYS, OFFENCES, PRODUCERS, let_withdraw
 from vm.overlay import EmptyView, Overlay
 
 
@@ -94,4 +94,4 @@ def _dismiss_producers(state: Overlay) -> None:
         if account not in barred:
             PRODUCERS.delete(state, account)
             BEACONS.delete(state, account)
-            CANDIDATES.delete(state, account)
+            let_withdraw(state, account)

@@ -17,6 +17,7 @@ from vm.modules.content import content
 from vm.modules.fee import fee
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
+from vm.modules.stake import stake
 from vm.modules.tokens import token
 from vm.table import TableDeclaration
 from vm.view import View
@@ -28,6 +29,7 @@ MODULES: tuple[Module, ...] = (
     token,
     fee,
     producer,
+    stake,
     content,
 )
 

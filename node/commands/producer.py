@@ -9,14 +9,21 @@ from cyclopts import App
 from consensus.address import format_address
 from consensus.keys import KeyPair
 from consensus.kinds import Json, JsonObject
+from node.amounts import format_amount
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, local_accounts
+from node.commands.asking import (
+    NO_NODE_OPTIONS,
+    KnownAsset,
+    NodeOptions,
+    known_asset,
+    local_accounts,
+)
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, WaitFor, check_action, send
-from node.commands.standings import Standing, Standings, read_standings
+from node.commands.standings import Standing, Standings, find_standing, read_standings
 from node.config.sections import ClientSection
 from node.config.sources import load_config
-from node.failure import Refused, Usage
+from node.failure import Usage
 from node.new_node import new_commitment
 from node.output import print_fields, print_json, print_line, print_table, progress
 from node.query.chain_view import Finality
@@ -25,7 +32,6 @@ from node.wallet.keystore import Keystore
 from node.wallet.seed_file import read_seed_file
 from vm.modules.producer import (
     BEACONS,
-    NOT_REGISTERED,
     Beacon,
     Commitment,
     Register,
@@ -40,22 +46,23 @@ app = App(name="producer", help="Look at producers; register, stand for election
 async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
     """List the producers: who holds a seat, who stands, whom the next epoch elects.
 
-    SEAT is the set of the newest block, NEXT the one that the present candidates make at the
-    next epoch; HERE are those that the asked node runs. PRODUCED and MISSED count slots of this
-    epoch.
+    SEAT is the set of the newest block, NEXT the one that the present votes make at the next
+    epoch; VOTES are the tokens that are bonded for each; HERE are those that the asked node runs.
+    PRODUCED and MISSED count slots of this epoch.
     """
     async with options.client() as client:
         found = await read_standings(client)
+        asset = await known_asset(client)
     if json:
         print_json(_json_of_all(found))
         return
     print_fields(_summary(found))
     print_line("")
     columns = (
-        *("NAME", "SEAT", "STANDS", "NEXT", "HERE", "PRODUCED", "MISSED"),
+        *("NAME", "SEAT", "STANDS", "VOTES", "NEXT", "HERE", "PRODUCED", "MISSED"),
         "ACCOUNT",
     )
-    print_table(columns, map(_row, found.items))
+    print_table(columns, (_row(item, asset) for item in found.items))
 
 
 @app.command
@@ -72,14 +79,15 @@ async def show(
     """
     async with options.client() as client:
         found = await read_standings(client)
-        item = _find(found, options.section, producer)
+        item = find_standing(found, options.section, producer)
+        asset = await known_asset(client)
         address = format_address(item.producer)
         answer = await client.row(BEACONS.name, address, finality=Finality.HEAD)
     beacon = None if answer is None else Beacon.from_json(answer.item.row)
     if json:
         print_json(_json(item) | {"beacon": None if beacon is None else beacon.to_json()})
     else:
-        print_fields(_fields(found, item, beacon))
+        print_fields(_fields(found, item, beacon, asset))
 
 
 @app.command
@@ -127,7 +135,8 @@ async def register(
 async def stand(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
     """Let the producer that sends (--from) stand for election at the next epoch.
 
-    Until staking comes, the first 21 candidates in the order of their addresses are elected.
+    The 21 candidates with the most votes (`reelect vote`) are elected; of equals the first by
+    address.
     """
     await _set_standing(options, standing=True, as_json=json)
 
@@ -187,28 +196,6 @@ def _name_here(section: ClientSection, account: bytes) -> str:
     return found[0]
 
 
-def _find(found: Standings, section: ClientSection, text: str) -> Standing:
-    """The producer of this address or name; one's own names come first."""
-    try:
-        account = find_account(section, text, "PRODUCER")
-    except Usage:
-        named = [item for item in found.items if item.row.name == text]
-        if not named:
-            raise
-        if len(named) > 1:
-            addresses = ", ".join(format_address(item.producer) for item in named)
-            raise Refused(
-                f"{len(named)} producers have this name; name one by its address: {addresses}",
-                field="PRODUCER",
-                code="ambiguous",
-            ) from None
-        return named[0]
-    for item in found.items:
-        if item.producer == account:
-            return item
-    raise Refused(NOT_REGISTERED.sentence, field="PRODUCER", code=NOT_REGISTERED.code)
-
-
 def _when(found: Standings) -> str:
     slot = found.next_epoch_slot
     return f"with slot {slot}, in {found.seconds_until(slot):.0f} s"
@@ -237,12 +224,13 @@ def _change(found: Standings) -> str:
     )
 
 
-def _row(item: Standing) -> tuple[object, ...]:
+def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
     member = item.member
     return (
         item.row.name,
         member is not None,
         "barred" if item.offence is not None else item.stands,
+        format_amount(item.votes, asset.decimals),
         item.elected,
         item.here,
         None if member is None else member.produced,
@@ -251,7 +239,9 @@ def _row(item: Standing) -> tuple[object, ...]:
     )
 
 
-def _fields(found: Standings, item: Standing, beacon: Beacon | None) -> JsonObject:
+def _fields(
+    found: Standings, item: Standing, beacon: Beacon | None, asset: KnownAsset
+) -> JsonObject:
     member, offence = item.member, item.offence
     turns = [turn for turn in found.answer.schedule if turn.producer == item.producer]
     fields: JsonObject = {
@@ -260,6 +250,7 @@ def _fields(found: Standings, item: Standing, beacon: Beacon | None) -> JsonObje
         "consensus key": item.row.key.hex(),
         "seat": "no" if member is None else f"yes, in dynasty {found.answer.dynasty}",
         "stands": item.stands,
+        "votes": asset.format(item.votes),
         "next epoch": f"{'a seat' if item.elected else 'no seat'}; it begins {_when(found)}",
         "run by this node": item.here,
     }
@@ -302,6 +293,7 @@ def _json(item: Standing) -> JsonObject:
         "key": item.row.key.hex(),
         "seat": member is not None,
         "stands": item.stands,
+        "votes": str(item.votes),
         "elected": item.elected,
         "offence": None if item.offence is None else item.offence.to_json(),
         "here": item.here,

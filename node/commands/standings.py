@@ -1,16 +1,30 @@
 """Who holds a seat, who stands for election, and whom the next one would elect."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from consensus.address import parse_address
+from consensus.address import format_address, parse_address
 from consensus.record import Record
 from consensus.schedule import epoch_of
 from node.client import Client
+from node.commands.asking import find_account
+from node.config.sections import ClientSection
+from node.failure import Refused, Usage
 from node.query.answers import ProducerInfo, ProducersAnswer, StatusAnswer
 from node.query.chain_view import Finality
-from vm.modules.producer import CANDIDATES, OFFENCES, PRODUCERS, Candidate, Offence, Producer, elect
+from vm.modules.producer import (
+    NOT_REGISTERED,
+    OFFENCES,
+    PRODUCERS,
+    RANKS,
+    VOTES,
+    Offence,
+    Producer,
+    Rank,
+    Votes,
+    elect,
+)
 from vm.overlay import EmptyView, Overlay
 from vm.table import Table
 
@@ -20,14 +34,16 @@ R = TypeVar("R", bound=Record)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A registered producer. `member` is its seat in the newest block's set, if it has one;
-    `here`: the node that was asked runs it; `elected`: the next election gives it a seat unless
-    the candidates change."""
+    `here`: the node that was asked runs it; `votes`: the
+    units bonded for it; `elected`: the next election gives it a seat unless votes or candidates
+    change."""
 
     producer: bytes
     row: Producer
     member: ProducerInfo | None
     here: bool
     stands: bool
+    votes: int
     offence: Offence | None
     elected: bool
 
@@ -64,10 +80,12 @@ async def read_standings(client: Client) -> Standings:
     status = await client.status()
     answer = await client.producers()
     producers = await _rows(client, PRODUCERS, Producer)
-    candidates = await _rows(client, CANDIDATES, Candidate)
+    ranks = await _ranks(client)
+    votes = await _rows(client, VOTES, Votes)
     offences = await _rows(client, OFFENCES, Offence)
     members = {item.producer: item for item in answer.items}
-    elected = _elected(candidates) or frozenset(members)
+    elected = _elected(ranks) or frozenset(members)
+    candidates = {producer for _, producer, _ in ranks}
     items = [
         Standing(
             producer=producer,
@@ -75,6 +93,7 @@ async def read_standings(client: Client) -> Standings:
             member=members.get(producer),
             here=producer in status.seats,
             stands=producer in candidates,
+            votes=votes[producer].units if producer in votes else 0,
             offence=offences.get(producer),
             elected=producer in elected,
         )
@@ -92,10 +111,44 @@ async def _rows(client: Client, table: Table[R, bytes], row: type[R]) -> dict[by
     }
 
 
-def _elected(candidates: Mapping[bytes, Candidate]) -> frozenset[bytes] | None:
+async def _ranks(client: Client) -> list[tuple[int, bytes, Rank]]:
+    """The candidates in the order of an election."""
+    return [
+        (
+            int(str(item.key["below"])),
+            parse_address(str(item.key["producer"])),
+            Rank.from_json(item.row),
+        )
+        async for item in client.rows(RANKS.name, finality=Finality.HEAD)
+    ]
+
+
+def _elected(ranks: Sequence[tuple[int, bytes, Rank]]) -> frozenset[bytes] | None:
     """Whom a state of these candidates elects; None: the set stays as it is."""
     state = Overlay(EmptyView())
-    for producer, candidate in candidates.items():
-        CANDIDATES.put(state, candidate, producer)
+    for below, producer, row in ranks:
+        RANKS.put(state, row, below, producer)
     found = elect(state)
     return None if found is None else frozenset(member.producer for member in found.members)
+
+
+def find_standing(found: Standings, section: ClientSection, text: str) -> Standing:
+    """The producer of this address or name; one's own names come first."""
+    try:
+        account = find_account(section, text, "PRODUCER")
+    except Usage:
+        named = [item for item in found.items if item.row.name == text]
+        if not named:
+            raise
+        if len(named) > 1:
+            addresses = ", ".join(format_address(item.producer) for item in named)
+            raise Refused(
+                f"{len(named)} producers have this name; name one by its address: {addresses}",
+                field="PRODUCER",
+                code="ambiguous",
+            ) from None
+        return named[0]
+    for item in found.items:
+        if item.producer == account:
+            return item
+    raise Refused(NOT_REGISTERED.sentence, field="PRODUCER", code=NOT_REGISTERED.code)

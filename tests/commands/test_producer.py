@@ -91,7 +91,7 @@ def test_the_list_for_people(world: World, node: LivingTransport, run: Run) -> N
     head, rows = lines[: lines.index("")], lines[lines.index("") + 1 :]
     assert any(line.endswith("0; the next begins with slot 126, in 123 s") for line in head)
     assert any(line.split(maxsplit=2) == ["next", "set", "as now"] for line in head)
-    assert rows[0].split()[:4] == ["NAME", "SEAT", "STANDS", "NEXT"]
+    assert rows[0].split()[:5] == ["NAME", "SEAT", "STANDS", "VOTES", "NEXT"]
     assert {row.split()[-1] for row in rows[1:]} == {format_address(item) for item in SEATS}
 
 

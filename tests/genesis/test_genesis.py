@@ -29,8 +29,8 @@ from tests.vm.world import (
 )
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
 from vm.modules.fee import BURN_PPM, PRICES
-from vm.modules.producer import BEACONS, CANDIDATES, KEYS, PRODUCERS, Producer, elect
-from vm.modules.producer.tables import Candidate, KeyOwner
+from vm.modules.producer import BEACONS, KEYS, PRODUCERS, Producer, elect, let_stand, let_withdraw
+from vm.modules.producer.tables import KeyOwner
 from vm.modules.tokens import ASSETS, BALANCES, Balance, balance_of
 from vm.parameter import VALUES, ParameterValue
 from vm.registry import REGISTRY
@@ -199,7 +199,7 @@ def drop_producer(state: State) -> None:
 
 
 def drop_candidate(state: State) -> None:
-    CANDIDATES.delete(state, MEMBERS[0].producer)
+    let_withdraw(state, MEMBERS[0].producer)
 
 
 def share_key(state: State) -> None:
@@ -207,7 +207,7 @@ def share_key(state: State) -> None:
 
 
 def share_candidate_key(state: State) -> None:
-    CANDIDATES.put(state, Candidate(MEMBERS[1].key), MEMBERS[0].producer)
+    let_stand(state, MEMBERS[0].producer, MEMBERS[1].key)
 
 
 @pytest.mark.parametrize(

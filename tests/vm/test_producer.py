@@ -25,6 +25,7 @@ from vm.modules.producer import (
     Stand,
     elect,
     is_punishable,
+    let_withdraw,
     possession_message,
     register,
 )
@@ -146,7 +147,7 @@ def test_nobody_registers_twice_or_with_a_key_that_was_taken(world: World) -> No
     )
 
 
-def test_the_first_21_candidates_by_id_are_elected(world: World) -> None:
+def test_of_candidates_with_equal_votes_the_first_21_by_id_are_elected(world: World) -> None:
     assert members_of(world) == list(world.genesis.members)
     for i in range(30):
         row = Producer(key(f"key {i}").public, "more")
@@ -155,7 +156,7 @@ def test_the_first_21_candidates_by_id_are_elected(world: World) -> None:
     assert len(everyone) == 34
     assert [member.producer for member in members_of(world)] == everyone[:21]
     for producer in everyone[:3]:
-        CANDIDATES.delete(world.state, producer)
+        let_withdraw(world.state, producer)
     assert [member.producer for member in members_of(world)] == everyone[3:24]
 
 

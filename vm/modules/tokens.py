@@ -130,6 +130,18 @@ def fill_pot(state: State, pot: str, asset: str, amount: int) -> None:
         POTS.put(state, Pot(amount + (row.amount if row else 0)), pot, asset)
 
 
+def drain_pot(state: State, pot: str, asset: str, amount: int) -> None:
+    """Take an amount out of a pot, which must hold it."""
+    row = POTS.get(state, pot, asset)
+    held = 0 if row is None else row.amount
+    if held < amount:
+        raise RuntimeError(f"the pot {pot} holds {held} {asset}, not {amount}")
+    if held == amount:
+        POTS.delete(state, pot, asset)
+    else:
+        POTS.put(state, Pot(held - amount), pot, asset)
+
+
 def mint(state: State, account: bytes, asset: str, amount: int) -> None:
     """Create an amount for an account; raises ActionFailed above the asset's cap."""
     row = asset_row(state, asset)

@@ -3,6 +3,7 @@
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import Stand, elect
 from vm.modules.producer.offences import Report, is_punishable, is_punished
+from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank, votes_of
 from vm.modules.producer.registration import Register, possession_message, register
 from vm.modules.producer.reveals import Recommit, current_beacon
 from vm.modules.producer.tables import (
@@ -12,12 +13,16 @@ from vm.modules.producer.tables import (
     NOT_REGISTERED,
     OFFENCES,
     PRODUCERS,
+    RANKS,
+    VOTES,
     Beacon,
     Candidate,
     Commitment,
     Offence,
     Producer,
     ProducerName,
+    Rank,
+    Votes,
     producer,
 )
 
@@ -28,23 +33,32 @@ __all__ = [
     "NOT_REGISTERED",
     "OFFENCES",
     "PRODUCERS",
+    "RANKS",
+    "VOTES",
     "Beacon",
     "Candidate",
     "Commitment",
     "Offence",
     "Producer",
     "ProducerName",
+    "Rank",
     "Recommit",
     "Register",
     "Report",
     "Stand",
+    "Votes",
+    "change_votes",
     "check_duty",
     "current_beacon",
     "elect",
     "is_duty",
     "is_punishable",
     "is_punished",
+    "let_stand",
+    "let_withdraw",
     "possession_message",
     "producer",
+    "rank",
     "register",
+    "votes_of",
 ]

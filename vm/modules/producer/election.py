@@ -5,12 +5,13 @@ from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSe
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
     CANDIDATES,
     NOT_REGISTERED,
     OFFENCES,
     PRODUCERS,
-    Candidate,
+    RANKS,
     producer,
 )
 from vm.view import View
@@ -45,18 +46,16 @@ class Stand(Action):
         if self.standing == (CANDIDATES.get(state, sender) is not None):
             raise UNCHANGED.failed(field="standing")
         if self.standing:
-            CANDIDATES.put(state, Candidate(row.key), sender)
+            let_stand(state, sender, row.key)
         else:
-            CANDIDATES.delete(state, sender)
+            let_withdraw(state, sender)
         context.emit(Standing(sender, self.standing))
 
 
 def elect(view: View) -> ProducerSet | None:
-    """The set that this state elects: the first 21 candidates by producer id; None, which leaves
-    the set as it is, if fewer than 4 stand.
-
-    A stand-in until seats are won by stake; what comes then replaces it behind this call.
+    """The set that this state elects: the 21 candidates with the most votes, of equals the first
+    by producer id; None, which leaves the set as it is, if fewer than 4 stand.
     """
-    rows = CANDIDATES.scan(view, limit=MAX_PRODUCERS)
-    members = [Member(account_id, row.key) for (account_id,), row in rows]
+    rows = RANKS.scan(view, limit=MAX_PRODUCERS)
+    members = [Member(account_id, row.key) for (_, account_id), row in rows]
     return producer_set(members) if len(members) >= MIN_PRODUCERS else None

@@ -7,7 +7,8 @@ from consensus.kinds import AccountId
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.producer.tables import CANDIDATES, KEYS, OFFENCES, Offence, producer
+from vm.modules.producer.ranking import let_withdraw
+from vm.modules.producer.tables import KEYS, OFFENCES, Offence, producer
 from vm.view import View
 
 UNKNOWN_KEY = producer.error("unknown-key", "The evidence is against a key of no producer.")
@@ -48,7 +49,7 @@ class Report(Action):
         slot = evidence.first.header.slot  # of a surround, the later of the two
         row = Offence(evidence.offence, slot, context.block.height, context.sender)
         OFFENCES.put(state, row, owner.producer)
-        CANDIDATES.delete(state, owner.producer)
+        let_withdraw(state, owner.producer)
         context.emit(Barred(owner.producer, evidence.offence, slot, context.sender))
 
 

@@ -6,13 +6,12 @@ from consensus.kinds import AccountId, PublicKey, Signature
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.producer.ranking import let_stand
 from vm.modules.producer.tables import (
     BEACONS,
-    CANDIDATES,
     KEYS,
     PRODUCERS,
     Beacon,
-    Candidate,
     Commitment,
     KeyOwner,
     Producer,
@@ -81,5 +80,5 @@ def register(state: State, producer_id: bytes, row: Producer, commitment: Commit
         raise KEY_TAKEN.failed(field="key")
     PRODUCERS.put(state, row, producer_id)
     KEYS.put(state, KeyOwner(producer_id), row.key)
-    CANDIDATES.put(state, Candidate(row.key), producer_id)
+    let_stand(state, producer_id, row.key)
     BEACONS.put(state, Beacon(commitment, commitment.end, 0, None), producer_id)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from consensus.block import Slot
 from consensus.evidence import OffenceName
-from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Text, Uint
+from consensus.kinds import AccountId, Amount, Bytes, Counter, Digest, PublicKey, Text, Uint
 from consensus.record import Record, part, record
 from vm.declare import Module
 from vm.table import Table
@@ -49,6 +49,21 @@ class Candidate(Record):
     key: PublicKey
 
 
+@record("producer.rank")
+class Rank(Record):
+    """A candidate in the order of an election: most votes first, then by id, with its consensus
+    key."""
+
+    key: PublicKey
+
+
+@record("producer.votes")
+class Votes(Record):
+    """The units of stake that are bonded by those who approve an account."""
+
+    units: Amount
+
+
 @record("producer.beacon")
 class Beacon(Record):
     """A producer's reveals: the chain in use, the last reveal (at first the chain's end), how
@@ -74,6 +89,8 @@ class Offence(Record):
 PRODUCERS: Table[Producer, bytes] = producer.table(Producer, producer=AccountId)
 KEYS: Table[KeyOwner, bytes] = producer.table(KeyOwner, key=PublicKey)
 CANDIDATES: Table[Candidate, bytes] = producer.table(Candidate, producer=AccountId)
+RANKS: Table[Rank, int, bytes] = producer.table(Rank, below=Amount, producer=AccountId)
+VOTES: Table[Votes, bytes] = producer.table(Votes, producer=AccountId)
 BEACONS: Table[Beacon, bytes] = producer.table(Beacon, producer=AccountId)
 OFFENCES: Table[Offence, bytes] = producer.table(Offence, producer=AccountId)
 

@@ -1,0 +1,130 @@
+"""`reelect stake`: bond tokens, take them back, and see what an account has at stake."""
+
+from datetime import UTC, datetime
+
+from cyclopts import App
+
+from consensus.address import format_address
+from consensus.kinds import JsonObject
+from node.client import Client
+from node.commands.arguments import JsonFlag
+from node.commands.asking import (
+    NO_NODE_OPTIONS,
+    KnownAsset,
+    NodeOptions,
+    find_account,
+    known_asset,
+)
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
+from node.commands.standings import read_standings
+from node.failure import Usage
+from node.output import print_fields, print_json
+from node.query.chain_view import Finality
+from vm.modules.stake import BONDS, RELEASING, Bond, Bonded, Releasing, Unbond
+
+app = App(name="stake", help="Bond tokens, which then vote for producers; take them back.")
+
+
+@app.command
+async def bond(
+    amount: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Bond tokens of the account that sends (--from): they count for the producers that it
+    approves (`reelect vote`), and cannot be spent.
+
+    Parameters
+    ----------
+    amount
+        How much, in whole tokens, such as 12.5.
+    """
+    async with options.client() as client:
+        units = await _units(client, amount)
+        await send(client, options, [Bond(units)], as_json=json)
+
+
+@app.command
+async def unbond(
+    amount: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Take bonded tokens back: they vote no longer at once, and come back to the account by
+    themselves when the chain's unbonding time is over (`reelect stake show` says when).
+
+    Parameters
+    ----------
+    amount
+        How much, in whole tokens, such as 12.5.
+    """
+    async with options.client() as client:
+        units = await _units(client, amount)
+        await send(client, options, [Unbond(units)], as_json=json)
+
+
+@app.command
+async def show(
+    account: str,
+    *,
+    finality: Finality = Finality.FINAL,
+    options: NodeOptions = NO_NODE_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Show what an account has bonded, for whom it votes, and what comes back when.
+
+    Parameters
+    ----------
+    account
+        Its address, or its name in the local network or the keystore.
+    finality
+        Read the final state, or that of the head, which may still change.
+    """
+    owner = find_account(options.section, account, "ACCOUNT")
+    async with options.client() as client:
+        bonded = await read_bond(client, owner, finality)
+        coming = await _coming(client, owner, finality)
+        if json:
+            print_json(_json(owner, bonded, coming))
+            return
+        asset = await known_asset(client)
+        names = {item.producer: item.row.name for item in (await read_standings(client)).items}
+    print_fields(
+        {
+            "account": format_address(owner),
+            "bonded": asset.format(bonded.units),
+            "votes for": [names.get(each, format_address(each)) for each in bonded.approved]
+            or "nobody",
+            "comes back": [_when(asset, *each) for each in coming] or "nothing",
+        }
+    )
+
+
+async def read_bond(client: Client, owner: bytes, finality: Finality) -> Bonded:
+    """What an account has bonded, and whom it approves."""
+    answer = await client.row(BONDS.name, format_address(owner), finality=finality)
+    return Bonded(0, ()) if answer is None else Bonded.from_json(answer.item.row)
+
+
+async def _coming(client: Client, owner: bytes, finality: Finality) -> list[tuple[int, int]]:
+    """What comes back: times (Unix milliseconds) and units, the earliest first."""
+    rows = client.rows(RELEASING.name, format_address(owner), finality=finality)
+    return [
+        (int(str(item.key["time_ms"])), Releasing.from_json(item.row).units) async for item in rows
+    ]
+
+
+async def _units(client: Client, amount: str) -> int:
+    units = (await known_asset(client)).parse("AMOUNT", amount)
+    if units == 0:
+        raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+    return units
+
+
+def _when(asset: KnownAsset, time_ms: int, units: int) -> str:
+    when = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return f"{asset.format(units)} at {when:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _json(owner: bytes, bonded: Bonded, coming: list[tuple[int, int]]) -> JsonObject:
+    return {
+        "account": format_address(owner),
+        **bonded.to_json(),
+        "coming": [{"time_ms": time_ms, "units": str(units)} for time_ms, units in coming],
+    }

@@ -1,0 +1,84 @@
+"""`reelect vote`: which producers an account approves with what it has bonded."""
+
+from collections.abc import Callable, Sequence
+
+from cyclopts import App
+
+from node.commands.arguments import JsonFlag
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
+from node.commands.stake import read_bond
+from node.commands.standings import find_standing, read_standings
+from node.failure import Usage
+from node.query.chain_view import Finality
+from vm.modules.stake import Approve
+
+app = App(name="vote", help="Approve producers with the tokens that an account has bonded.")
+
+Change = Callable[[set[bytes], set[bytes]], set[bytes]]
+
+
+@app.command
+async def add(
+    *producers: str, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Approve these producers too, each with all that the account (--from) has bonded.
+
+    Parameters
+    ----------
+    producers
+        Their names or addresses, as `reelect producer list` shows them.
+    """
+    await _change(options, producers, set.union, as_json=json)
+
+
+@app.command
+async def remove(
+    *producers: str, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Approve these producers no longer.
+
+    Parameters
+    ----------
+    producers
+        Their names or addresses.
+    """
+    await _change(options, producers, set.difference, as_json=json)
+
+
+@app.command(name="set")
+async def set_(
+    *producers: str,
+    nobody: bool = False,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Approve these producers and no others.
+
+    Parameters
+    ----------
+    producers
+        Their names or addresses.
+    nobody
+        Approve no producer any more.
+    """
+    if nobody and producers:
+        raise Usage("name producers or --nobody, not both", field="--nobody")
+    await _change(options, producers, lambda _, chosen: chosen, as_json=json, may_be_none=nobody)
+
+
+async def _change(
+    options: SendOptions,
+    producers: Sequence[str],
+    change: Change,
+    *,
+    as_json: bool,
+    may_be_none: bool = False,
+) -> None:
+    if not producers and not may_be_none:
+        raise Usage("name one producer or more", field="PRODUCERS")
+    async with options.client() as client:
+        found = await read_standings(client)
+        chosen = {find_standing(found, options.section, text).producer for text in producers}
+        now = await read_bond(client, options.sender, Finality.HEAD)
+        approved = change(set(now.approved), chosen)
+        await send(client, options, [Approve(tuple(sorted(approved)))], as_json=as_json)

@@ -1,0 +1,371 @@
+"""Stake: bonds, votes, what is given back, and whom it elects; also against a naive model."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from consensus.errors import ActionFailed, InvalidEncoding
+from tests.vm.offences import offend
+from tests.vm.stage import Stage
+from tests.vm.test_transition import Noting
+from tests.vm.world import ANNA, BEN, CLEO, CONSENSUS, FUNDS, PRODUCERS, commitment_of, key
+from vm.declare import Action
+from vm.modules.chain import chain_constants
+from vm.modules.producer import Producer, Report, Stand, elect, register, votes_of
+from vm.modules.stake import (
+    BONDED,
+    BONDS,
+    UNBONDING,
+    Approve,
+    Bond,
+    Bonded,
+    Unbond,
+    release_due,
+    releasing,
+)
+from vm.modules.stake.approving import Approved
+from vm.modules.stake.bonding import BondedMore, Unbonded
+from vm.modules.stake.releasing import Released
+from vm.modules.stake.tables import MAX_CHOICES, RELEASING
+from vm.modules.tokens import POTS, balance_of, mint
+from vm.registry import REGISTRY
+
+P = [producer.public for producer in PRODUCERS]
+ASSET = "REEL"
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def held(stage: Stage, account: bytes = ANNA.public) -> int:
+    return balance_of(stage.world.state, account, ASSET)
+
+
+def pot(stage: Stage, name: str) -> int:
+    row = POTS.get(stage.world.state, name, ASSET)
+    return 0 if row is None else row.amount
+
+
+def bond_of(stage: Stage, account: bytes = ANNA.public) -> Bonded | None:
+    return BONDS.get(stage.world.state, account)
+
+
+def votes(stage: Stage) -> list[int]:
+    return [votes_of(stage.world.state, producer) for producer in P]
+
+
+def unbonding_ms(stage: Stage) -> int:
+    return 1000 * chain_constants(stage.world.state).unbonding_s
+
+
+def sound(stage: Stage) -> bool:
+    broken = list(REGISTRY.broken_invariants(stage.world.state))
+    assert broken == []
+    return not broken
+
+
+# Bonding and approving
+
+
+def test_what_is_bonded_is_no_longer_the_accounts_to_spend(stage: Stage) -> None:
+    assert stage.act(ANNA.public, Bond(300)) == "ok"
+    assert stage.act(ANNA.public, Bond(200)) == "ok"
+    assert (held(stage), pot(stage, BONDED)) == (FUNDS - 500, 500)
+    assert bond_of(stage) == Bonded(500, ())
+    assert stage.events == [
+        BondedMore(ANNA.public, 300, 300),
+        BondedMore(ANNA.public, 200, 500),
+    ]
+    assert stage.act(ANNA.public, Bond(FUNDS)) == "token.insufficient-balance"
+    assert sound(stage)
+
+
+def test_an_approval_has_the_weight_of_all_that_is_bonded_then_and_later(stage: Stage) -> None:
+    stage.act(ANNA.public, Bond(300))
+    assert stage.act(ANNA.public, Approve((P[2], P[0]))) == "ok"
+    assert votes(stage) == [300, 0, 300, 0]
+    assert stage.events[-1] == Approved(ANNA.public, tuple(sorted((P[0], P[2]))))
+    stage.act(ANNA.public, Bond(50))
+    stage.act(BEN.public, Bond(7))
+    stage.act(BEN.public, Approve((P[0],)))
+    assert votes(stage) == [357, 0, 350, 0]
+    stage.act(ANNA.public, Unbond(100))
+    assert votes(stage) == [257, 0, 250, 0]
+    assert stage.act(ANNA.public, Approve((P[0], P[1]))) == "ok"
+    assert votes(stage) == [257, 250, 0, 0]
+    assert stage.act(ANNA.public, Approve(())) == "ok"
+    assert votes(stage) == [7, 0, 0, 0]
+    assert sound(stage)
+
+
+def test_who_unbonds_everything_approves_nobody_and_begins_anew(stage: Stage) -> None:
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Approve((P[0],)))
+    stage.act(ANNA.public, Unbond(300))
+    assert (votes(stage), bond_of(stage)) == ([0, 0, 0, 0], None)
+    stage.act(ANNA.public, Bond(10))
+    assert (votes(stage), bond_of(stage)) == ([0, 0, 0, 0], Bonded(10, ()))
+    assert sound(stage)
+
+
+@pytest.mark.parametrize("make", [Bond, Unbond])
+@pytest.mark.parametrize("amount", [0, -1, 2**64])
+def test_an_amount_is_at_least_one_unit_and_fits(make: type[Bond | Unbond], amount: int) -> None:
+    with pytest.raises(InvalidEncoding) as caught:
+        make(amount).encode()
+    assert caught.value.field == "amount"
+
+
+def failure(stage: Stage, sender: bytes, action: Action) -> tuple[str, str]:
+    context = stage.context(sender)
+    with pytest.raises(ActionFailed) as caught:
+        action.apply(context)
+    return caught.value.code, caught.value.field
+
+
+def test_choices_that_cannot_be_made_name_what_is_wrong_with_them(stage: Stage) -> None:
+    assert failure(stage, ANNA.public, Approve((P[0],))) == ("stake.nothing-bonded", "")
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Approve((P[3],)))
+    bad = [
+        (Approve((P[0], P[1], P[0])), ("stake.chosen-twice", "producers[2]")),
+        (Approve((P[0], BEN.public)), ("stake.no-producer", "producers[1]")),
+        (Unbond(301), ("stake.too-little-bonded", "amount")),
+    ]
+    for action, expected in bad:
+        assert failure(stage, ANNA.public, action) == expected
+    MAX_CHOICES.set(stage.world.state, 2)
+    assert failure(stage, ANNA.public, Approve(tuple(P[:3]))) == (
+        "stake.too-many-choices",
+        "producers",
+    )
+    assert failure(stage, BEN.public, Unbond(1)) == ("stake.too-little-bonded", "amount")
+    assert votes(stage) == [0, 0, 0, 300]
+    assert sound(stage)
+
+
+# Giving back
+
+
+def test_what_is_unbonded_comes_back_when_its_time_is_over_and_not_before(stage: Stage) -> None:
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Unbond(100))
+    due_ms = stage.time_ms + unbonding_ms(stage)
+    assert stage.events.pop() == Unbonded(ANNA.public, 100, 200, due_ms)
+    assert (pot(stage, BONDED), pot(stage, UNBONDING)) == (200, 100)
+    stage.time_ms = due_ms - 1
+    stage.step(release_due)
+    assert held(stage) == FUNDS - 300
+    stage.time_ms = due_ms
+    stage.step(release_due)
+    assert stage.events.pop() == Released(ANNA.public, 100)
+    assert (held(stage), pot(stage, UNBONDING)) == (FUNDS - 200, 0)
+    assert sound(stage)
+
+
+def test_what_is_unbonded_at_one_time_comes_back_as_one(stage: Stage) -> None:
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Unbond(100))
+    stage.act(ANNA.public, Unbond(50))
+    assert [row.units for _, row in RELEASING.every(stage.world.state)] == [150]
+    stage.time_ms += unbonding_ms(stage)
+    stage.step(release_due)
+    assert held(stage) == FUNDS - 150
+    assert sound(stage)
+
+
+def test_a_block_gives_back_to_so_many_and_the_next_blocks_to_the_rest(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releasing, "RELEASES_A_BLOCK", 2)
+    people = [key(f"holder {i}").public for i in range(5)]
+    for person in people:
+        mint(stage.world.state, person, ASSET, 10)
+        stage.act(person, Bond(10))
+        stage.act(person, Unbond(10))
+        stage.time_ms += 1
+    stage.time_ms += unbonding_ms(stage)
+    paid: list[int] = []
+    for _ in range(4):
+        stage.step(release_due)
+        assert sound(stage)
+        paid.append(sum(held(stage, person) == 10 for person in people))
+    assert paid == [2, 4, 5, 5]
+
+
+# Elections
+
+
+def elected(stage: Stage) -> set[bytes]:
+    found = elect(stage.world.state)
+    return set() if found is None else {member.producer for member in found.members}
+
+
+def more_producers(stage: Stage, count: int) -> list[bytes]:
+    accounts = [key(f"more {i}").public for i in range(count)]
+    for i, account in enumerate(accounts):
+        row = Producer(key(f"key {i}").public, "more")
+        register(stage.world.state, account, row, commitment_of(i))
+    return accounts
+
+
+def test_the_21_with_the_most_votes_are_elected_and_of_equals_the_first_by_id(
+    stage: Stage,
+) -> None:
+    everyone = sorted([*P, *more_producers(stage, 26)])
+    assert elected(stage) == set(everyone[:21])
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Approve(tuple(everyone[25:])))
+    assert elected(stage) == {*everyone[25:], *everyone[:16]}
+    stage.act(BEN.public, Bond(301))
+    stage.act(BEN.public, Approve(tuple(everyone[4:25])))
+    assert elected(stage) == set(everyone[4:25])
+    stage.act(BEN.public, Unbond(1))
+    assert elected(stage) == set(everyone[4:25])
+    stage.act(BEN.public, Unbond(1))
+    assert elected(stage) == {*everyone[25:], *everyone[4:20]}
+    assert sound(stage)
+
+
+def test_votes_wait_for_who_does_not_stand(stage: Stage) -> None:
+    rivals = more_producers(stage, 21)
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Approve((P[0],)))
+    assert P[0] in elected(stage)
+    stage.act(P[0], Stand(False))
+    assert elected(stage) <= {*rivals, *P[1:]}
+    stage.act(ANNA.public, Bond(5))
+    stage.act(P[0], Stand(True))
+    assert P[0] in elected(stage)
+    assert votes(stage)[0] == 305
+    assert sound(stage)
+
+
+def test_no_votes_help_who_is_barred(stage: Stage) -> None:
+    more_producers(stage, 1)
+    stage.act(ANNA.public, Bond(300))
+    stage.act(ANNA.public, Approve((P[0],)))
+    assert stage.act(BEN.public, Report(offend(stage.world.genesis, CONSENSUS[0]))) == "ok"
+    stage.act(ANNA.public, Bond(300))
+    assert P[0] not in elected(stage)
+    assert len(elected(stage)) == 4
+    assert sound(stage)
+
+
+def test_an_election_reads_no_more_for_many_voters(stage: Stage) -> None:
+    def reads() -> int:
+        scanned = Scanning(stage.world.state)
+        elect(scanned)
+        return scanned.rows
+
+    more_producers(stage, 40)
+    before = reads()
+    for i in range(200):
+        voter = key(f"voter {i}").public
+        mint(stage.world.state, voter, ASSET, 10)
+        stage.act(voter, Bond(10))
+        stage.act(voter, Approve((P[i % 4],)))
+    assert reads() == before <= 21
+
+
+class Scanning(Noting):
+    """A state that counts the rows that are scanned."""
+
+    rows = 0
+
+    def scan(self, prefix: bytes, *, start: bytes, limit: int):  # type: ignore[no-untyped-def]
+        """Its rows, counted."""
+        found = list(super().scan(prefix, start=start, limit=limit))
+        self.rows += len(found)
+        return iter(found)
+
+
+# A naive model
+
+PEOPLE = [ANNA.public, BEN.public, CLEO.public, *P[:2]]
+
+
+class StakeMachine(RuleBasedStateMachine):
+    """Anything in any order: the chain and dictionaries agree to the unit."""
+
+    @initialize()
+    def begin(self) -> None:
+        """A new chain on which all have funds."""
+        self.stage = Stage()
+        for person in P[:2]:
+            mint(self.stage.world.state, person, ASSET, 1000)
+        self.free = {person: held(self.stage, person) for person in PEOPLE}
+        self.bonded: Counter[bytes] = Counter()
+        self.chosen: dict[bytes, set[bytes]] = {}
+        self.coming: list[tuple[int, bytes, int]] = []
+
+    @rule(who=st.sampled_from(PEOPLE), amount=st.integers(1, 1500))
+    def bond(self, who: bytes, amount: int) -> None:
+        """Bond what there is."""
+        good = self.free[who] >= amount
+        assert (self.stage.act(who, Bond(amount)) == "ok") is good
+        if good:
+            self.free[who] -= amount
+            self.bonded[who] += amount
+
+    @rule(who=st.sampled_from(PEOPLE), amount=st.integers(1, 1500))
+    def unbond(self, who: bytes, amount: int) -> None:
+        """Unbond what is bonded."""
+        good = self.bonded[who] >= amount
+        assert (self.stage.act(who, Unbond(amount)) == "ok") is good
+        if good:
+            self.bonded[who] -= amount
+            self.coming.append((self.stage.time_ms + unbonding_ms(self.stage), who, amount))
+            if not self.bonded[who]:
+                self.chosen.pop(who, None)
+
+    @rule(who=st.sampled_from(PEOPLE), choices=st.lists(st.sampled_from([*P, CLEO.public])))
+    def approve(self, who: bytes, choices: list[bytes]) -> None:
+        """Approve anybody."""
+        good = (
+            self.bonded[who] > 0
+            and len(set(choices)) == len(choices)
+            and CLEO.public not in choices
+        )
+        assert (self.stage.act(who, Approve(tuple(choices[:30]))) == "ok") is good
+        if good:
+            self.chosen[who] = set(choices)
+
+    @rule(producer=st.sampled_from(P), standing=st.booleans())
+    def stand(self, producer: bytes, standing: bool) -> None:
+        """Stand, or not."""
+        self.stage.act(producer, Stand(standing))
+
+    @rule(share=st.integers(1, 12))
+    def wait(self, share: int) -> None:
+        """Time goes by, and a block is made."""
+        self.stage.time_ms += unbonding_ms(self.stage) * share // 10
+        self.stage.step(release_due)
+        for item in [item for item in self.coming if item[0] <= self.stage.time_ms]:
+            self.coming.remove(item)
+            self.free[item[1]] += item[2]
+
+    @invariant()
+    def agrees(self) -> None:
+        """Every balance, bond and vote is the model's, and the module finds nothing wrong."""
+        stage = self.stage
+        assert {person: held(stage, person) for person in PEOPLE} == self.free
+        for person in PEOPLE:
+            row = bond_of(stage, person)
+            assert (row.units if row else 0) == self.bonded[person]
+            assert set(row.approved if row else ()) == self.chosen.get(person, set())
+        for producer in P:
+            supporters = [who for who, chosen in self.chosen.items() if producer in chosen]
+            assert votes_of(stage.world.state, producer) == sum(
+                self.bonded[who] for who in supporters
+            )
+        assert sound(stage)
+
+
+TestStakeMachine = StakeMachine.TestCase
+TestStakeMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

@@ -1,0 +1,32 @@
+"""Stake: tokens are bonded, and whoever bonds them approves producers with their weight."""
+
+from vm.modules.stake.approving import Approve
+from vm.modules.stake.bonding import Bond, Unbond
+from vm.modules.stake.releasing import release_due
+from vm.modules.stake.tables import (
+    BONDED,
+    BONDS,
+    MAX_CHOICES,
+    MOST_CHOICES,
+    RELEASING,
+    UNBONDING,
+    Bonded,
+    Releasing,
+    stake,
+)
+
+__all__ = [
+    "BONDED",
+    "BONDS",
+    "MAX_CHOICES",
+    "MOST_CHOICES",
+    "RELEASING",
+    "UNBONDING",
+    "Approve",
+    "Bond",
+    "Bonded",
+    "Releasing",
+    "Unbond",
+    "release_due",
+    "stake",
+]
