@@ -15,15 +15,8 @@ from node.mempool import Pending
 from vm.declare import Action
 from vm.modules.account import next_nonce
 from vm.modules.chain import chain_constants
-from vm.modules.producer import (
-    BEACONS,
-    KEYS,
-    PRODUCERS,
-    Commitment,
-    Recommit,
-    Report,
-    is_punishable,
-)
+from vm.modules.producer import BEACONS, KEYS, PRODUCERS, Commitment, Recommit
+from vm.modules.slashing import Report, is_punishable
 from vm.view import View
 
 # Of one block: what others pay for must not wait long for duties; the next block has more.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from consensus.evidence import Evidence, check_evidence
 from node.chain import Chain
-from vm.modules.producer import is_punishable, is_punished
+from vm.modules.slashing import is_punishable, is_punished
 from vm.view import View
 
 # More offenders at once than two sets have: the oldest evidence gives way.

@@ -21,7 +21,8 @@ from tests.commands.conftest import PASSWORD, WEAK, LivingTransport, Run
 from tests.node.network import key, signed
 from tests.vm.offences import offend
 from vm.modules.account import next_nonce
-from vm.modules.producer import BEACONS, CANDIDATES, PRODUCERS, Report
+from vm.modules.producer import BEACONS, CANDIDATES, PRODUCERS
+from vm.modules.slashing import Report
 
 CAROL, HER_KEY, HER_SEED = key("carol"), key("carol consensus"), b"carol's beacon".ljust(32)
 FIRST, *OTHERS = SEATS.values()

@@ -33,15 +33,8 @@ from tests.vm.offences import offend
 from vm.modules.account import SENDERS, Sender, next_nonce
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.content import OWNED, VIDEOS, Owned, Video
-from vm.modules.producer import (
-    BEACONS,
-    CANDIDATES,
-    KEYS,
-    OFFENCES,
-    PRODUCERS,
-    Report,
-    elect,
-)
+from vm.modules.producer import BEACONS, CANDIDATES, KEYS, OFFENCES, PRODUCERS, elect
+from vm.modules.slashing import Report
 from vm.modules.tokens import ASSETS, BALANCES, POTS, Balance, balance_of
 from vm.registry import REGISTRY
 from vm.view import View

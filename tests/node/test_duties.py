@@ -10,15 +10,8 @@ from node.duties import MAX_DUTIES, duties, recommit_due
 from node.mempool import Pending
 from tests.vm.offences import offend
 from tests.vm.world import ANNA, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key, pay
-from vm.modules.producer import (
-    OFFENCES,
-    Commitment,
-    Producer,
-    Recommit,
-    Report,
-    current_beacon,
-    register,
-)
+from vm.modules.producer import OFFENCES, Commitment, Producer, Recommit, current_beacon, register
+from vm.modules.slashing import Report
 from vm.transition import BlockExecution, Outcome
 
 FIRST = PRODUCERS[0]
@@ -124,11 +117,11 @@ def test_a_block_has_few_duties_and_the_next_one_has_more(world: World) -> None:
         )
     evidence = [offend(world.genesis, secret) for secret in guilty]
     pending = made(world, NEXT, evidence)
-    assert actions_of(pending) == ["producer.recommit", *["producer.report"] * (MAX_DUTIES - 1)]
+    assert actions_of(pending) == ["producer.recommit", *["slashing.report"] * (MAX_DUTIES - 1)]
     assert [item.transaction.nonce for item in pending] == list(range(MAX_DUTIES))
     run(world, pending)
     rest = made(world, NEXT, evidence)
-    assert actions_of(rest) == ["producer.report"] * 2
+    assert actions_of(rest) == ["slashing.report"] * 2
     assert [item.transaction.nonce for item in rest] == [MAX_DUTIES, MAX_DUTIES + 1]
     run(world, rest)
 

@@ -31,7 +31,8 @@ from tests.node.network import (
     votes_for,
 )
 from tests.vm.offences import offend
-from vm.modules.producer import OFFENCES, Recommit, Report
+from vm.modules.producer import OFFENCES, Recommit
+from vm.modules.slashing import Report
 
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")
@@ -450,7 +451,7 @@ def test_duties_come_before_what_waits_and_both_are_in_the_block() -> None:
     made = bench.run(bench.engine.produce(1))
     assert made is not None
     assert [item.actions[0][0] for item in made.body.transactions] == [
-        "producer.report",
+        "slashing.report",
         "token.transfer",
     ]
     assert len(bench.mempool) == 0

@@ -24,15 +24,8 @@ from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
-from vm.modules.producer import (
-    BEACONS,
-    OFFENCES,
-    Recommit,
-    Register,
-    Report,
-    Stand,
-    possession_message,
-)
+from vm.modules.producer import BEACONS, OFFENCES, Recommit, Register, Stand, possession_message
+from vm.modules.slashing import Report
 from vm.modules.tokens import balance_of, mint
 from vm.registry import MODULES, REGISTRY, Registry
 from vm.simulation import quote, simulate
@@ -54,7 +47,7 @@ def report(world: World, place: int = 1) -> Report:
 
 def test_these_actions_are_duties() -> None:
     duties = {tag for tag, declared in REGISTRY.actions.items() if declared.duty}
-    assert duties == {"producer.recommit", "producer.report"}
+    assert duties == {"producer.recommit", "slashing.report"}
 
 
 def test_a_duty_costs_nothing_and_takes_its_room_and_nonce(world: World) -> None:
@@ -62,7 +55,7 @@ def test_a_duty_costs_nothing_and_takes_its_room_and_nonce(world: World) -> None
     outcome = world.run(duty)
     (receipt,) = outcome.receipts
     size = len(duty.encode())
-    gas = 1_000 + 10 * size + 500 + 2_000 + 5_000
+    gas = 1_000 + 10 * size + 500 + 2_000 + 8_000
     assert (receipt.status, receipt.gas, receipt.fee) == ("ok", gas, 0)
     assert (outcome.gas, outcome.size_bytes, outcome.fees) == (gas, size, {})
     assert [event.transaction for event in outcome.events] == [0, 0]
@@ -143,17 +136,17 @@ REFUSED: list[tuple[str, str, Make]] = [
         lambda w: w.duty(recommit(), recommit(0, b"third salt")),
     ),
     (
-        "producer.already-barred",
+        "slashing.already-barred",
         "actions[1].evidence.key",
         lambda w: w.duty(report(w), report(w)),
     ),
     (
-        "producer.unknown-key",
+        "slashing.unknown-key",
         "actions[0].evidence.key",
         lambda w: w.duty(Report(offend(w.genesis, key("nobody")))),
     ),
     (
-        "producer.not-proved",
+        "slashing.not-proved",
         "actions[0].evidence.first.signature",
         lambda w: w.duty(Report(replace(report(w).evidence, key=CONSENSUS[2].public))),
     ),
@@ -206,7 +199,7 @@ def test_a_duty_succeeds_once(world: World) -> None:
     world.run(world.duty(recommit()), world.duty(report(world), place=2))
     for duty, code in (
         (world.duty(recommit(0, b"third salt"), nonce=1), "producer.already-recommitted"),
-        (world.duty(report(world), place=3), "producer.already-barred"),
+        (world.duty(report(world), place=3), "slashing.already-barred"),
     ):
         with pytest.raises(InvalidBlock) as caught:
             world.run(duty)

@@ -21,10 +21,8 @@ from vm.modules.producer import (
     KEYS,
     Producer,
     Register,
-    Report,
     Stand,
     elect,
-    is_punishable,
     let_withdraw,
     possession_message,
     register,
@@ -34,9 +32,9 @@ from vm.modules.producer import (
     PRODUCERS as PRODUCER_ROWS,
 )
 from vm.modules.producer.election import Standing
-from vm.modules.producer.offences import Barred
 from vm.modules.producer.registration import Registered
 from vm.modules.producer.tables import Candidate, KeyOwner, Offence
+from vm.modules.slashing import Punished, Report, is_punishable
 from vm.modules.tokens import mint
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
@@ -195,8 +193,8 @@ def test_evidence_bars_the_producer_for_ever(world: World, offence: str) -> None
     assert is_punishable(world.state, CONSENSUS[2].public)
     outcome = send(world, report)
     assert outcome.receipts[0].status == "ok"
-    barred = Barred(guilty.public, offence, 7, ANNA.public)
-    assert Barred.unpack(outcome.events[0].data) == barred
+    barred = Punished(guilty.public, offence, 7, ANNA.public, 0, 0)
+    assert Punished.unpack(outcome.events[0].data) == barred
     row = OFFENCE_ROWS.get(world.state, guilty.public)
     assert row == Offence(offence, 7, world.height - 1, ANNA.public)
     assert not is_punishable(world.state, CONSENSUS[2].public)
@@ -212,7 +210,7 @@ def test_a_producer_is_punished_once_whatever_it_did(world: World) -> None:
     before = OFFENCE_ROWS.get(world.state, PRODUCERS[2].public)
     for nonce, offence in enumerate((DOUBLE_BLOCK, DOUBLE_VOTE, SURROUND), start=1):
         report = Report(offend(world.genesis, CONSENSUS[2], offence, slot=90))
-        assert status(world, report, nonce=nonce) == "producer.already-barred"
+        assert status(world, report, nonce=nonce) == "slashing.already-barred"
     assert OFFENCE_ROWS.get(world.state, PRODUCERS[2].public) == before
     assert status(world, Report(offend(world.genesis, CONSENSUS[1])), nonce=4) == "ok"
 
@@ -228,7 +226,7 @@ def test_a_producer_that_does_not_stand_can_be_barred_and_one_can_report_itself(
 
 def test_a_key_of_no_producer_is_reported_in_vain(world: World) -> None:
     report = Report(offend(world.genesis, FRESH))
-    assert status(world, report) == "producer.unknown-key"
+    assert status(world, report) == "slashing.unknown-key"
     assert not is_punishable(world.state, FRESH.public)
 
 
@@ -240,11 +238,11 @@ def test_what_proves_nothing_bars_nobody(world: World) -> None:
     good = offend(world.genesis, CONSENSUS[2])
     against_another = replace(good, key=CONSENSUS[1].public)
     for nonce, evidence in enumerate((forged(good), against_another)):
-        assert status(world, Report(evidence), nonce=nonce) == "producer.not-proved"
+        assert status(world, Report(evidence), nonce=nonce) == "slashing.not-proved"
     other_chain = World.begin()
     other_chain.genesis = replace(world.genesis, header=replace(world.genesis.header, slot=1))
     elsewhere = offend(other_chain.genesis, CONSENSUS[2])
-    assert status(world, Report(elsewhere), nonce=2) == "producer.not-proved"
+    assert status(world, Report(elsewhere), nonce=2) == "slashing.not-proved"
     assert len(members_of(world)) == 4
     assert status(world, Report(good), nonce=3) == "ok"
 

@@ -14,7 +14,8 @@ from tests.vm.test_transition import Noting
 from tests.vm.world import ANNA, BEN, CLEO, CONSENSUS, FUNDS, PRODUCERS, commitment_of, key
 from vm.declare import Action
 from vm.modules.chain import chain_constants
-from vm.modules.producer import Producer, Report, Stand, elect, register, votes_of
+from vm.modules.producer import Producer, Stand, elect, register, votes_of
+from vm.modules.slashing import STAKE_PPM, Report
 from vm.modules.stake import (
     BONDED,
     BONDS,
@@ -29,8 +30,8 @@ from vm.modules.stake import (
 from vm.modules.stake.approving import Approved
 from vm.modules.stake.bonding import BondedMore, Unbonded
 from vm.modules.stake.releasing import Released
-from vm.modules.stake.tables import MAX_CHOICES, RELEASING
-from vm.modules.tokens import POTS, balance_of, mint
+from vm.modules.stake.tables import MAX_CHOICES, MAX_RELEASING, RELEASING
+from vm.modules.tokens import ASSETS, POTS, balance_of, mint
 from vm.registry import REGISTRY
 
 P = [producer.public for producer in PRODUCERS]
@@ -198,6 +199,18 @@ def test_a_block_gives_back_to_so_many_and_the_next_blocks_to_the_rest(
     assert paid == [2, 4, 5, 5]
 
 
+def test_so_many_amounts_come_back_to_an_account_at_one_time(stage: Stage) -> None:
+    stage.act(ANNA.public, Bond(300))
+    for _ in range(MAX_RELEASING):
+        assert stage.act(ANNA.public, Unbond(1)) == "ok"
+        stage.time_ms += 1
+    assert stage.act(ANNA.public, Unbond(1)) == "stake.too-many-releases"
+    stage.time_ms += unbonding_ms(stage) - MAX_RELEASING
+    stage.step(release_due)
+    assert stage.act(ANNA.public, Unbond(1)) == "ok"
+    assert sound(stage)
+
+
 # Elections
 
 
@@ -302,7 +315,8 @@ class StakeMachine(RuleBasedStateMachine):
         self.free = {person: held(self.stage, person) for person in PEOPLE}
         self.bonded: Counter[bytes] = Counter()
         self.chosen: dict[bytes, set[bytes]] = {}
-        self.coming: list[tuple[int, bytes, int]] = []
+        self.coming: Counter[tuple[int, bytes]] = Counter()
+        self.burned = 0
 
     @rule(who=st.sampled_from(PEOPLE), amount=st.integers(1, 1500))
     def bond(self, who: bytes, amount: int) -> None:
@@ -316,11 +330,12 @@ class StakeMachine(RuleBasedStateMachine):
     @rule(who=st.sampled_from(PEOPLE), amount=st.integers(1, 1500))
     def unbond(self, who: bytes, amount: int) -> None:
         """Unbond what is bonded."""
-        good = self.bonded[who] >= amount
+        waiting = sum(account == who for _, account in self.coming)
+        good = self.bonded[who] >= amount and waiting < MAX_RELEASING
         assert (self.stage.act(who, Unbond(amount)) == "ok") is good
         if good:
             self.bonded[who] -= amount
-            self.coming.append((self.stage.time_ms + unbonding_ms(self.stage), who, amount))
+            self.coming[self.stage.time_ms + unbonding_ms(self.stage), who] += amount
             if not self.bonded[who]:
                 self.chosen.pop(who, None)
 
@@ -346,9 +361,30 @@ class StakeMachine(RuleBasedStateMachine):
         """Time goes by, and a block is made."""
         self.stage.time_ms += unbonding_ms(self.stage) * share // 10
         self.stage.step(release_due)
-        for item in [item for item in self.coming if item[0] <= self.stage.time_ms]:
-            self.coming.remove(item)
-            self.free[item[1]] += item[2]
+        for time_ms, who in [item for item in self.coming if item[0] <= self.stage.time_ms]:
+            self.free[who] += self.coming.pop((time_ms, who))
+
+    @rule(place=st.integers(0, 3), reporter=st.sampled_from(PEOPLE), ppm=st.integers(0, 1_000_000))
+    def slash(self, place: int, reporter: bytes, ppm: int) -> None:
+        """A producer is found out; only the first time costs it anything."""
+        STAKE_PPM.set(self.stage.world.state, ppm)
+        report = Report(offend(self.stage.world.genesis, CONSENSUS[place]))
+        if self.stage.act(reporter, report) != "ok":
+            return
+        guilty = P[place]
+        taken = self.bonded[guilty] * ppm // 10**6
+        self.bonded[guilty] -= taken
+        if not self.bonded[guilty]:
+            self.chosen.pop(guilty, None)
+        for item, units in list(self.coming.items()):
+            if item[1] == guilty:
+                share = units * ppm // 10**6
+                taken += share
+                self.coming[item] -= share
+                if not self.coming[item]:
+                    del self.coming[item]
+        self.free[reporter] += taken * 50_000 // 10**6
+        self.burned += taken - taken * 50_000 // 10**6
 
     @invariant()
     def agrees(self) -> None:
@@ -364,6 +400,8 @@ class StakeMachine(RuleBasedStateMachine):
             assert votes_of(stage.world.state, producer) == sum(
                 self.bonded[who] for who in supporters
             )
+        asset = ASSETS.get(stage.world.state, ASSET)
+        assert (asset.burned if asset else 0) == self.burned
         assert sound(stage)
 
 

@@ -2,7 +2,6 @@
 
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import Stand, elect
-from vm.modules.producer.offences import Report, is_punishable, is_punished
 from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank, votes_of
 from vm.modules.producer.registration import Register, possession_message, register
 from vm.modules.producer.reveals import Recommit, current_beacon
@@ -44,7 +43,6 @@ __all__ = [
     "Rank",
     "Recommit",
     "Register",
-    "Report",
     "Stand",
     "Votes",
     "change_votes",
@@ -52,8 +50,6 @@ __all__ = [
     "current_beacon",
     "elect",
     "is_duty",
-    "is_punishable",
-    "is_punished",
     "let_stand",
     "let_withdraw",
     "possession_message",

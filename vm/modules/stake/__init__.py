@@ -2,11 +2,13 @@
 
 from vm.modules.stake.approving import Approve
 from vm.modules.stake.bonding import Bond, Unbond
+from vm.modules.stake.forfeiting import forfeit
 from vm.modules.stake.releasing import release_due
 from vm.modules.stake.tables import (
     BONDED,
     BONDS,
     MAX_CHOICES,
+    MAX_RELEASING,
     MOST_CHOICES,
     RELEASING,
     UNBONDING,
@@ -19,6 +21,7 @@ __all__ = [
     "BONDED",
     "BONDS",
     "MAX_CHOICES",
+    "MAX_RELEASING",
     "MOST_CHOICES",
     "RELEASING",
     "UNBONDING",
@@ -27,6 +30,7 @@ __all__ = [
     "Bonded",
     "Releasing",
     "Unbond",
+    "forfeit",
     "release_due",
     "stake",
 ]

@@ -13,7 +13,9 @@ from vm.view import View
 
 Choices = Annotated[tuple[AccountId, ...], AtMost(MOST_CHOICES)]
 
-NOTHING_BONDED = stake.error("nothing-bonded", "An account approves by what it has bonded: bond something first.")
+NOTHING_BONDED = stake.error(
+    "nothing-bonded", "An account approves by what it has bonded: bond something first."
+)
 TOO_MANY = stake.error("too-many-choices", "More producers than an account may approve.")
 TWICE = stake.error("chosen-twice", "A producer is approved once at most.")
 NO_PRODUCER = stake.error("no-producer", "The account is not a registered producer.")

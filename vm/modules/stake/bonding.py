@@ -7,12 +7,23 @@ from vm.declare import Action
 from vm.modules.chain import chain_constants
 from vm.modules.producer import change_votes
 from vm.modules.stake.releasing import hold_back
-from vm.modules.stake.tables import BONDED, BONDS, MAX_CHOICES, Bonded, stake
+from vm.modules.stake.tables import (
+    BONDED,
+    BONDS,
+    MAX_CHOICES,
+    MAX_RELEASING,
+    RELEASING,
+    Bonded,
+    stake,
+)
 from vm.modules.tokens import PositiveAmount, debit, drain_pot, fill_pot
 from vm.view import State, View
 
 CHOICE_GAS = 300  # a vote's: a choice moves two rows of the ranking and one of votes
 
+TOO_MANY_RELEASES = stake.error(
+    "too-many-releases", "So many amounts are coming back to the account: wait for the next."
+)
 TOO_LITTLE = stake.error("too-little-bonded", "The account has bonded less than the amount.")
 
 
@@ -72,6 +83,8 @@ class Unbond(Action):
         if held is None or held.units < self.amount:
             units = 0 if held is None else held.units
             raise TOO_LITTLE.failed(f"{units} are bonded, not {self.amount}", field="amount")
+        if len(list(RELEASING.scan(state, sender, limit=MAX_RELEASING))) == MAX_RELEASING:
+            raise TOO_MANY_RELEASES.failed(f"{MAX_RELEASING} amounts are coming back already")
         asset = chain_constants(state).native_asset
         drain_pot(state, BONDED, asset, self.amount)
         time_ms = hold_back(context, sender, self.amount)

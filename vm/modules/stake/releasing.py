@@ -55,19 +55,29 @@ def release_due(context: Context) -> None:
         if time_ms > now_ms:
             break
         _release(context, time_ms, account)
+
+
+def release_less(state: State, account: bytes, time_ms: int, units: int) -> None:
+    """Let so much less come back to an account at a time; the pot is the caller's to change."""
+    row = RELEASING.get(state, account, time_ms)
+    if row is None or row.units < units:
+        raise RuntimeError(f"less than {units} comes back to {account.hex()} at {time_ms}")
+    if row.units > units:
+        RELEASING.put(state, Releasing(row.units - units), account, time_ms)
+        return
+    RELEASING.delete(state, account, time_ms)
+    DUE.delete(state, time_ms, account)
     _note_next(state)
 
 
 def _release(context: Context, time_ms: int, account: bytes) -> None:
     state, asset = context.state, chain_constants(context.state).native_asset
     row = RELEASING.get(state, account, time_ms)
-    if row is None:
-        raise RuntimeError(f"{account.hex()} is listed and gets nothing back at {time_ms}")
-    RELEASING.delete(state, account, time_ms)
-    DUE.delete(state, time_ms, account)
-    drain_pot(state, UNBONDING, asset, row.units)
-    credit(state, account, asset, row.units)
-    context.emit(Released(account, row.units))
+    units = 0 if row is None else row.units
+    release_less(state, account, time_ms, units)
+    drain_pot(state, UNBONDING, asset, units)
+    credit(state, account, asset, units)
+    context.emit(Released(account, units))
 
 
 def _note_next(state: State) -> None:

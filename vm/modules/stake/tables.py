@@ -19,6 +19,9 @@ MOST_CHOICES = 30
 BONDED = "stake.bonded"  # the pots of what is bonded, and of what is bonded no longer but held back
 UNBONDING = "stake.unbonding"
 
+# Of an account at one time: so that a share of all of it can be taken at once.
+MAX_RELEASING = 16
+
 MAX_CHOICES = stake.parameter(
     "max_choices",
     default=21,
