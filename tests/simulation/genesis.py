@@ -15,7 +15,7 @@ from storage.state import StateReader
 from tests.simulation.plan import MIN_SLOTS, SLOT_MS, Plan
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.fee import PRICES, Price
-from vm.modules.producer import BEACONS, CANDIDATES, Commitment, Producer, register
+from vm.modules.producer import BEACONS, Commitment, Producer, let_withdraw, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
@@ -93,7 +93,7 @@ def make_simulated_genesis(plan: Plan, population: Population) -> Genesis:
         commitment = Commitment(FIRST_SALT, reveals.commitment, length)
         register(state, seat.producer, Producer(seat.key.public, f"p{i}"), commitment)
         if i >= plan.nodes:
-            CANDIDATES.delete(state, seat.producer)
+            let_withdraw(state, seat.producer)
     return make_genesis(state)
 
 
