@@ -37,9 +37,7 @@ async def bond(
     amount
         How much, in whole tokens, such as 12.5.
     """
-    async with options.client() as client:
-        units = await _units(client, amount)
-        await send(client, options, [Bond(units)], as_json=json)
+    await _send(options, Bond, amount, as_json=json)
 
 
 @app.command
@@ -54,9 +52,7 @@ async def unbond(
     amount
         How much, in whole tokens, such as 12.5.
     """
-    async with options.client() as client:
-        units = await _units(client, amount)
-        await send(client, options, [Unbond(units)], as_json=json)
+    await _send(options, Unbond, amount, as_json=json)
 
 
 @app.command
@@ -110,11 +106,14 @@ async def _coming(client: Client, owner: bytes, finality: Finality) -> list[tupl
     ]
 
 
-async def _units(client: Client, amount: str) -> int:
-    units = (await known_asset(client)).parse("AMOUNT", amount)
-    if units == 0:
-        raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
-    return units
+async def _send(
+    options: SendOptions, make: type[Bond | Unbond], amount: str, *, as_json: bool
+) -> None:
+    async with options.client() as client:
+        units = (await known_asset(client)).parse("AMOUNT", amount)
+        if units == 0:
+            raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+        await send(client, options, [make(units)], as_json=as_json)
 
 
 def _when(asset: KnownAsset, time_ms: int, units: int) -> str:

@@ -34,9 +34,8 @@ R = TypeVar("R", bound=Record)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A registered producer. `member` is its seat in the newest block's set, if it has one;
-    `here`: the node that was asked runs it; `votes`: the
-    units bonded for it; `elected`: the next election gives it a seat unless votes or candidates
-    change."""
+    `here`: the node that was asked runs it; `votes`: the units bonded for it; `elected`: the next
+    election gives it a seat unless votes or candidates change."""
 
     producer: bytes
     row: Producer
