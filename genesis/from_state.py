@@ -15,7 +15,16 @@ from genesis.build import put_producers
 from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
-from vm.modules.producer import BEACONS, KEYS, OFFENCES, PRODUCERS, let_withdraw
+from vm.modules.producer import (
+    ATTENDANCE,
+    BEACONS,
+    KEYS,
+    OFFENCES,
+    PRODUCERS,
+    SUSPENSIONS,
+    WATCH,
+    let_withdraw,
+)
 from vm.overlay import EmptyView, Overlay
 
 
@@ -90,6 +99,10 @@ def _dismiss_producers(state: Overlay) -> None:
     for (key,), owner in list(KEYS.every(state)):
         if owner.producer not in barred:
             KEYS.delete(state, key)
+    WATCH.delete(state)
+    for table in (ATTENDANCE, SUSPENSIONS):
+        for (account,), _ in list(table.every(state)):
+            table.delete(state, account)
     for (account,), _ in list(PRODUCERS.every(state)):
         if account not in barred:
             PRODUCERS.delete(state, account)

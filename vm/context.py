@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from consensus.cid import Cid
+from consensus.producers import ProducerSet
 from consensus.record import Record
 from vm.view import State
 
@@ -14,7 +15,8 @@ class BlockContext:
 
     `chain` is the digest of the genesis header; `time_ms` the start of the block's slot, from
     the Unix epoch; `producer` the account id of its producer; `beacon` the beacon after this
-    block's `reveal`. `epoch_beacon`, `final_height`, `handover_slot` and `handover_height` are
+    block's `reveal`. `members` hold the seats after it: the set that takes over, if one
+    does. `epoch`, `epoch_beacon`, `final_height`, `handover_slot` and `handover_height` are
     those of `consensus.finality.ChainBlock`.
     """
 
@@ -26,8 +28,10 @@ class BlockContext:
     producer: bytes
     reveal: bytes
     beacon: bytes
+    epoch: int
     epoch_beacon: bytes
     dynasty: int
+    members: ProducerSet
     final_height: int
     handover_slot: int
     handover_height: int

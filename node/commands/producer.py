@@ -229,7 +229,7 @@ def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
     return (
         item.row.name,
         member is not None,
-        "barred" if item.offence is not None else item.stands,
+        _standing(item),
         format_amount(item.votes, asset.decimals),
         item.elected,
         item.here,
@@ -237,6 +237,12 @@ def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
         None if member is None else member.missed,
         format_address(item.producer),
     )
+
+
+def _standing(item: Standing) -> object:
+    if item.offence is not None:
+        return "barred"
+    return item.stands if item.suspension is None else "suspended"
 
 
 def _fields(
@@ -256,6 +262,12 @@ def _fields(
     }
     if offence is not None:
         fields["barred"] = f"for ever: {offence.offence} in slot {offence.slot}"
+    if item.suspension is not None:
+        missed = item.suspension.slots - item.suspension.produced
+        fields["suspended"] = (
+            f"missed {missed} of {item.suspension.slots} slots in epoch {item.suspension.epoch}; "
+            "`reelect producer stand` asks back in"
+        )
     if member is not None:
         fields["slots"] = f"{member.produced} produced, {member.missed} missed in this epoch"
     if turns:
@@ -296,6 +308,7 @@ def _json(item: Standing) -> JsonObject:
         "votes": str(item.votes),
         "elected": item.elected,
         "offence": None if item.offence is None else item.offence.to_json(),
+        "suspension": None if item.suspension is None else item.suspension.to_json(),
         "here": item.here,
         "produced": None if member is None else member.produced,
         "missed": None if member is None else member.missed,

@@ -18,10 +18,12 @@ from vm.modules.producer import (
     OFFENCES,
     PRODUCERS,
     RANKS,
+    SUSPENSIONS,
     VOTES,
     Offence,
     Producer,
     Rank,
+    Suspension,
     Votes,
     elect,
 )
@@ -44,6 +46,7 @@ class Standing:
     stands: bool
     votes: int
     offence: Offence | None
+    suspension: Suspension | None
     elected: bool
 
 
@@ -82,6 +85,7 @@ async def read_standings(client: Client) -> Standings:
     ranks = await _ranks(client)
     votes = await _rows(client, VOTES, Votes)
     offences = await _rows(client, OFFENCES, Offence)
+    suspensions = await _rows(client, SUSPENSIONS, Suspension)
     members = {item.producer: item for item in answer.items}
     elected = _elected(ranks) or frozenset(members)
     candidates = {producer for _, producer, _ in ranks}
@@ -94,6 +98,7 @@ async def read_standings(client: Client) -> Standings:
             stands=producer in candidates,
             votes=votes[producer].units if producer in votes else 0,
             offence=offences.get(producer),
+            suspension=suspensions.get(producer),
             elected=producer in elected,
         )
         for producer, row in producers.items()

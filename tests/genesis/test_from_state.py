@@ -103,6 +103,7 @@ def test_only_what_belongs_to_the_old_chain_changes(
     assert tables == {
         *("chain.constants", "chain.progress", "producer.beacon", "producer.candidate"),
         *("producer.key", "producer.producer", "producer.rank"),
+        *("producer.attendance", "producer.watch"),
     }
     assert PROGRESS.get(state) == FIRST_PROGRESS
     assert chain_constants(state) == replace(chain_constants(view), genesis_time_ms=NEW_TIME_MS)

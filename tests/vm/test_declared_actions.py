@@ -208,7 +208,9 @@ PAYING = {
     "account.sender",
     "token.balance",
     "token.asset",
+    "producer.attendance",
     "producer.beacon",
+    "producer.watch",
     "chain.progress",
 }
 

@@ -24,7 +24,7 @@ from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
 from vm.modules.chain import PROGRESS
-from vm.modules.producer import BEACONS
+from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
 from vm.modules.stake.tables import NEXT
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
 from vm.overlay import Overlay
@@ -281,8 +281,11 @@ class Noting(Overlay):
 def test_an_empty_block_reads_little(world: World) -> None:
     state = Noting(world.state)
     execute_block(state, world.block(), [])
-    reveals = BEACONS.state_key(PRODUCERS[0].public)
-    assert state.read == {reveals, PROGRESS.state_key(), NEXT.state_key()}
+    producer = PRODUCERS[0].public
+    assert state.read == {
+        *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
+        *(PROGRESS.state_key(), NEXT.state_key()),
+    }
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

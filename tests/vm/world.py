@@ -7,6 +7,7 @@ from consensus.beacon import RevealChain, next_beacon
 from consensus.cid import RAW, cid_of
 from consensus.codec import Wire
 from consensus.keys import KeyPair
+from consensus.producers import ProducerSet
 from consensus.transaction import Transaction, transaction_id
 from genesis.build import build_genesis
 from genesis.file import Genesis
@@ -90,8 +91,10 @@ class World:
             producer=PRODUCERS[place].public,
             reveal=reveal,
             beacon=next_beacon(bytes(32), reveal),
+            epoch=0,
             epoch_beacon=bytes(32),
             dynasty=0,
+            members=ProducerSet(self.genesis.members),
             final_height=0,
             handover_slot=0,
             handover_height=0,

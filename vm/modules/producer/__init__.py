@@ -1,5 +1,6 @@
 """Producers: who may hold a seat, the reveals they are committed to, and what bars them."""
 
+from vm.modules.producer.attendance import ATTENDANCE, WATCH, absentees, attend
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import Stand, elect
 from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank, votes_of
@@ -13,6 +14,7 @@ from vm.modules.producer.tables import (
     OFFENCES,
     PRODUCERS,
     RANKS,
+    SUSPENSIONS,
     VOTES,
     Beacon,
     Candidate,
@@ -21,11 +23,13 @@ from vm.modules.producer.tables import (
     Producer,
     ProducerName,
     Rank,
+    Suspension,
     Votes,
     producer,
 )
 
 __all__ = [
+    "ATTENDANCE",
     "BEACONS",
     "CANDIDATES",
     "KEYS",
@@ -33,7 +37,9 @@ __all__ = [
     "OFFENCES",
     "PRODUCERS",
     "RANKS",
+    "SUSPENSIONS",
     "VOTES",
+    "WATCH",
     "Beacon",
     "Candidate",
     "Commitment",
@@ -44,7 +50,10 @@ __all__ = [
     "Recommit",
     "Register",
     "Stand",
+    "Suspension",
     "Votes",
+    "absentees",
+    "attend",
     "change_votes",
     "check_duty",
     "current_beacon",

@@ -1,10 +1,13 @@
 """Election: who stands, and whom a state elects."""
 
+from itertools import islice
+
 from consensus.kinds import AccountId
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet, producer_set
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.producer.attendance import absentees
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
     CANDIDATES,
@@ -12,6 +15,7 @@ from vm.modules.producer.tables import (
     OFFENCES,
     PRODUCERS,
     RANKS,
+    SUSPENSIONS,
     producer,
 )
 from vm.view import View
@@ -47,15 +51,19 @@ class Stand(Action):
             raise UNCHANGED.failed(field="standing")
         if self.standing:
             let_stand(state, sender, row.key)
+            SUSPENSIONS.delete(state, sender)
         else:
             let_withdraw(state, sender)
         context.emit(Standing(sender, self.standing))
 
 
 def elect(view: View) -> ProducerSet | None:
-    """The set that this state elects: the 21 candidates with the most votes, of equals the first
-    by producer id; None, which leaves the set as it is, if fewer than 4 stand.
+    """The set that this state elects at the end of an epoch: the 21 candidates with the most
+    votes, of equals the first by producer id, without who has to be suspended; None, which leaves
+    the set as it is, if fewer than 4 are left.
     """
-    rows = RANKS.scan(view, limit=MAX_PRODUCERS)
-    members = [Member(account_id, row.key) for (_, account_id), row in rows]
+    absent = {absentee.producer for absentee in absentees(view)}
+    rows = RANKS.scan(view, limit=MAX_PRODUCERS + len(absent))
+    present = (Member(account, row.key) for (_, account), row in rows if account not in absent)
+    members = list(islice(present, MAX_PRODUCERS))
     return producer_set(members) if len(members) >= MIN_PRODUCERS else None

@@ -75,6 +75,16 @@ class Beacon(Record):
     following: Commitment | None
 
 
+@record("producer.suspension")
+class Suspension(Record):
+    """A producer that was suspended and has not stood again: the epoch in which it missed too
+    much, how many blocks it made in it, and of how many."""
+
+    epoch: Counter
+    produced: Counter
+    slots: Counter
+
+
 @record("producer.offence")
 class Offence(Record):
     """A producer that is barred from election for ever: what it did and the (later) slot it did
@@ -92,6 +102,7 @@ CANDIDATES: Table[Candidate, bytes] = producer.table(Candidate, producer=Account
 RANKS: Table[Rank, int, bytes] = producer.table(Rank, below=Amount, producer=AccountId)
 VOTES: Table[Votes, bytes] = producer.table(Votes, producer=AccountId)
 BEACONS: Table[Beacon, bytes] = producer.table(Beacon, producer=AccountId)
+SUSPENSIONS: Table[Suspension, bytes] = producer.table(Suspension, producer=AccountId)
 OFFENCES: Table[Offence, bytes] = producer.table(Offence, producer=AccountId)
 
 NOT_REGISTERED = producer.error("not-registered", "The account is not a registered producer.")
