@@ -20,7 +20,7 @@ from consensus.schedule import MIN_EPOCH_ROUNDS, min_epoch_slots
 from consensus.tree import key_path
 from consensus.tree_range import WHOLE, range_hash
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
-from vm.modules.producer import BEACONS, elect
+from vm.modules.producer import BEACONS, ranked
 from vm.modules.tokens import ASSETS
 from vm.overlay import EmptyView, Overlay
 from vm.parameter import VALUES
@@ -217,7 +217,7 @@ def _check_state(genesis: Genesis, state: View) -> None:
 
 
 def _elected(state: View) -> ProducerSet:
-    elected = elect(state)
+    elected = ranked(state)
     if elected is None:
         raise InvalidGenesis(f"fewer than {MIN_PRODUCERS} producers stand", field="members")
     return elected

@@ -100,6 +100,7 @@ class Module:
         self.parameters: list[Parameter] = []
         self.invariants: list[Invariant] = []
         self.block_steps: list[BlockStep] = []
+        self.end_steps: list[BlockStep] = []
 
     def action(self, *, gas: int, duty: bool = False) -> Callable[[type[A]], type[A]]:
         """Declare a record (tag `module.verb`) as an action of fixed cost `gas`.
@@ -159,6 +160,11 @@ class Module:
     def begin_block(self, step: B) -> B:
         """Declare a step run before a block's transactions; it may raise InvalidBlock."""
         self.block_steps.append(step)
+        return step
+
+    def end_block(self, step: B) -> B:
+        """Declare a step run after a block's transactions; it must not fail."""
+        self.end_steps.append(step)
         return step
 
     def _check_record(self, cls: type[Record]) -> None:

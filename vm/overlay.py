@@ -56,6 +56,14 @@ class Overlay:
         """Remove `key`, if it is there."""
         self._write(key, None)
 
+    def written(self, prefix: bytes) -> list[bytes]:
+        """The keys with this prefix that were put or deleted here, in order."""
+        return sorted(
+            key
+            for key, value in self._writes.items()
+            if value is not _UNWRITTEN and key.startswith(prefix)
+        )
+
     def _write(self, key: bytes, value: bytes | None) -> None:
         if key not in self._writes:
             self._keys.append(key)
@@ -107,9 +115,10 @@ class Overlay:
             self._writes[key] = before
 
     def writes(self) -> dict[bytes, bytes | None]:
-        """What differs from the base by key, in key order; None means deleted."""
+        """What differs from the base by key, in key order; None means deleted: what came and went
+        again here is not among it."""
         return {
             key: value
             for key, value in sorted(self._writes.items(), key=lambda item: item[0])
-            if value is not _UNWRITTEN
+            if value is not _UNWRITTEN and (value is not None or self._base.get(key) is not None)
         }

@@ -54,6 +54,7 @@ class Registry:
             (m.errors for m in modules), lambda item: item.code
         )
         self.block_steps = [step for module in modules for step in module.block_steps]
+        self.end_steps = [step for module in modules for step in module.end_steps]
         _named([modules], lambda item: item.name)
 
     def unpack_actions(self, transaction: Transaction) -> tuple[Action, ...]:

@@ -142,6 +142,11 @@ class Table(TableDeclaration, Generic[R, *K]):
         """Remove the row at `key`, if it is there."""
         state.delete(self._key(key))
 
+    def written(self, state: State) -> list[tuple[*K]]:
+        """The keys of the rows that were put or deleted in this block, in order."""
+        found = (self.key_parts(key) for key in state.written(self.prefix()))
+        return [cast(tuple[*K], parts) for parts in found]
+
     def scan(
         self, view: View, *parts: KeyPart, start: bytes = b"", limit: int
     ) -> Iterator[tuple[tuple[*K], R]]:

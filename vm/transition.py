@@ -102,8 +102,10 @@ class BlockExecution:
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
     def finish(self) -> Outcome:
-        """Distribute the fees and hand over the result."""
+        """Run the modules' end steps, distribute the fees and hand over the result."""
         context = self._context(self._block.producer, self._emitter(None))
+        for step in self._registry.end_steps:
+            step(context)
         for asset, amount in sorted(self._fees.items()):
             distribute(context, asset, amount)
         return Outcome(

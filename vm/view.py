@@ -26,3 +26,6 @@ class State(View, Protocol):
 
     def delete(self, key: bytes) -> None:
         """Remove `key`, if it is there."""
+
+    def written(self, prefix: bytes) -> Iterable[bytes]:
+        """The keys with this prefix that were put or deleted in this block, in order."""

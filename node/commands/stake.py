@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from cyclopts import App
 
 from consensus.address import format_address
-from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import (
@@ -20,7 +19,7 @@ from node.commands.standings import read_standings
 from node.failure import Usage
 from node.output import print_fields, print_json
 from node.query.chain_view import Finality
-from vm.modules.stake import BONDS, RELEASING, Bond, Bonded, Releasing, Unbond
+from vm.modules.stake import BONDS, UNBONDING, Bond, Bonded, Release, Unbond, Unbonding
 
 app = App(name="stake", help="Bond tokens, which then vote for producers; take them back.")
 
@@ -30,7 +29,7 @@ async def bond(
     amount: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Bond tokens of the account that sends (--from): they count for the producers that it
-    approves (`reelect vote`), and cannot be spent.
+    approves (`reelect vote`), and cannot be spent. Leave some for fees: to unbond costs one.
 
     Parameters
     ----------
@@ -45,7 +44,8 @@ async def unbond(
     amount: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Take bonded tokens back: they vote no longer at once, and come back to the account by
-    themselves when the chain's unbonding time is over (`reelect stake show` says when).
+    themselves when the chain's unbonding time is over (`reelect stake show` says when). Who
+    unbonds everything approves nobody any more.
 
     Parameters
     ----------
@@ -74,36 +74,41 @@ async def show(
     """
     owner = find_account(options.section, account, "ACCOUNT")
     async with options.client() as client:
-        bonded = await read_bond(client, owner, finality)
-        coming = await _coming(client, owner, finality)
+        bond = await read_bond(client, owner, finality)
+        units, approved = (0, ()) if bond is None else (bond.units, bond.approved)
+        releases = await _releases(client, owner, finality)
         if json:
-            print_json(_json(owner, bonded, coming))
+            print_json(
+                {
+                    "account": format_address(owner),
+                    "bonded": str(units),
+                    "approved": [format_address(producer) for producer in approved],
+                    "releases": [release.to_json() for release in releases],
+                }
+            )
             return
         asset = await known_asset(client)
         names = {item.producer: item.row.name for item in (await read_standings(client)).items}
     print_fields(
         {
             "account": format_address(owner),
-            "bonded": asset.format(bonded.units),
-            "votes for": [names.get(each, format_address(each)) for each in bonded.approved]
-            or "nobody",
-            "comes back": [_when(asset, *each) for each in coming] or "nothing",
+            "bonded": asset.format(units),
+            "votes for": [names.get(each, format_address(each)) for each in approved] or "nobody",
+            "comes back": [_shown(asset, each) for each in releases] or "nothing",
         }
     )
 
 
-async def read_bond(client: Client, owner: bytes, finality: Finality) -> Bonded:
-    """What an account has bonded, and whom it approves."""
+async def read_bond(client: Client, owner: bytes, finality: Finality) -> Bonded | None:
+    """What an account has bonded, and whom it approves; None if nothing is."""
     answer = await client.row(BONDS.name, format_address(owner), finality=finality)
-    return Bonded(0, ()) if answer is None else Bonded.from_json(answer.item.row)
+    return None if answer is None else Bonded.from_json(answer.item.row)
 
 
-async def _coming(client: Client, owner: bytes, finality: Finality) -> list[tuple[int, int]]:
-    """What comes back: times (Unix milliseconds) and units, the earliest first."""
-    rows = client.rows(RELEASING.name, format_address(owner), finality=finality)
-    return [
-        (int(str(item.key["time_ms"])), Releasing.from_json(item.row).units) async for item in rows
-    ]
+async def _releases(client: Client, owner: bytes, finality: Finality) -> tuple[Release, ...]:
+    """What comes back to an account, the earliest first."""
+    answer = await client.row(UNBONDING.name, format_address(owner), finality=finality)
+    return () if answer is None else Unbonding.from_json(answer.item.row).releases
 
 
 async def _send(
@@ -116,14 +121,6 @@ async def _send(
         await send(client, options, [make(units)], as_json=as_json)
 
 
-def _when(asset: KnownAsset, time_ms: int, units: int) -> str:
-    when = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return f"{asset.format(units)} at {when:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _json(owner: bytes, bonded: Bonded, coming: list[tuple[int, int]]) -> JsonObject:
-    return {
-        "account": format_address(owner),
-        **bonded.to_json(),
-        "coming": [{"time_ms": time_ms, "units": str(units)} for time_ms, units in coming],
-    }
+def _shown(asset: KnownAsset, release: Release) -> str:
+    when = datetime.fromtimestamp(release.time_ms / 1000, UTC)
+    return f"{asset.format(release.units)} at {when:%Y-%m-%d %H:%M:%S} UTC"

@@ -119,7 +119,7 @@ async def _ranks(client: Client) -> list[tuple[int, bytes, Rank]]:
     """The candidates in the order of an election."""
     return [
         (
-            int(str(item.key["below"])),
+            int(str(item.key["votes_below"])),
             parse_address(str(item.key["producer"])),
             Rank.from_json(item.row),
         )

@@ -1,14 +1,15 @@
 """`reelect vote`: which producers an account approves with what it has bonded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from cyclopts import App
 
 from node.commands.arguments import JsonFlag
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
+from node.commands.asking import find_account
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.stake import read_bond
-from node.commands.standings import find_standing, read_standings
-from node.failure import Usage
+from node.commands.standings import Standings, find_standing, read_standings
+from node.failure import Refused, Usage
 from node.query.chain_view import Finality
 from vm.modules.stake import Approve
 
@@ -78,7 +79,23 @@ async def _change(
         raise Usage("name one producer or more", field="PRODUCERS")
     async with options.client() as client:
         found = await read_standings(client)
-        chosen = {find_standing(found, options.section, text).producer for text in producers}
-        now = await read_bond(client, options.sender, Finality.HEAD)
-        approved = change(set(now.approved), chosen)
-        await send(client, options, [Approve(tuple(sorted(approved)))], as_json=as_json)
+        bond = await read_bond(client, options.sender, Finality.HEAD)
+        now = set(() if bond is None else bond.approved)
+        chosen = {_find(found, options, text, now) for text in producers}
+        approved = change(now, chosen)
+        if bond is not None and approved == now:
+            raise Refused("the account approves just these already", field="PRODUCERS")
+        action = Approve(tuple(sorted(approved)))
+        check_action(action)
+        await send(client, options, [action], as_json=as_json)
+
+
+def _find(found: Standings, options: SendOptions, text: str, now: Collection[bytes]) -> bytes:
+    """The producer of a name or address, or one that is approved and no producer any more."""
+    try:
+        return find_standing(found, options.section, text).producer
+    except Refused:
+        account = find_account(options.section, text, "PRODUCER")
+        if account in now:
+            return account
+        raise

@@ -54,8 +54,8 @@ def test_what_is_at_stake_is_shown(world: World, run: Run) -> None:
     done(run, "vote", "add", ADDRESSES[1])
     done(run, "stake", "unbond", "4")
     shown = run("stake", "show", "alice", "--json").json
-    (coming,) = cast(list[JsonObject], shown["coming"])
-    assert (shown["units"], shown["approved"]) == (str(6 * TOKEN), [ADDRESSES[1]])
+    (coming,) = cast(list[JsonObject], shown["releases"])
+    assert (shown["bonded"], shown["approved"]) == (str(6 * TOKEN), [ADDRESSES[1]])
     assert coming["units"] == str(4 * TOKEN)
     unbonding_ms = 1000 * chain_constants(world.chain.state.view()).unbonding_s
     assert cast(int, coming["time_ms"]) - unbonding_ms in range(world.now_ms + 1)

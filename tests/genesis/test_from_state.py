@@ -30,12 +30,25 @@ from tests.node.network import (
     transfer,
 )
 from tests.vm.offences import offend
+from tests.vm.stage import Stage
+from tests.vm.world import World
 from vm.modules.account import SENDERS, Sender, next_nonce
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.content import OWNED, VIDEOS, Owned, Video
-from vm.modules.producer import BEACONS, CANDIDATES, KEYS, OFFENCES, PRODUCERS, elect
+from vm.modules.producer import (
+    BEACONS,
+    CANDIDATES,
+    KEYS,
+    OFFENCES,
+    PRODUCERS,
+    RANKS,
+    elect,
+    votes_of,
+)
 from vm.modules.slashing import Report
+from vm.modules.stake import Approve, Bond, Unbond, release_due
 from vm.modules.tokens import ASSETS, BALANCES, POTS, Balance, balance_of
+from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
 from vm.view import View
 
@@ -156,6 +169,31 @@ def test_an_old_producer_can_go_on_with_new_reveals(rows: dict[bytes, bytes]) ->
     elected = elect(again.state())
     assert elected is not None
     assert elected.members == again.members
+
+
+def test_stake_goes_on_and_votes_wait_for_their_producer(rows: dict[bytes, bytes]) -> None:
+    state = Overlay(EmptyView())
+    for row_key, value in rows.items():
+        state.put(row_key, value)
+    stage = Stage(World(OLD, state))
+    for action in (Bond(100), Approve((PLACES[0], PLACES[1])), Unbond(30)):
+        assert stage.act(ALICE.public, action) == "ok"
+    seat = OLD_SEATS[PLACES[0]]
+    fresh = _record(seat, reveals=RevealChain(b"%32d" % 0, b"another salt", 64))
+    made = genesis_from_state(rows_of(state).items(), [*RECORDS, fresh], NEW_TIME_MS)
+    again = Stage(World(made, made.state()), time_ms=NEW_TIME_MS)
+    new = again.world.state
+    assert list(REGISTRY.broken_invariants(new)) == []
+    assert votes_of(new, PLACES[0]) == votes_of(new, PLACES[1]) == 70
+    ((_, first), _), *_ = RANKS.scan(new, limit=1)
+    assert first == PLACES[0]
+    before = balance_of(new, ALICE.public, "REEL")
+    again.step(release_due)  # a long time has gone by
+    assert balance_of(new, ALICE.public, "REEL") == before + 30
+    newcomer = next(iter(NEW_SEATS))
+    assert again.act(ALICE.public, Approve((PLACES[1], newcomer))) == "ok"
+    assert again.act(ALICE.public, Approve((newcomer,))) == "ok"
+    assert again.act(ALICE.public, Approve((PLACES[1],))) == "stake.no-producer"
 
 
 def _of_barred() -> ProducerRecord:

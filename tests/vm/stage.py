@@ -7,11 +7,13 @@ from consensus.record import Record
 from tests.vm.world import World
 from vm.context import BlockContext, Context
 from vm.declare import Action, BlockStep
+from vm.registry import REGISTRY
 
 
 @dataclass
 class Stage:
-    """A world on which accounts act at once. `time_ms` is the block's; `events` has all so far."""
+    """A world on which accounts act at once, each in a block. `time_ms` is the block's; `events`
+    has all so far."""
 
     world: World = field(default_factory=World.begin)
     time_ms: int = 0
@@ -39,6 +41,7 @@ class Stage:
             state.rollback(savepoint)
             del self.events[first_event:]
             return error.code
+        self.step(*REGISTRY.end_steps)
         return "ok"
 
     def step(self, *steps: BlockStep) -> None:

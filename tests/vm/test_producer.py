@@ -87,7 +87,7 @@ def test_who_registers_becomes_a_candidate_with_its_key(world: World) -> None:
     )
     assert PRODUCER_ROWS.get(world.state, ANNA.public) == Producer(FRESH.public, "anna")
     assert KEYS.get(world.state, FRESH.public) == KeyOwner(ANNA.public)
-    assert CANDIDATES.get(world.state, ANNA.public) == Candidate(FRESH.public)
+    assert CANDIDATES.get(world.state, ANNA.public) == Candidate(FRESH.public, 0)
     beacon = BEACONS.get(world.state, ANNA.public)
     assert beacon is not None
     assert (beacon.chain, beacon.last, beacon.used) == (commitment_of(9), commitment_of(9).end, 0)
@@ -254,10 +254,10 @@ SPOILS: list[tuple[str, Callable[[State], None]]] = [
     ("it has no reveals", lambda s: BEACONS.delete(s, PRODUCERS[0].public)),
     ("no producer has it", lambda s: KEYS.put(s, KeyOwner(BEN.public), FRESH.public)),
     ("not a producer", lambda s: PRODUCER_ROWS.delete(s, PRODUCERS[0].public)),
-    ("not a producer with", lambda s: CANDIDATES.put(s, Candidate(FRESH.public), BEN.public)),
+    ("not a producer with", lambda s: CANDIDATES.put(s, Candidate(FRESH.public, 0), BEN.public)),
     (
         "not a producer with",
-        lambda s: CANDIDATES.put(s, Candidate(FRESH.public), PRODUCERS[0].public),
+        lambda s: CANDIDATES.put(s, Candidate(FRESH.public, 0), PRODUCERS[0].public),
     ),
     ("it is barred", lambda s: OFFENCE_ROWS.put(s, OFFENCE, PRODUCERS[0].public)),
     ("offence of", lambda s: OFFENCE_ROWS.put(s, OFFENCE, BEN.public)),

@@ -6,9 +6,10 @@ from tests.vm.offences import offend
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BEN, CONSENSUS, FUNDS, PRODUCERS
 from vm.modules.chain import chain_constants
-from vm.modules.producer import votes_of
+from vm.modules.producer import CANDIDATES, votes_of
 from vm.modules.slashing import REPORTER_PPM, STAKE_PPM, Punished, Report
-from vm.modules.stake import BONDS, RELEASING, Approve, Bond, Bonded, Unbond, release_due
+from vm.modules.stake import BONDS, Approve, Bond, Bonded, Unbond, release_due
+from vm.modules.stake.releasing import releases_of
 from vm.modules.tokens import ASSETS, balance_of, mint
 from vm.registry import REGISTRY
 
@@ -36,7 +37,7 @@ def report(stage: Stage) -> Report:
 
 
 def coming(stage: Stage) -> list[int]:
-    return [row.units for _, row in RELEASING.every(stage.world.state, GUILTY)]
+    return [each.units for each in releases_of(stage.world.state, GUILTY)]
 
 
 def burned(stage: Stage) -> int:
@@ -79,6 +80,7 @@ def test_who_has_nothing_at_stake_loses_its_seat_only(stage: Stage) -> None:
     assert stage.act(BEN.public, other) == "ok"
     assert burned(stage) == 0
     assert balance_of(stage.world.state, BEN.public, ASSET) == FUNDS
+    assert CANDIDATES.get(stage.world.state, PRODUCERS[1].public) is None
 
 
 def test_a_second_report_takes_nothing(stage: Stage) -> None:

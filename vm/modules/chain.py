@@ -21,14 +21,14 @@ chain = Module("chain", "What is fixed at genesis.")
 NetworkName = Annotated[str, Text(32, 1, "[a-z][a-z0-9-]{0,31}")]
 MAX_GENESIS_TIME_MS = 2**52
 MAX_SLOT_MS = 60_000
-if MAX_GENESIS_TIME_MS + MAX_SLOT * MAX_SLOT_MS > JSON_INTEGER_MAX:
-    raise ValueError("the time of every slot must fit the integers that blocks may hold")
 
 SlotMs = Annotated[int, Uint(MAX_SLOT_MS, 100)]
 MAX_EPOCH_SLOTS = 1_000_000
 # Enough for the smallest set: chains of few seats are made for simulations.
 EpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MIN_PRODUCERS))]
 MAX_UNBONDING_S = 366 * 24 * 3600
+if MAX_GENESIS_TIME_MS + MAX_SLOT * MAX_SLOT_MS + 1000 * MAX_UNBONDING_S > JSON_INTEGER_MAX:
+    raise ValueError("the time when a slot's unbonding ends must fit the integers of blocks")
 UnbondingS = Annotated[int, Uint(MAX_UNBONDING_S, 60)]
 MaxUnfinalBlocks = Annotated[int, Uint(10_000, 8)]
 
@@ -36,7 +36,7 @@ MaxUnfinalBlocks = Annotated[int, Uint(10_000, 8)]
 @record("chain.constants")
 class ChainConstants(Record):
     """Slot length, epoch length, genesis time (ms from the Unix epoch), how many unfinal blocks
-    may pile up before blocks stay empty, how long stake stays bonded after its release, so that
+    may pile up before blocks stay empty, how long stake stays at risk after it is unbonded, so that
     older signatures may be of keys that risk nothing (seconds), and the native asset; never
     changed."""
 

@@ -123,17 +123,21 @@ def credit(state: State, account: bytes, asset: str, amount: int) -> None:
         BALANCES.put(state, Balance(held + amount), account, asset)
 
 
+def pot_of(view: View, pot: str, asset: str) -> int:
+    """What a pot holds."""
+    row = POTS.get(view, pot, asset)
+    return 0 if row is None else row.amount
+
+
 def fill_pot(state: State, pot: str, asset: str, amount: int) -> None:
     """Put an amount that was taken or minted elsewhere into a pot."""
     if amount:
-        row = POTS.get(state, pot, asset)
-        POTS.put(state, Pot(amount + (row.amount if row else 0)), pot, asset)
+        POTS.put(state, Pot(pot_of(state, pot, asset) + amount), pot, asset)
 
 
 def drain_pot(state: State, pot: str, asset: str, amount: int) -> None:
     """Take an amount out of a pot, which must hold it."""
-    row = POTS.get(state, pot, asset)
-    held = 0 if row is None else row.amount
+    held = pot_of(state, pot, asset)
     if held < amount:
         raise RuntimeError(f"the pot {pot} holds {held} {asset}, not {amount}")
     if held == amount:

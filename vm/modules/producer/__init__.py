@@ -2,8 +2,8 @@
 
 from vm.modules.producer.attendance import ATTENDANCE, WATCH, absentees, attend
 from vm.modules.producer.duties import check_duty, is_duty
-from vm.modules.producer.election import Stand, elect
-from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank, votes_of
+from vm.modules.producer.election import BONDED_POT, Stand, elect, ranked
+from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank_anew, votes_of
 from vm.modules.producer.registration import Register, possession_message, register
 from vm.modules.producer.reveals import Recommit, current_beacon
 from vm.modules.producer.tables import (
@@ -31,6 +31,7 @@ from vm.modules.producer.tables import (
 __all__ = [
     "ATTENDANCE",
     "BEACONS",
+    "BONDED_POT",
     "CANDIDATES",
     "KEYS",
     "NOT_REGISTERED",
@@ -63,7 +64,8 @@ __all__ = [
     "let_withdraw",
     "possession_message",
     "producer",
-    "rank",
+    "rank_anew",
+    "ranked",
     "register",
     "votes_of",
 ]

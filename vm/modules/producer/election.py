@@ -2,11 +2,13 @@
 
 from itertools import islice
 
+from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet, producer_set
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.chain import chain_constants
 from vm.modules.producer.attendance import absentees
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
@@ -18,7 +20,19 @@ from vm.modules.producer.tables import (
     SUSPENSIONS,
     producer,
 )
+from vm.modules.tokens import pot_of
 from vm.view import View
+
+BONDED_POT = "stake.bonded"
+
+BOOTSTRAP_UNITS = producer.parameter(
+    "bootstrap_units",
+    default=0,
+    minimum=0,
+    maximum=UINT64_MAX,
+    unit="native units",
+    sentence="How much must be bonded before anybody is elected: till then those of genesis stay.",
+)
 
 BARRED = producer.error("barred", "The producer is barred from election for ever.")
 UNCHANGED = producer.error("standing-unchanged", "The producer stands, or does not, as it is.")
@@ -58,10 +72,17 @@ class Stand(Action):
 
 
 def elect(view: View) -> ProducerSet | None:
-    """The set that this state elects at the end of an epoch: the 21 candidates with the most
-    votes, of equals the first by producer id, without who has to be suspended; None, which leaves
-    the set as it is, if fewer than 4 are left.
-    """
+    """The set that this state elects at the end of an epoch; None, which leaves the set as it is,
+    if fewer than 4 candidates are left or less is bonded than an election needs."""
+    least = BOOTSTRAP_UNITS.read(view)
+    if least and pot_of(view, BONDED_POT, chain_constants(view).native_asset) < least:
+        return None
+    return ranked(view)
+
+
+def ranked(view: View) -> ProducerSet | None:
+    """The 21 candidates with the most votes, of equals the first by producer id, without who has
+    to be suspended; None if fewer than 4 are left."""
     absent = {absentee.producer for absentee in absentees(view)}
     rows = RANKS.scan(view, limit=MAX_PRODUCERS + len(absent))
     present = (Member(account, row.key) for (_, account), row in rows if account not in absent)

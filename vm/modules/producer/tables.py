@@ -44,15 +44,17 @@ class KeyOwner(Record):
 
 @record("producer.candidate")
 class Candidate(Record):
-    """A producer that stands for election, with its consensus key."""
+    """A producer that stands for election, with its consensus key and the votes that it is ranked
+    by."""
 
     key: PublicKey
+    votes: Amount
 
 
 @record("producer.rank")
 class Rank(Record):
-    """A candidate in the order of an election: most votes first, then by id, with its consensus
-    key."""
+    """A candidate in the order of an election, with its consensus key: most votes first, as the
+    key part `votes_below` is by how much they are fewer than 2^64 - 1, then by id."""
 
     key: PublicKey
 
@@ -99,7 +101,7 @@ class Offence(Record):
 PRODUCERS: Table[Producer, bytes] = producer.table(Producer, producer=AccountId)
 KEYS: Table[KeyOwner, bytes] = producer.table(KeyOwner, key=PublicKey)
 CANDIDATES: Table[Candidate, bytes] = producer.table(Candidate, producer=AccountId)
-RANKS: Table[Rank, int, bytes] = producer.table(Rank, below=Amount, producer=AccountId)
+RANKS: Table[Rank, int, bytes] = producer.table(Rank, votes_below=Amount, producer=AccountId)
 VOTES: Table[Votes, bytes] = producer.table(Votes, producer=AccountId)
 BEACONS: Table[Beacon, bytes] = producer.table(Beacon, producer=AccountId)
 SUSPENSIONS: Table[Suspension, bytes] = producer.table(Suspension, producer=AccountId)

@@ -5,25 +5,15 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants
-from vm.modules.producer import change_votes
+from vm.modules.producer import BONDED_POT, change_votes
 from vm.modules.stake.releasing import hold_back
-from vm.modules.stake.tables import (
-    BONDED,
-    BONDS,
-    MAX_CHOICES,
-    MAX_RELEASING,
-    RELEASING,
-    Bonded,
-    stake,
-)
+from vm.modules.stake.tables import BONDS, MOST_CHOICES, Bonded, stake
 from vm.modules.tokens import PositiveAmount, debit, drain_pot, fill_pot
-from vm.view import State, View
+from vm.view import State
 
-CHOICE_GAS = 300  # a vote's: a choice moves two rows of the ranking and one of votes
+# A change counts for as many producers as an account can ever approve.
+CHOICES_GAS = 300 * MOST_CHOICES
 
-TOO_MANY_RELEASES = stake.error(
-    "too-many-releases", "So many amounts are coming back to the account: wait for the next."
-)
 TOO_LITTLE = stake.error("too-little-bonded", "The account has bonded less than the amount.")
 
 
@@ -49,7 +39,7 @@ class Unbonded(Record):
     time_ms: Counter
 
 
-@stake.action(gas=2_000)
+@stake.action(gas=2_000 + CHOICES_GAS)
 @record("stake.bond")
 class Bond(Action):
     """Bond an amount of the native asset: it counts for the producers that the account approves,
@@ -61,15 +51,15 @@ class Bond(Action):
         state, sender = context.state, context.sender
         asset = chain_constants(state).native_asset
         debit(state, sender, asset, self.amount)
-        fill_pot(state, BONDED, asset, self.amount)
+        fill_pot(state, BONDED_POT, asset, self.amount)
         units = change_bond(state, sender, self.amount)
         context.emit(BondedMore(sender, self.amount, units))
 
-    def derived_gas(self, view: View) -> int:
-        return choices_gas(view)
+    def touches(self, sender: bytes) -> tuple[bytes, ...]:
+        return (BONDS.state_key(sender),)
 
 
-@stake.action(gas=3_000)
+@stake.action(gas=5_000 + CHOICES_GAS)
 @record("stake.unbond")
 class Unbond(Action):
     """Take an amount out of the bond: it counts no longer, and comes back by itself once the
@@ -83,32 +73,26 @@ class Unbond(Action):
         if held is None or held.units < self.amount:
             units = 0 if held is None else held.units
             raise TOO_LITTLE.failed(f"{units} are bonded, not {self.amount}", field="amount")
-        if len(list(RELEASING.scan(state, sender, limit=MAX_RELEASING))) == MAX_RELEASING:
-            raise TOO_MANY_RELEASES.failed(f"{MAX_RELEASING} amounts are coming back already")
         asset = chain_constants(state).native_asset
-        drain_pot(state, BONDED, asset, self.amount)
         time_ms = hold_back(context, sender, self.amount)
+        drain_pot(state, BONDED_POT, asset, self.amount)
         units = change_bond(state, sender, -self.amount)
         context.emit(Unbonded(sender, self.amount, units, time_ms))
 
-    def derived_gas(self, view: View) -> int:
-        return choices_gas(view)
-
-
-def choices_gas(view: View) -> int:
-    """What it costs to move the votes for as many producers as may be approved."""
-    return CHOICE_GAS * MAX_CHOICES.read(view)
+    def touches(self, sender: bytes) -> tuple[bytes, ...]:
+        return (BONDS.state_key(sender),)
 
 
 def change_bond(state: State, account: bytes, change: int) -> int:
     """Count so much more or less in an account's bond and for whom it approves; what is bonded
     then. An account with nothing bonded approves nobody."""
-    row = BONDS.get(state, account) or Bonded(0, ())
-    units = row.units + change
-    for producer in row.approved:
+    row = BONDS.get(state, account)
+    before, approved = (0, ()) if row is None else (row.units, row.approved)
+    units = before + change
+    for producer in approved:
         change_votes(state, producer, change)
     if units:
-        BONDS.put(state, Bonded(units, row.approved), account)
+        BONDS.put(state, Bonded(units, approved), account)
     else:
         BONDS.delete(state, account)
     return units

@@ -1,9 +1,10 @@
 """Forfeiting: a share of what an account has at stake is taken from it."""
 
 from vm.modules.chain import chain_constants
+from vm.modules.producer import BONDED_POT
 from vm.modules.stake.bonding import change_bond
-from vm.modules.stake.releasing import release_less
-from vm.modules.stake.tables import BONDED, BONDS, MAX_RELEASING, RELEASING, UNBONDING
+from vm.modules.stake.releasing import note_next, put_releases, releases_of
+from vm.modules.stake.tables import BONDS, DUE, UNBONDING_POT, Release
 from vm.modules.tokens import drain_pot
 from vm.parameter import PARTS_PER_MILLION
 from vm.view import State
@@ -13,17 +14,29 @@ def forfeit(state: State, account: bytes, ppm: int) -> int:
     """Take this share of what an account has bonded, and of each amount that it has unbonded and
     not got back yet, each rounded down; the units taken, which are the caller's to put somewhere.
     """
-    asset = chain_constants(state).native_asset
+    return _of_bond(state, account, ppm) + _of_releases(state, account, ppm)
+
+
+def _of_bond(state: State, account: bytes, ppm: int) -> int:
     row = BONDS.get(state, account)
-    bonded = 0 if row is None else row.units * ppm // PARTS_PER_MILLION
-    if bonded:
-        change_bond(state, account, -bonded)
-        drain_pot(state, BONDED, asset, bonded)
-    taken = bonded
-    for (_, time_ms), held in list(RELEASING.scan(state, account, limit=MAX_RELEASING)):
-        units = held.units * ppm // PARTS_PER_MILLION
+    taken = 0 if row is None else row.units * ppm // PARTS_PER_MILLION
+    if taken:
+        change_bond(state, account, -taken)
+        drain_pot(state, BONDED_POT, chain_constants(state).native_asset, taken)
+    return taken
+
+
+def _of_releases(state: State, account: bytes, ppm: int) -> int:
+    before, left = releases_of(state, account), list[Release]()
+    for release in before:
+        units = release.units - release.units * ppm // PARTS_PER_MILLION
         if units:
-            release_less(state, account, time_ms, units)
-            drain_pot(state, UNBONDING, asset, units)
-            taken += units
+            left.append(Release(release.time_ms, units))
+        else:
+            DUE.delete(state, release.time_ms, account)
+    taken = sum(each.units for each in before) - sum(each.units for each in left)
+    if taken:
+        put_releases(state, account, left)
+        drain_pot(state, UNBONDING_POT, chain_constants(state).native_asset, taken)
+        note_next(state, [key for key, _ in DUE.scan(state, limit=1)])
     return taken

@@ -2,25 +2,24 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, part, record
 from vm.declare import Module
 from vm.modules.chain import chain_constants
-from vm.modules.producer import VOTES
-from vm.modules.tokens import POTS
+from vm.modules.producer import BONDED_POT, VOTES
+from vm.modules.tokens import PositiveAmount, pot_of
 from vm.table import Table
 from vm.view import View
 
 stake = Module("stake", "Tokens are bonded, and their holders approve producers by them.")
 
 MOST_CHOICES = 30
-BONDED = "stake.bonded"  # the pots of what is bonded, and of what is bonded no longer but held back
-UNBONDING = "stake.unbonding"
-
 # Of an account at one time: so that a share of all of it can be taken at once.
-MAX_RELEASING = 16
+MOST_RELEASES = 16
+UNBONDING_POT = "stake.unbonding"
 
 MAX_CHOICES = stake.parameter(
     "max_choices",
@@ -37,31 +36,39 @@ class Bonded(Record):
     """What an account has bonded of the native asset, and the producers that it approves, in the
     order of their ids."""
 
-    units: Amount
+    units: PositiveAmount
     approved: Annotated[tuple[AccountId, ...], AtMost(MOST_CHOICES)]
 
 
-@record("stake.releasing")
-class Releasing(Record):
-    """What an account has unbonded and gets back at a time (ms from the Unix epoch)."""
+@part
+class Release(Record):
+    """An amount that comes back at a time (ms from the Unix epoch)."""
 
-    units: Amount
+    time_ms: Counter
+    units: PositiveAmount
+
+
+@record("stake.unbonding")
+class Unbonding(Record):
+    """What an account has unbonded and not got back yet, the earliest first."""
+
+    releases: Annotated[tuple[Release, ...], AtMost(MOST_RELEASES, 1)]
 
 
 @record("stake.due")
 class Due(Record):
-    """Lists what is to be given back in the order of time."""
+    """Lists the releases of all accounts in the order of time."""
 
 
 @record("stake.next")
 class Next(Record):
-    """When the earliest thing is given back (ms from the Unix epoch); no row if nothing is."""
+    """When the earliest release is due (ms from the Unix epoch); no row if there is none."""
 
     time_ms: Counter
 
 
 BONDS: Table[Bonded, bytes] = stake.table(Bonded, account=AccountId)
-RELEASING: Table[Releasing, bytes, int] = stake.table(Releasing, account=AccountId, time_ms=Counter)
+UNBONDING: Table[Unbonding, bytes] = stake.table(Unbonding, account=AccountId)
 DUE: Table[Due, int, bytes] = stake.table(Due, time_ms=Counter, account=AccountId)
 NEXT: Table[Next] = stake.table(Next)
 
@@ -71,19 +78,20 @@ def pots_agree(view: View) -> Iterator[str]:
     """The pots hold what the rows say."""
     asset = chain_constants(view).native_asset
     bonded = sum(row.units for _, row in BONDS.every(view))
-    releasing = sum(row.units for _, row in RELEASING.every(view))
-    for name, units in ((BONDED, bonded), (UNBONDING, releasing)):
-        pot = POTS.get(view, name, asset)
-        held = 0 if pot is None else pot.amount
+    unbonding = sum(each.units for _, row in UNBONDING.every(view) for each in row.releases)
+    for name, units in ((BONDED_POT, bonded), (UNBONDING_POT, unbonding)):
+        held: Amount = pot_of(view, name, asset)
         if held != units:
             yield f"the pot {name} holds {held}, the rows say {units}"
 
 
 @stake.invariant
 def votes_agree(view: View) -> Iterator[str]:
-    """The votes for an account are what those have bonded who approve it."""
+    """The votes for an account are what those have bonded who approve it, each once."""
     votes: Tally[bytes] = Tally()
-    for _, row in BONDS.every(view):
+    for (account,), row in BONDS.every(view):
+        if any(low >= high for low, high in pairwise(row.approved)):
+            yield f"what {account.hex()} approves is not in order, each once"
         for approved in row.approved:
             votes[approved] += row.units
     for (account,), counted in VOTES.every(view):
@@ -94,13 +102,17 @@ def votes_agree(view: View) -> Iterator[str]:
 
 
 @stake.invariant
-def queue_agrees(view: View) -> Iterator[str]:
-    """What is given back at a time is listed under it, and the earliest time is known."""
+def releases_agree(view: View) -> Iterator[str]:
+    """Each account's releases are in order, listed under their times, and the earliest is known."""
     listed = {key for key, _ in DUE.every(view)}
-    held = {(time_ms, account) for (account, time_ms), _ in RELEASING.every(view)}
+    held: set[tuple[int, bytes]] = set()
+    for (account,), row in UNBONDING.every(view):
+        if any(low.time_ms >= high.time_ms for low, high in pairwise(row.releases)):
+            yield f"the releases of {account.hex()} are not in order, one a time"
+        held |= {(each.time_ms, account) for each in row.releases}
     if listed != held:
-        yield f"{len(listed ^ held)} rows of what is given back are not listed, or not there"
-    row = NEXT.get(view)
+        yield f"{len(listed ^ held)} releases are not listed, or listed and not there"
+    next_row = NEXT.get(view)
     first = min((time_ms for time_ms, _ in listed), default=None)
-    if (None if row is None else row.time_ms) != first:
-        yield f"the next is given back at {first}, not {row}"
+    if (None if next_row is None else next_row.time_ms) != first:
+        yield f"the earliest release is due at {first}, not {next_row}"
