@@ -1,11 +1,14 @@
 """`reelect vote`: which producers an account approves with what it has bonded."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
+from consensus.address import parse_address
+from consensus.errors import Invalid
 from node.commands.arguments import JsonFlag
-from node.commands.asking import find_account
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.stake import read_bond
 from node.commands.standings import Standings, find_standing, read_standings
@@ -49,7 +52,7 @@ async def remove(
 @app.command(name="set")
 async def set_(
     *producers: str,
-    nobody: bool = False,
+    nobody: Annotated[bool, Parameter(negative=())] = False,
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
@@ -95,7 +98,7 @@ def _find(found: Standings, options: SendOptions, text: str, now: Collection[byt
     try:
         return find_standing(found, options.section, text).producer
     except Refused:
-        account = find_account(options.section, text, "PRODUCER")
-        if account in now:
-            return account
+        with suppress(Invalid):
+            if (account := parse_address(text)) in now:
+                return account
         raise

@@ -70,6 +70,16 @@ def test_what_is_at_stake_is_shown(world: World, run: Run) -> None:
     assert "6 REEL" in run("producer", "show", ADDRESSES[1]).out
 
 
+def test_a_vote_that_changes_nothing_is_not_sent(run: Run, node: LivingTransport) -> None:
+    done(run, "stake", "bond", "10")
+    done(run, "vote", "add", ADDRESSES[1])
+    for command in (("add", ADDRESSES[1]), ("remove", ADDRESSES[2]), ("set", ADDRESSES[1])):
+        node.requests.clear()
+        answer = run("vote", *command, "--json")
+        assert (answer.code, answer.error["field"]) == (1, "PRODUCERS")
+        assert all(method == "GET" for method, _ in node.requests)
+
+
 @pytest.mark.parametrize(
     ("command", "code", "field"),
     [
@@ -84,6 +94,7 @@ def test_what_is_at_stake_is_shown(world: World, run: Run) -> None:
         (("vote", "set", "--nobody", ADDRESSES[0]), 2, "--nobody"),
         (("vote", "add", "zoe"), 2, "PRODUCER"),
         (("vote", "add", "bob"), 1, "PRODUCER"),
+        (("vote", "add", "p"), 1, "PRODUCER"),  # they all have this name
         (("vote", "add", ADDRESSES[0]), 1, "actions[0]"),
     ],
 )
