@@ -221,19 +221,19 @@ async def _lie_about_content(scene: Scene, lie: Reply) -> None:
                 asking.start_soon(_asked_in_vain, client, cid)
 
 
-@attack(Outcome.BANNED)
+@attack(Outcome.BANNED, alone=True)  # so that it is among the few that are asked
 async def content_of_another_id(scene: Scene) -> None:
     """Random bytes for each block that the node's users want."""
     await _lie_about_content(scene, _content_of(_another_block))
 
 
-@attack(Outcome.BANNED)
+@attack(Outcome.BANNED, alone=True)  # so that it is among the few that are asked
 async def more_content_than_was_asked_for(scene: Scene) -> None:
     """Two blocks for each that the node's users want."""
     await _lie_about_content(scene, _content_of(_more_blocks))
 
 
-@attack(Outcome.BORNE)
+@attack(Outcome.BORNE, alone=True)
 async def content_that_few_have_and_many_lie_about(scene: Scene) -> None:
     """One peer has what the node's user wants, one is silent and two lie: the user gets it."""
     data = secrets.token_bytes(100_000)
