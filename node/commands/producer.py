@@ -52,10 +52,10 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
     """
     async with options.client() as client:
         found = await read_standings(client)
+        if json:
+            print_json(_json_of_all(found))
+            return
         asset = await known_asset(client)
-    if json:
-        print_json(_json_of_all(found))
-        return
     print_fields(_summary(found))
     print_line("")
     columns = (

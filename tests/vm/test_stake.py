@@ -293,6 +293,7 @@ def test_an_election_reads_no_more_for_many_voters(stage: Stage) -> None:
 
     more_producers(stage, 40)
     before = reads()
+    assert before[0] == 21
     for i in range(200):
         voter = key(f"voter {i}").public
         mint(stage.world.state, voter, ASSET, 10)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
-from consensus.kinds import AccountId, Amount, Counter
+from consensus.kinds import AccountId, Counter
 from consensus.record import AtMost, Record, part, record
 from vm.declare import Module
 from vm.modules.chain import chain_constants
@@ -80,7 +80,7 @@ def pots_agree(view: View) -> Iterator[str]:
     bonded = sum(row.units for _, row in BONDS.every(view))
     unbonding = sum(each.units for _, row in UNBONDING.every(view) for each in row.releases)
     for name, units in ((BONDED_POT, bonded), (UNBONDING_POT, unbonding)):
-        held: Amount = pot_of(view, name, asset)
+        held = pot_of(view, name, asset)
         if held != units:
             yield f"the pot {name} holds {held}, the rows say {units}"
 
