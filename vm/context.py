@@ -1,9 +1,12 @@
 """What an action sees: its block, the state, who acts, and where events go."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from consensus.cid import Cid
+from consensus.codec import Wire
+from consensus.errors import ActionFailed
 from consensus.producers import ProducerSet
 from consensus.record import Record
 from vm.view import State
@@ -37,12 +40,23 @@ class BlockContext:
     handover_height: int
 
 
+class Proposed(Protocol):
+    """The governed actions of all modules, for who holds some until they may be carried out."""
+
+    def check(self, wires: Sequence[list[Wire]]) -> tuple[str, ...]:
+        """The actions' types; raises ActionFailed, naming `[i]` and the field, for what is no governed action."""
+
+    def carry_out(self, sender: bytes, wires: Sequence[list[Wire]]) -> ActionFailed | None:
+        """Carry them out for `sender`, all or nothing: None, or why it failed, naming `[i]`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """An action's surroundings. `sender` is the account that acts; in a step of the block
-    itself, its producer."""
+    itself, its producer; in an action of a proposal that passed, the policy."""
 
     block: BlockContext
     state: State
     sender: bytes
     emit: Callable[[Record], None]
+    proposed: Proposed

@@ -19,6 +19,7 @@ from vm.view import View
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ERROR_NAME = re.compile(r"[a-z][a-z0-9-]*")
+GOVERNED_GAS = 20_000
 
 Invariant: TypeAlias = Callable[[View], Iterator[str]]
 BlockStep: TypeAlias = Callable[[Context], None]
@@ -65,12 +66,21 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class ActionDeclaration:
-    """An action's class, the fixed part of its gas, and whether it is a duty: one that a
-    producer's consensus key may send without a fee."""
+    """An action's class and the fixed part of its gas; whether it is a duty: one that a producer's
+    consensus key may send without a fee; and whether it is governed: in no transaction, but
+    carried out by a proposal that passed."""
 
     type: type[Action]
     gas: int
     duty: bool
+    governed: bool
+
+    def __post_init__(self) -> None:
+        if self.governed and (self.duty or self.has_derived_gas or self.gas > GOVERNED_GAS):
+            raise ValueError(
+                f"{self.type.tag}: what is governed costs at most {GOVERNED_GAS} gas, paid by who "
+                "proposes it, whatever its fields; it is no duty"
+            )
 
     @property
     def has_derived_gas(self) -> bool:
@@ -102,16 +112,19 @@ class Module:
         self.block_steps: list[BlockStep] = []
         self.end_steps: list[BlockStep] = []
 
-    def action(self, *, gas: int, duty: bool = False) -> Callable[[type[A]], type[A]]:
+    def action(
+        self, *, gas: int, duty: bool = False, governed: bool = False
+    ) -> Callable[[type[A]], type[A]]:
         """Declare a record (tag `module.verb`) as an action of fixed cost `gas`.
 
         A `duty` must be such that it can succeed only once: a producer's node may send it
-        without a fee.
+        without a fee. What is `governed` stands in a proposal; its `context.sender` is
+        the policy that let it pass.
         """
 
         def declare(cls: type[A]) -> type[A]:
             self._check_record(cls)
-            self.actions.append(ActionDeclaration(cls, gas, duty))
+            self.actions.append(ActionDeclaration(cls, gas, duty, governed))
             return cls
 
         return declare

@@ -12,7 +12,7 @@ from consensus.errors import Invalid, InvalidEncoding, InvalidTransaction
 from consensus.transaction import Transaction
 from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
-from vm.modules.chain import UNKNOWN_ACTION, chain
+from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
 from vm.modules.fee import fee
 from vm.modules.parameter import parameter
@@ -62,7 +62,10 @@ class Registry:
         actions: list[Action] = []
         for i, wire in enumerate(transaction.actions):
             try:
-                actions.append(self.unpack_action(wire))
+                action = self.unpack_action(wire)
+                if self.actions[action.tag].governed:
+                    raise GOVERNED_ACTION.refused(f"{action.tag}: only a proposal can do this")
+                actions.append(action)
             except Invalid as error:
                 inner = error.within(f"actions[{i}]")
                 raise InvalidTransaction(
@@ -78,6 +81,14 @@ class Registry:
         if declared is None:
             raise UNKNOWN_ACTION.refused(f"no action {str(tag)[:80]!r} exists here")
         return declared.type.unpack(wire)
+
+    def unpack_governed(self, wire: Wire) -> Action:
+        """One action of a proposal; raises as `unpack_action` does, and InvalidTransaction for
+        one that a transaction may hold."""
+        action = self.unpack_action(wire)
+        if not self.actions[action.tag].governed:
+            raise NOT_GOVERNED.refused(f"{action.tag}: accounts send this themselves")
+        return action
 
     def action_gas(self, action: Action, view: View) -> int:
         """What an action costs beside its transaction's envelope."""

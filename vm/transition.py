@@ -5,14 +5,13 @@ Producer and validator run the same `BlockExecution`: `begin`, `apply` for each 
 Signatures are verified elsewhere (`Transaction.check_signatures`), so that results can be cached.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from consensus.errors import ActionFailed, Invalid, InvalidBlock, InvalidTransaction
-from consensus.record import Record
+from consensus.errors import Invalid, InvalidBlock, InvalidTransaction
 from consensus.transaction import Transaction, transaction_id
-from vm.context import BlockContext, Context
+from vm.context import BlockContext
 from vm.declare import Action
 from vm.modules.account import bump_nonce, check_authorization, check_nonce
 from vm.modules.chain import check_place
@@ -22,6 +21,7 @@ from vm.modules.tokens import debit
 from vm.overlay import Overlay
 from vm.receipt import OK, Event, Receipt
 from vm.registry import REGISTRY, Registry
+from vm.running import Running
 from vm.view import View
 
 
@@ -72,15 +72,15 @@ class BlockExecution:
         self._block = block
         self._registry = registry
         self._state = Overlay(view)
+        self._running = Running(block, self._state, registry)
         self._room = Room()
         self._fees: dict[str, int] = {}
         self._ids: list[bytes] = []
         self._receipts: list[Receipt] = []
-        self._events: list[Event] = []
 
     def begin(self) -> None:
         """Run the modules' block steps; raises InvalidHeader (`reveal`) or InvalidBlock."""
-        context = self._context(self._block.producer, self._emitter(None))
+        context = self._running.context(self._block.producer, None)
         for step in self._registry.block_steps:
             step(context)
 
@@ -88,9 +88,9 @@ class BlockExecution:
         """Raise InvalidTransaction unless this block may contain the transaction next."""
         admitted = self._admit(transaction, size_bytes)
         if admitted.is_duty:
-            savepoint, first_event = self._state.savepoint(), len(self._events)
+            before = self._running.savepoint()
             self._carry_out(admitted)
-            self._undo(savepoint, first_event)
+            self._running.rollback(before)
 
     def apply(self, transaction: Transaction, identity: bytes, size_bytes: int) -> Receipt:
         """Run a transaction whose signatures verify, of this id and encoded size.
@@ -103,7 +103,7 @@ class BlockExecution:
 
     def finish(self) -> Outcome:
         """Run the modules' end steps, distribute the fees and hand over the result."""
-        context = self._context(self._block.producer, self._emitter(None))
+        context = self._running.context(self._block.producer, None)
         for step in self._registry.end_steps:
             step(context)
         for asset, amount in sorted(self._fees.items()):
@@ -112,7 +112,7 @@ class BlockExecution:
             self._state.writes(),
             tuple(self._ids),
             tuple(self._receipts),
-            tuple(self._events),
+            tuple(self._running.events),
             dict(sorted(self._fees.items())),
             self._room.gas,
             self._room.size_bytes,
@@ -140,7 +140,7 @@ class BlockExecution:
         return _Admitted(transaction, actions, gas, fee, by_duty)
 
     def _run(self, admitted: _Admitted, identity: bytes, size_bytes: int) -> Receipt:
-        first_event = len(self._events)
+        first_event = len(self._running.events)
         status, failed_action = self._carry_out(admitted)
         self._room.take(admitted.gas, size_bytes)
         receipt = Receipt(
@@ -150,7 +150,7 @@ class BlockExecution:
             admitted.gas,
             admitted.fee,
             first_event,
-            len(self._events) - first_event,
+            len(self._running.events) - first_event,
         )
         self._ids.append(identity)
         self._receipts.append(receipt)
@@ -159,53 +159,21 @@ class BlockExecution:
     def _carry_out(self, admitted: _Admitted) -> tuple[str, int | None]:
         """Take the fee and the nonce and run the actions: the status, and the place of the
         action that failed. Raises InvalidTransaction, with all undone, for a duty that fails."""
-        savepoint, first_event = self._state.savepoint(), len(self._events)
-        transaction = admitted.transaction
+        before, transaction = self._running.savepoint(), admitted.transaction
         if not admitted.is_duty:
             asset = transaction.fee_asset
             debit(self._state, transaction.fee_payer, asset, admitted.fee)
             self._fees[asset] = self._fees.get(asset, 0) + admitted.fee
         bump_nonce(self._state, transaction.sender)
-        failure = self._run_actions(transaction.sender, admitted.actions)
+        failure = self._running.run(transaction.sender, admitted.actions, len(self._receipts))
         if failure is None:
             return OK, None
         place, error = failure
         if admitted.is_duty:
-            self._undo(savepoint, first_event)
+            self._running.rollback(before)
             inner = error.within(f"actions[{place}]")
             raise InvalidTransaction(inner.message, field=inner.field, code=inner.code)
         return error.code, place
-
-    def _run_actions(
-        self, sender: bytes, actions: Sequence[Action]
-    ) -> tuple[int, ActionFailed] | None:
-        """All or nothing: None, or the place of the action that failed and why it did."""
-        context = self._context(sender, self._emitter(len(self._receipts)))
-        savepoint, first_event = self._state.savepoint(), len(self._events)
-        for i, action in enumerate(actions):
-            try:
-                action.apply(context)
-            except ActionFailed as error:
-                self._undo(savepoint, first_event)
-                return i, error
-            except Invalid as error:
-                raise RuntimeError(
-                    f"{action.tag} raised a rejection that is not its own"
-                ) from error
-        return None
-
-    def _undo(self, savepoint: int, first_event: int) -> None:
-        self._state.rollback(savepoint)
-        del self._events[first_event:]
-
-    def _context(self, sender: bytes, emit: Callable[[Record], None]) -> Context:
-        return Context(self._block, self._state, sender, emit)
-
-    def _emitter(self, transaction: int | None) -> Callable[[Record], None]:
-        def emit(event: Record) -> None:
-            self._events.append(Event(transaction, event.pack()))
-
-        return emit
 
 
 def execute_block(view: View, block: BlockContext, transactions: Sequence[Transaction]) -> Outcome:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from consensus.errors import ActionFailed
 from consensus.record import Record
 from tests.vm.world import World
 from vm.context import BlockContext, Context
 from vm.declare import Action, BlockStep
 from vm.registry import REGISTRY
+from vm.running import Running
 
 
 @dataclass
@@ -29,22 +29,30 @@ class Stage:
 
     def context(self, sender: bytes) -> Context:
         """What an action of this account sees."""
-        return Context(self.block, self.world.state, sender, self.events.append)
+        return self._running(self.block).context(sender, 0)
 
     def act(self, sender: bytes, action: Action) -> str:
         """Carry out an action: "ok", or the code of its failure, which changes nothing."""
-        state = self.world.state
-        savepoint, first_event = state.savepoint(), len(self.events)
-        try:
-            action.apply(self.context(sender))
-        except ActionFailed as error:
-            state.rollback(savepoint)
-            del self.events[first_event:]
-            return error.code
+        running = self._running(self.block)
+        failure = running.run(sender, [action], 0)
+        if failure is not None:
+            return failure[1].code
+        self._keep(running)
         self.step(*REGISTRY.end_steps)
         return "ok"
 
-    def step(self, *steps: BlockStep) -> None:
-        """Run these steps as the next block does."""
+    def step(self, *steps: BlockStep, block: BlockContext | None = None) -> None:
+        """Run these steps as the next block does, or this one."""
+        block = block or self.block
+        running = self._running(block)
         for step in steps:
-            step(self.context(self.block.producer))
+            step(running.context(block.producer, None))
+        self._keep(running)
+
+    def _running(self, block: BlockContext) -> Running:
+        return Running(block, self.world.state, REGISTRY)
+
+    def _keep(self, running: Running) -> None:
+        for event in running.events:
+            tag = str(event.data[0])
+            self.events.append(REGISTRY.events[tag].unpack(event.data))

@@ -7,7 +7,7 @@ import pytest
 from consensus.producers import Member, ProducerSet, producer_set
 from tests.vm.stage import Stage
 from tests.vm.world import CONSENSUS, PRODUCERS, commitment_of, key
-from vm.context import BlockContext, Context
+from vm.context import BlockContext
 from vm.modules.chain import chain_constants
 from vm.modules.producer import (
     SUSPENSIONS,
@@ -57,7 +57,7 @@ class Epochs:
         block: BlockContext = replace(
             self.stage.block, producer=producer, epoch=self.epoch, members=self.set
         )
-        attend(Context(block, self.state, producer, self.stage.events.append))
+        self.stage.step(attend, block=block)
 
     def run(self, missed: dict[bytes, int]) -> None:
         """An epoch in which these miss so many slots; the next one begins."""

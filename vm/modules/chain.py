@@ -76,6 +76,8 @@ FIRST_PROGRESS = Progress(ZERO_DIGEST, ZERO_DIGEST, 0, 0, 0, NO_HISTORY)
 WRONG_CHAIN = chain.error("wrong-chain", "The transaction is for another chain.")
 EXPIRED = chain.error("expired", "The height up to which the transaction was valid has passed.")
 UNKNOWN_ACTION = chain.error("unknown-action", "No module declares this type of action.")
+GOVERNED_ACTION = chain.error("governed-action", "Only a proposal that passed can do this.")
+NOT_GOVERNED = chain.error("not-governed", "No proposal can do this: accounts send it.")
 
 
 def chain_constants(view: View) -> ChainConstants:
