@@ -24,7 +24,8 @@ app = App(name="tx", help="Make, send and look up transactions.")
 call = App(name="call", help="Send an action of any module; docs/modules.md describes them.")
 app.command(call)
 for _tag, _declared in REGISTRY.actions.items():
-    call.command(action_command(_declared.type), name=_tag)
+    if not _declared.governed:
+        call.command(action_command(_declared.type), name=_tag)
 
 
 @app.command
