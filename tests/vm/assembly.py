@@ -1,11 +1,13 @@
 """A chain with bodies and policies, on which time passes: for tests of governance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consensus.errors import ActionFailed
+from genesis.government import Government
+from genesis.preset import load_preset
 from tests.vm.stage import Stage as Chain
-from tests.vm.world import PRODUCERS, commitment_of, key
+from tests.vm.world import PRODUCERS, World, commitment_of, key
 from vm.declare import Action
 from vm.modules.gov import (
     BODIES,
@@ -32,6 +34,7 @@ from vm.modules.tokens import mint
 from vm.registry import REGISTRY
 
 ASSET = "REEL"
+UNGOVERNED = replace(load_preset("devnet"), government=Government({}, {}))
 DAY_S = 86_400
 HOLDERS = Body("holders", 0, 0, None, 0, 0, 0, 0, seats=False)
 PRODUCING = Body("producers", 0, 0, None, 0, 0, 0, 0, seats=False)
@@ -72,15 +75,14 @@ def person(number: int) -> bytes:
 class Assembly:
     """A chain without consensus; `time_s` is how much time has passed."""
 
-    chain: Chain = field(default_factory=Chain)
+    chain: Chain = field(default_factory=lambda: Chain(World.begin(UNGOVERNED)))
     height: int = 1
 
     def found(self, name: str, body: Body, *accounts: bytes) -> None:
         """A body with these members."""
-        context = self.chain.context(person(0))
-        put_body(context, name, body)
+        put_body(self.chain.world.state, name, body)
         for account in accounts:
-            admit(context, name, account)
+            admit(self.chain.context(account), name, account)
 
     def permit(
         self,
@@ -92,7 +94,8 @@ class Assembly:
     ) -> None:
         """A policy."""
         policy = Policy(stages, tuple(scopes), proposers, deposit, 1)
-        put_policy(self.chain.context(person(0)), name, policy)
+        types = [tag for tag, declared in REGISTRY.actions.items() if declared.governed]
+        put_policy(self.chain.world.state, types, name, policy)
 
     def propose(self, policy: str, *actions: Action, by: bytes | None = None) -> str:
         """Propose; "ok" or the code of the failure."""

@@ -12,7 +12,7 @@ from vm.modules.gov.constitution import (
     stage_in_words,
 )
 from vm.modules.gov.counting import Outcome, count, foresee, reaches
-from vm.modules.gov.membership import admit, end_terms, size_of
+from vm.modules.gov.membership import admit, end_terms, enroll, size_of
 from vm.modules.gov.proposing import Propose, Withdraw
 from vm.modules.gov.roll import Admit, Dismiss, NameAlternates
 from vm.modules.gov.soundness import bodies_agree, polls_agree
@@ -74,6 +74,7 @@ __all__ = [
     "close_due",
     "count",
     "end_terms",
+    "enroll",
     "foresee",
     "gov",
     "policy_id",

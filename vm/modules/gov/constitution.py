@@ -1,6 +1,6 @@
 """The constitution: bodies and policies are set by proposals, as everything that they govern."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from consensus.producers import MIN_PRODUCERS
 from consensus.record import AtMost, Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.gov.membership import size_of
 from vm.modules.gov.tables import (
     BODIES,
     MAX_SCOPES,
@@ -24,7 +25,7 @@ from vm.modules.gov.tables import (
     Words,
     gov,
 )
-from vm.view import View
+from vm.view import State, View
 
 BAD_BODY = gov.error("bad-body", "The body cannot be like this.")
 KIND_FIXED = gov.error("kind-fixed", "A body's kind cannot change, nor whether it holds the seats.")
@@ -73,7 +74,8 @@ class SetBody(Action):
         return f"set the body {self.name}: {body_in_words(self.body)}"
 
     def apply(self, context: Context) -> None:
-        put_body(context, self.name, self.body)
+        put_body(context.state, self.name, self.body)
+        context.emit(BodySet(self.name))
 
 
 @gov.action(gas=6_000, governed=True)
@@ -99,7 +101,8 @@ class SetPolicy(Action):
         before = POLICIES.get(context.state, self.name)
         revision = 1 if before is None else before.revision + 1
         policy = Policy(self.stages, self.scopes, self.proposers, self.deposit, revision)
-        put_policy(context, self.name, policy)
+        put_policy(context.state, context.declared.governed_types(), self.name, policy)
+        context.emit(PolicySet(self.name))
 
 
 @gov.action(gas=2_000, governed=True)
@@ -140,15 +143,14 @@ class Resolve(Action):
         context.emit(Resolved(self.text))
 
 
-def put_body(context: Context, name: str, body: Body) -> None:
+def put_body(state: State, name: str, body: Body) -> None:
     """Write a body; raises ActionFailed (`body…`) for one that cannot be."""
-    state, before = context.state, BODIES.get(context.state, name)
+    before = BODIES.get(state, name)
     if before is not None and (before.kind, before.seats) != (body.kind, body.seats):
         raise KIND_FIXED.failed(f"{name} is of {before.kind}", field="body")
     for field, why in _faults(state, name, body):
         raise BAD_BODY.failed(why, field=f"body.{field}")
     BODIES.put(state, body, name)
-    context.emit(BodySet(name))
 
 
 def _faults(view: View, name: str, body: Body) -> Iterator[tuple[str, str]]:
@@ -160,6 +162,8 @@ def _faults(view: View, name: str, body: Body) -> Iterator[tuple[str, str]]:
         return
     if body.cap < max(1, body.least):
         yield "cap", "at least 1 is expected, and no fewer than `least`"
+    if size_of(view, name) > body.cap:
+        yield "cap", f"there are {size_of(view, name)} members"
     if body.seats and body.least < MIN_PRODUCERS:
         yield "least", f"{MIN_PRODUCERS} producers at least must remain"
     if body.misses and not body.window_s:
@@ -170,19 +174,18 @@ def _faults(view: View, name: str, body: Body) -> Iterator[tuple[str, str]]:
             yield "drawn_from", f"another body of {MEMBERS} is expected"
 
 
-def put_policy(context: Context, name: str, policy: Policy) -> None:
-    """Write a policy; raises ActionFailed for one that names what there is not."""
-    state, types = context.state, set(context.declared.governed_types())
+def put_policy(state: State, governed: Collection[str], name: str, policy: Policy) -> None:
+    """Write a policy; raises ActionFailed for one that names what there is not. `governed` are
+    the types of governed actions."""
     for i, stage in enumerate(policy.stages):
         if BODIES.get(state, stage.body) is None:
             raise NO_SUCH_BODY.failed(f"there is no body {stage.body}", field=f"stages[{i}].body")
     if policy.proposers is not None and BODIES.get(state, policy.proposers) is None:
         raise NO_SUCH_BODY.failed(f"there is no body {policy.proposers}", field="proposers")
     for i, scope in enumerate(policy.scopes):
-        if scope.partition(":")[0] not in types:
+        if scope.partition(":")[0] not in governed:
             raise NO_SUCH_SCOPE.failed(f"{scope} is no governed action", field=f"scopes[{i}]")
     POLICIES.put(state, policy, name)
-    context.emit(PolicySet(name))
 
 
 def body_in_words(body: Body) -> str:

@@ -100,18 +100,27 @@ def admit(context: Context, name: str, account: bytes) -> None:
         raise ALREADY_MEMBER.failed(field="account")
     if present is None and size_of(state, name) >= body.cap:
         raise FULL.failed(f"{name} has {body.cap} members at most", field="body")
-    until_ms = context.block.time_ms + 1000 * body.term_s if body.term_s else 0
-    if present is not None and present.until_ms:
-        AGENDA.remove(state, present.until_ms, name, account)
+    until_ms = enroll(
+        state, name, account, height=context.block.height, now_ms=context.block.time_ms
+    )
+    context.emit(Admitted(name, account, until_ms))
+
+
+def enroll(state: State, name: str, account: bytes, *, height: int, now_ms: int) -> int:
+    """Write a member that may be one, whose term begins now; when that ends (0: never)."""
+    body, present = body_named(state, name), ROLL.get(state, name, account)
+    until_ms = now_ms + 1000 * body.term_s if body.term_s else 0
     if present is None:
         _resize(state, name, 1)
-        present = Member(context.block.height, until_ms, 0)
+        present = Member(height, until_ms, 0)
         if body.seats:
             appoint(state, account)
+    elif present.until_ms:
+        AGENDA.remove(state, present.until_ms, name, account)
     ROLL.put(state, Member(present.height, until_ms, present.missed), name, account)
     if until_ms:
         AGENDA.add(state, until_ms, name, account)
-    context.emit(Admitted(name, account, until_ms))
+    return until_ms
 
 
 def check_eligible(context: Context, name: str, account: bytes) -> None:
