@@ -340,5 +340,5 @@ class Government(RuleBasedStateMachine):
         assert self.hall.sound() == []
 
 
-Government.TestCase.settings = settings(max_examples=600, stateful_step_count=60, deadline=None)
+Government.TestCase.settings = settings(max_examples=40, stateful_step_count=60, deadline=None)
 TestGovernment = Government.TestCase
