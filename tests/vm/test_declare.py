@@ -25,6 +25,7 @@ from vm.forms import (
     transaction_schema,
     transaction_to_json,
 )
+from vm.modules.account import Guard, SetRecovery, StartRecovery, plain_authority
 from vm.modules.content import OWNED
 from vm.modules.stake import Approve, Bond, Unbond
 from vm.modules.tokens import BALANCES
@@ -224,7 +225,9 @@ def test_errors_in_a_transactions_json_are_named() -> None:
 def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
     world = World.begin()
     stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
-    world.run(world.order(publish(), *stakes))
+    guard = SetRecovery(Guard(BEN.public, 24 * 3600))
+    recovery = StartRecovery(ANNA.public, plain_authority(BEN.public))
+    world.run(world.order(publish(), *stakes, guard), world.order(recovery, by=BEN))
     tables: set[object] = set()
     for key, value in world.state.scan(b"", start=b"", limit=1000):
         json = row_to_json(key, value)
