@@ -19,7 +19,7 @@ from node.commands.asking import (
     known_asset,
     local_accounts,
 )
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, WaitFor, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.standings import Standing, Standings, find_standing, read_standings
 from node.config.sections import ClientSection
 from node.config.sources import load_config
@@ -158,7 +158,7 @@ async def _set_standing(options: SendOptions, *, standing: bool, as_json: bool) 
 
 async def _tell(client: Client, options: SendOptions, producer: bytes) -> None:
     """Say to people what the next election brings the producer, once a block has its wish."""
-    if options.dry_run or options.wait is WaitFor.SENT:
+    if not options.leaves_a_block:
         return
     found = await read_standings(client)
     item = next((item for item in found.items if item.producer == producer), None)

@@ -1,4 +1,6 @@
-"""`reelect tx`: pay, run any action of any module, and look transactions up."""
+"""`reelect tx`: pay, run any action of any module, sign together, and look transactions up."""
+
+from pathlib import Path
 
 from cyclopts import App
 
@@ -14,6 +16,8 @@ from node.commands.sending import (
     send,
     show_transaction,
 )
+from node.commands.tx_files import merge, show_file, sign
+from node.commands.tx_files import send as send_file
 from node.failure import Refused, Usage
 from vm.modules.tokens import Transfer
 from vm.registry import REGISTRY
@@ -23,6 +27,8 @@ _TRANSACTION_ID = Bytes(DIGEST_BYTES, DIGEST_BYTES)
 app = App(name="tx", help="Make, send and look up transactions.")
 call = App(name="call", help="Send an action of any module; docs/modules.md describes them.")
 app.command(call)
+for _command in (sign, merge, send_file):
+    app.command(_command)
 for _tag, _declared in REGISTRY.actions.items():
     call.command(action_command(_declared.type), name=_tag)
 
@@ -65,16 +71,21 @@ async def transfer(
 async def show(
     transaction: str, *, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
 ) -> None:
-    """Show where a transaction is and what it did.
+    """Show where a transaction is and what it did; or what one in a file would do, who has signed
+    it and what is missing.
 
     Parameters
     ----------
     transaction
-        Its id, 64 hex digits.
+        Its id, 64 hex digits; or its file.
     """
+    if (file := Path(transaction)).is_file():
+        await show_file(file, options, as_json=json)
+        return
     if len(transaction) != 2 * DIGEST_BYTES:
         raise Usage(
-            f"{2 * DIGEST_BYTES} hex digits are expected, got {len(transaction)} characters",
+            f"no file, and {2 * DIGEST_BYTES} hex digits are expected, got {len(transaction)} "
+            "characters",
             field="TRANSACTION",
             code="invalid-encoding",
         )

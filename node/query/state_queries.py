@@ -25,7 +25,7 @@ from node.query.chain_view import ChainView, NotFound
 from node.query.cursor import make_cursor, read_key_cursor
 from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
-from vm.modules.account import next_nonce
+from vm.modules.account import authority_of, next_nonce
 from vm.modules.content import OWNED, VIDEOS
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
@@ -115,13 +115,14 @@ def _scan(
 def account(
     view: ChainView, account_id: bytes, waiting_nonce: Callable[[bytes], int]
 ) -> AccountAnswer:
-    """An account's first MAX_PAGE balances, by asset, and its nonces."""
+    """An account's first MAX_PAGE balances, by asset, its nonces and authority."""
     balances = BALANCES.scan(view.state, account_id, limit=MAX_PAGE)
     return AccountAnswer(
         account=account_id,
         balances=tuple(Holding(asset, balance.amount) for (_, asset), balance in balances),
         nonce=next_nonce(view.state, account_id),
         next_nonce=waiting_nonce(account_id),
+        authority=authority_of(view.state, account_id),
         at=place_of(view.block),
     )
 

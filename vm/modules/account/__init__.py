@@ -2,6 +2,8 @@
 transactions."""
 
 from vm.modules.account.authorizing import (
+    PARTIES,
+    UNSIGNED,
     acts_for,
     authorities_of,
     check_authorization,
@@ -34,9 +36,11 @@ from vm.modules.account.tables import (
 )
 
 __all__ = [
+    "PARTIES",
     "RECOVERIES",
     "RECOVERING",
     "SENDERS",
+    "UNSIGNED",
     "Authority",
     "AuthoritySet",
     "CancelRecovery",
