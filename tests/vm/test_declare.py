@@ -25,7 +25,15 @@ from vm.forms import (
     transaction_schema,
     transaction_to_json,
 )
-from vm.modules.account import Guard, SetRecovery, StartRecovery, plain_authority
+from vm.modules.account import (
+    Attest,
+    ClaimHandle,
+    Guard,
+    SetRecovery,
+    StartRecovery,
+    let_attest,
+    plain_authority,
+)
 from vm.modules.content import OWNED
 from vm.modules.stake import Approve, Bond, Unbond
 from vm.modules.tokens import BALANCES
@@ -227,7 +235,10 @@ def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
     stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
     guard = SetRecovery(Guard(BEN.public, 24 * 3600))
     recovery = StartRecovery(ANNA.public, plain_authority(BEN.public))
-    world.run(world.order(publish(), *stakes, guard), world.order(recovery, by=BEN))
+    let_attest(world.state, BEN.public)
+    named = ClaimHandle("the-handle")
+    made = (recovery, Attest(ANNA.public, bytes(32)))
+    world.run(world.order(publish(), *stakes, guard, named), world.order(*made, by=BEN))
     tables: set[object] = set()
     for key, value in world.state.scan(b"", start=b"", limit=1000):
         json = row_to_json(key, value)

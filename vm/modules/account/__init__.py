@@ -1,6 +1,16 @@
-"""Accounts: who may act for them, how that changes and is recovered, and the order of their
-transactions."""
+"""Accounts: who may act for them, how that changes and is recovered, the order of their
+transactions, their handles, and who attests them."""
 
+from vm.modules.account.attesting import (
+    ATTESTATIONS,
+    ATTESTERS,
+    Attest,
+    Attestation,
+    RevokeAttestation,
+    attester_of,
+    is_attested,
+    let_attest,
+)
 from vm.modules.account.authorizing import (
     PARTIES,
     UNSIGNED,
@@ -10,6 +20,15 @@ from vm.modules.account.authorizing import (
     fewest_of,
     is_authorized,
     most_of,
+)
+from vm.modules.account.handles import (
+    HANDLES,
+    ClaimHandle,
+    Handle,
+    HandleName,
+    ReleaseHandle,
+    account_named,
+    handle_of,
 )
 from vm.modules.account.nonces import bump_nonce, check_nonce, next_nonce
 from vm.modules.account.recovering import (
@@ -36,33 +55,48 @@ from vm.modules.account.tables import (
 )
 
 __all__ = [
+    "ATTESTATIONS",
+    "ATTESTERS",
+    "HANDLES",
     "PARTIES",
     "RECOVERIES",
     "RECOVERING",
     "SENDERS",
     "UNSIGNED",
+    "Attest",
+    "Attestation",
     "Authority",
     "AuthoritySet",
     "CancelRecovery",
+    "ClaimHandle",
     "FinishRecovery",
     "Guard",
     "GuardChange",
+    "Handle",
+    "HandleName",
     "Recovering",
     "Recovery",
+    "ReleaseHandle",
+    "RevokeAttestation",
     "Sender",
     "SetAuthority",
     "SetRecovery",
     "StartRecovery",
     "WeightedKey",
     "account",
+    "account_named",
     "acts_for",
+    "attester_of",
     "authorities_of",
     "authority_of",
     "bump_nonce",
     "check_authorization",
     "check_nonce",
     "fewest_of",
+    "handle_of",
+    "is_attested",
     "is_authorized",
+    "let_attest",
     "most_of",
     "next_nonce",
     "plain_authority",

@@ -13,7 +13,10 @@ from vm.modules.chain import MAX_GENESIS_TIME_MS, MAX_SLOT_MS
 from vm.table import Table
 from vm.view import View
 
-account = Module("account", "Who may act for an account, and the order of its transactions.")
+account = Module(
+    "account",
+    "Who may act for an account, the order of its transactions, its handle, and who attests it.",
+)
 
 MOST_KEYS = 16
 MOST_WEIGHT = 1_000
