@@ -79,7 +79,7 @@ async def show(
     """
     async with options.client() as client:
         found = await read_standings(client)
-        item = find_standing(found, options.section, producer)
+        item = await find_standing(client, found, options.section, producer)
         asset = await known_asset(client)
         address = format_address(item.producer)
         answer = await client.row(BEACONS.name, address, finality=Finality.HEAD)
@@ -114,7 +114,8 @@ async def register(
     beacon_seed_file
         Seed of the beacon reveals; else the seat's.
     """
-    sender = options.sender
+    async with options.client() as client:
+        sender = await options.sender(client)
     key_file, seed_file = _seat_files(options, sender, consensus_key_file, beacon_seed_file)
     called = name or _name_here(options.section, sender)
     key = KeyPair.from_seed(read_seed_file(key_file, KeyKind.CONSENSUS))
@@ -153,7 +154,7 @@ async def resign(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = Fal
 async def _set_standing(options: SendOptions, *, standing: bool, as_json: bool) -> None:
     async with options.client() as client:
         await send(client, options, [Stand(standing)], as_json=as_json)
-        await _tell(client, options, options.sender)
+        await _tell(client, options, await options.sender(client))
 
 
 async def _tell(client: Client, options: SendOptions, producer: bytes) -> None:

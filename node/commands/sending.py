@@ -80,9 +80,10 @@ class SendOptions(DeliveryOptions):
     Parameters
     ----------
     from_
-        Name or address of the account that sends; else `client.account`.
+        Name, address or @handle of the account that sends; else `client.account`.
     payer
-        Name or address of the account that pays the fee and signs too; else the one that sends.
+        Name, address or @handle of the account that pays the fee and signs too; else the one that
+        sends.
     max_fee
         The most that may be charged, in whole tokens; else twice what it costs now.
     valid_blocks
@@ -109,19 +110,19 @@ class SendOptions(DeliveryOptions):
         """The settings of commands, with the keystore that was named."""
         return client_section(self.config, node=self.node, keystore=self.keystore)
 
-    @property
-    def sender(self) -> bytes:
-        """The account that sends; raises Usage."""
+    async def sender(self, client: Client) -> bytes:
+        """The account that sends; raises Usage, and Refused for a handle that nobody has."""
         section = self.section
         name = self.from_ or section.account
         if not name:
             raise Usage("name the account that sends, or set client.account", field="--from")
-        return find_account(section, name, "--from")
+        return await find_account(client, section, name, "--from")
 
-    @property
-    def fee_payer(self) -> bytes | None:
-        """The account that pays instead of the sender; raises Usage."""
-        return None if self.payer is None else find_account(self.section, self.payer, "--payer")
+    async def fee_payer(self, client: Client) -> bytes | None:
+        """The account that pays instead of the sender; raises as `sender` does."""
+        if self.payer is None:
+            return None
+        return await find_account(client, self.section, self.payer, "--payer")
 
     @property
     def lifetime(self) -> int:
@@ -202,7 +203,7 @@ async def _trial(
     asset: str,
     actions: Sequence[Action],
 ) -> Transaction:
-    sender, payer = options.sender, options.fee_payer
+    sender, payer = await options.sender(client), await options.fee_payer(client)
     account = await client.account(sender)
     return Transaction(
         chain=status.chain,

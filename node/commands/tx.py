@@ -4,8 +4,9 @@ from pathlib import Path
 
 from cyclopts import App
 
+from consensus.address import format_address
 from consensus.hashing import DIGEST_BYTES
-from consensus.kinds import Bytes
+from consensus.kinds import Bytes, JsonObject
 from node.commands.action_options import action_command
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
@@ -24,7 +25,7 @@ from vm.registry import REGISTRY
 
 _TRANSACTION_ID = Bytes(DIGEST_BYTES, DIGEST_BYTES)
 
-app = App(name="tx", help="Make, send and look up transactions.")
+app = App(name="tx", help="Make, sign together, send and look up transactions.")
 call = App(name="call", help="Send an action of any module; docs/modules.md describes them.")
 app.command(call)
 for _command in (sign, merge, send_file):
@@ -48,7 +49,7 @@ async def transfer(
     Parameters
     ----------
     recipient
-        Address of the account, or the name of one in the local network or the keystore.
+        Address or @handle of the account, or the name of one in the local network or the keystore.
     amount
         How much, in whole tokens, such as 12.5.
     asset
@@ -56,15 +57,18 @@ async def transfer(
     memo
         Words for people to read; everybody can.
     """
-    to = find_account(options.section, recipient, "RECIPIENT")
     async with options.client() as client:
+        to = await find_account(client, options.section, recipient, "RECIPIENT")
         chosen = await known_asset(client, asset)
         units = chosen.parse("AMOUNT", amount)
         if units == 0:
             raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
         action = Transfer(to, chosen.symbol, units, memo)
         check_action(action)
-        await send(client, options, [action], as_json=json)
+        about: JsonObject = {}
+        if recipient.startswith("@"):
+            about = {"to": f"{recipient} {format_address(to)}"}
+        await send(client, options, [action], as_json=json, about=about)
 
 
 @app.command

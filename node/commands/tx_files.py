@@ -14,7 +14,7 @@ from consensus.kinds import Json, JsonObject
 from consensus.transaction import Authorization, Transaction
 from node.client import Client
 from node.commands.arguments import JsonFlag, client_section
-from node.commands.asking import NodeOptions, find_account, known_asset
+from node.commands.asking import NodeOptions, known_account, known_asset
 from node.commands.keystore_options import KeystoreOptions
 from node.commands.sending import (
     NO_DELIVERY_OPTIONS,
@@ -86,7 +86,7 @@ async def sign(
     check_chain(section.genesis, transaction.chain, f"the transaction in {file}")
     wallet = Wallet(section, options.password_file)
     if key:
-        chosen = [find_account(section, name, "--key") for name in key]
+        chosen = [known_account(section, name, "--key") for name in key]
         signed = _signed(transaction, wallet, chosen)
         replace_transaction(file, signed)
         show({"file": str(file), "signed_by": _signers(signed)}, as_json=json)

@@ -166,7 +166,7 @@ def test_who_is_not_guarded_names_the_first_guard_at_once() -> None:
     ("action", "code"),
     [
         (SetRecovery(Guard(OWNER, DAY_S)), "own-guard"),
-        (SetRecovery(Guard(HELPER, DAY_S - 1)), "delay-out-of-bounds"),
+        (SetRecovery(Guard(HELPER, 59)), "delay-out-of-bounds"),
         (SetRecovery(Guard(HELPER, MAX_DELAY.default + 1)), "delay-out-of-bounds"),
         (StartRecovery(OWNER, RECOVERED), "not-recovery-account"),
         (StartRecovery(HELPER, RECOVERED), "not-recovery-account"),

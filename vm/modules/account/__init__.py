@@ -22,6 +22,8 @@ from vm.modules.account.authorizing import (
     most_of,
 )
 from vm.modules.account.handles import (
+    HANDLE_PATTERN,
+    HANDLE_TEXT,
     HANDLES,
     ClaimHandle,
     Handle,
@@ -58,6 +60,8 @@ __all__ = [
     "ATTESTATIONS",
     "ATTESTERS",
     "HANDLES",
+    "HANDLE_PATTERN",
+    "HANDLE_TEXT",
     "PARTIES",
     "RECOVERIES",
     "RECOVERING",

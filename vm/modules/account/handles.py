@@ -20,7 +20,9 @@ from vm.view import View
 
 LEAST_LETTERS, MOST_LETTERS = 3, 32
 MOST_HOLD_S = 366 * 24 * 3600  # its end fits the integers of blocks, as that of a recovery
-HandleName = Annotated[str, Text(MOST_LETTERS, LEAST_LETTERS, r"[a-z][a-z0-9]*(-[a-z0-9]+)*")]
+HANDLE_PATTERN = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+HANDLE_TEXT = Text(MOST_LETTERS, LEAST_LETTERS, HANDLE_PATTERN)
+HandleName = Annotated[str, HANDLE_TEXT]
 
 HANDLE_FEE = account.parameter(
     "handle_fee_units",
