@@ -38,6 +38,12 @@ class KeyPair:
         return bindings.crypto_sign(message, self._secret)[:SIGNATURE_BYTES]
 
 
+def is_public_key(public: bytes) -> bool:
+    """Whether it is the canonical encoding of a point of the prime-order group, without the
+    neutral one: what every key made from a seed is, and nothing that no one can sign with."""
+    return len(public) == KEY_BYTES and bindings.crypto_core_ed25519_is_valid_point(public)
+
+
 def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether `signature` is `public`'s over `message`."""
     if len(public) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:

@@ -8,6 +8,7 @@ from genesis.file import Genesis, make_genesis
 from genesis.government import put_government
 from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
+from vm.modules.account import let_attest
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import Producer, let_withdraw, register
@@ -26,12 +27,13 @@ def build_genesis(
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
     spares: Sequence[ProducerRecord] = (),
+    attesters: Sequence[bytes] = (),
 ) -> Genesis:
     """The genesis in which these producers hold the seats and these accounts native units.
 
     `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms` and `epoch_slots`
-    override the preset's; `spares` are registered too but do not stand for election. Raises
-    InvalidGenesis naming what cannot be.
+    override the preset's; `spares` are registered too but do not stand for election; `attesters`
+    are accounts that attest others. Raises InvalidGenesis naming what cannot be.
     """
     state = Overlay(EmptyView())
     try:
@@ -41,6 +43,8 @@ def build_genesis(
         _register(state, spares, "spares")
         for spare in spares:
             let_withdraw(state, spare.producer)
+        for attester in attesters:
+            let_attest(state, attester)
         put_government(
             state,
             preset.government,

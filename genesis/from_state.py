@@ -14,6 +14,7 @@ from consensus.errors import Invalid, InvalidGenesis
 from genesis.build import put_producers
 from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord
+from vm.modules.account import authority_of
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.gov import ROLL
 from vm.modules.producer import (
@@ -87,11 +88,18 @@ def _shown_reveals(state: Overlay) -> frozenset[bytes]:
 
 
 def _check_new(state: Overlay, producers: Sequence[ProducerRecord]) -> None:
-    """Raise InvalidGenesis for a producer that may not be one, or whose reveals are known."""
+    """Raise InvalidGenesis for a producer that may not be one, whose record is signed by a key that
+    acts for its account no more, or whose reveals are known."""
     shown = _shown_reveals(state)
     for i, item in enumerate(producers):
         if OFFENCES.get(state, item.producer) is not None:
             raise InvalidGenesis("barred for breaking the rules", field=f"producers[{i}].producer")
+        if not authority_of(state, item.producer).is_met_by({item.producer}):
+            raise InvalidGenesis(
+                "the account has changed its keys: its first key, which signed the record, acts "
+                "for it no longer; it can register on the new chain",
+                field=f"producers[{i}].account_signature",
+            )
         if item.commitment.end in shown:
             raise InvalidGenesis(
                 "this chain of reveals was used on the old chain, where others can read it: a new "

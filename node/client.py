@@ -11,7 +11,7 @@ Refused with the code and field of the node's problem.
     POST /v1/transactions/batch              BatchAnswer
     POST /v1/transactions/simulate           SimulationAnswer
     GET  /v1/transactions/{id}               TransactionAnswer
-    GET  /v1/accounts/{address}              AccountAnswer
+    GET  /v1/accounts/{address}              AccountAnswer; or by {@handle}
     GET  /v1/tables                          TablesAnswer
     GET  /v1/tables/{table}/rows             RowsAnswer; ?key=… for the rows under a first part
     GET  /v1/tables/{table}/rows/{key}       RowAnswer; key parts joined by "/"

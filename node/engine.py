@@ -34,7 +34,7 @@ from node.mempool import Mempool, Pending
 from node.peers import Peers
 from node.presence import Presence
 from node.proposing import propose
-from node.trial import check_transaction, nonce_at_head
+from node.trial import check_transaction, has_signers, nonce_at_head, rotated_accounts
 from node.validator import Validator, WrongSeed
 from node.work import Work, blocking
 from p2p.messages import Votes
@@ -139,14 +139,18 @@ class Engine:
         if bad is not None:
             logger.info("vote for %s: %s", valid.placed.id, bad)
         if chain.fork.head is not old_head:
-            yield from self._renew_mempool(old_head)
+            yield from self._renew_mempool(old_head, valid)
 
-    def _renew_mempool(self, old_head: ChainBlock) -> Work[None]:
-        """Drop what the new head has used up; what waited, or was in blocks that it leaves beside
-        it, waits again if it still may."""
+    def _renew_mempool(self, old_head: ChainBlock, newest: Recorded) -> Work[None]:
+        """Drop what the new head has used up, and what was signed by keys that it took away; what
+        waited, or was in blocks that it leaves beside it, waits again if it still may."""
         chain = self.chain
         height = chain.fork.head.height + 1
         self.mempool.prune(lambda key: nonce_at_head(chain, key), height)
+        is_next = newest.placed.header.parent == old_head.id
+        rotated = rotated_accounts((newest,) if is_next else (newest, *chain.head_chain()))
+        if rotated:
+            self.mempool.drop(rotated, lambda order: not has_signers(chain, order))
         beside = list(self._beside_head(old_head))
         if not beside:
             return

@@ -4,7 +4,7 @@ Pure and bounded: by transactions, by bytes and by sender. Signatures and fees a
 the caller; here only order, room, replacement and expiry matter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 from consensus.compact import short_transaction_id
@@ -155,6 +155,18 @@ class Mempool:
                 if transaction.nonce < next_nonce or transaction.valid_until_height < next_height:
                     self._remove(pending)
         return before - len(self._by_id)
+
+    def drop(self, accounts: Set[bytes], is_void: Callable[[Transaction], bool]) -> int:
+        """Drop those that are void of which one of these accounts is sender or payer: how many."""
+        void = [
+            pending
+            for pending in self._by_id.values()
+            if not accounts.isdisjoint((pending.transaction.sender, pending.transaction.fee_payer))
+            and is_void(pending.transaction)
+        ]
+        for pending in void:
+            self._remove(pending)
+        return len(void)
 
     def _remove(self, pending: Pending) -> None:
         del self._by_id[pending.id]

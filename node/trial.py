@@ -1,16 +1,19 @@
 """Transactions tried on the head's state: whether one may wait, and what it would do."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from consensus.errors import InvalidTransaction
 from consensus.hashing import ZERO_DIGEST
 from consensus.transaction import Transaction
+from node.candidate import Recorded
 from node.chain import Chain
 from node.mempool import Pending
 from vm.context import BlockContext
-from vm.modules.account import next_nonce
+from vm.modules.account import AuthoritySet, next_nonce
 from vm.receipt import Event, Receipt
 from vm.simulation import simulate
-from vm.transition import BlockExecution
+from vm.transition import BlockExecution, check_signers
 from vm.view import View
 
 
@@ -23,6 +26,22 @@ def check_transaction(chain: Chain, pending: Pending) -> None:
     state = chain.state_of(chain.fork.head)
     transaction = _in_turn(state, pending.transaction)
     BlockExecution(state, _next_context(chain)).check(transaction, pending.size_bytes)
+
+
+def has_signers(chain: Chain, transaction: Transaction) -> bool:
+    """Whether the keys that signed may act for its parties at the head."""
+    try:
+        check_signers(chain.state_of(chain.fork.head), transaction)
+    except InvalidTransaction:
+        return False
+    return True
+
+
+def rotated_accounts(blocks: Iterable[Recorded]) -> frozenset[bytes]:
+    """The accounts whose authority these blocks replaced."""
+    happened = (event.data for block in blocks for event in block.results.events)
+    rotations = (data for data in happened if data[0] == AuthoritySet.tag)
+    return frozenset(AuthoritySet.unpack(data).account for data in rotations)
 
 
 def nonce_at_head(chain: Chain, account: bytes) -> int:

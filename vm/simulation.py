@@ -6,7 +6,7 @@ from consensus.codec import UINT64_MAX
 from consensus.kinds import SIGNATURE_BYTES
 from consensus.transaction import Authorization, Transaction, transaction_id
 from vm.context import BlockContext
-from vm.modules.account import signing_keys
+from vm.modules.account import authorities_of, most_of
 from vm.modules.fee import fee_for, gas_rules
 from vm.modules.producer import is_duty
 from vm.receipt import Event, Receipt
@@ -26,7 +26,7 @@ class Quote:
 def quote(view: View, transaction: Transaction) -> Quote:
     """What the transaction will cost once signed, whatever max_fee it names; a few units above
     what is charged, as a smaller max_fee takes fewer bytes. Raises InvalidTransaction."""
-    widest = _with_signatures(replace(transaction, max_fee=UINT64_MAX, signatures=()))
+    widest = _with_signatures(view, replace(transaction, max_fee=UINT64_MAX, signatures=()))
     actions = REGISTRY.unpack_actions(widest)
     gas = gas_rules(view).envelope_gas(len(widest.encode()), len(widest.signatures))
     gas += sum(REGISTRY.action_gas(action, view) for action in actions)
@@ -40,10 +40,10 @@ def simulate(
 ) -> tuple[Receipt, tuple[Event, ...]]:
     """The receipt and events that the transaction would have as the only one of this block.
 
-    One without signatures is taken as signed by all who must; its receipt's id is then not the
+    One without signatures is taken as signed by those who must; its receipt's id is then not the
     final one. Raises InvalidTransaction if the block could not contain it.
     """
-    signed = transaction if transaction.signatures else _with_signatures(transaction)
+    signed = transaction if transaction.signatures else _with_signatures(view, transaction)
     data = signed.encode()
     execution = BlockExecution(view, block)
     receipt = execution.apply(signed, transaction_id(data), len(data))
@@ -51,8 +51,9 @@ def simulate(
     return receipt, events[receipt.first_event : receipt.first_event + receipt.event_count]
 
 
-def _with_signatures(transaction: Transaction) -> Transaction:
-    """The transaction with a stand-in for each signature that it needs."""
+def _with_signatures(view: View, transaction: Transaction) -> Transaction:
+    """The transaction with a stand-in for each signature that it needs; where some keys can stand
+    for others, for the most that it can need."""
     blank = bytes(SIGNATURE_BYTES)
-    keys = sorted(signing_keys(transaction))
+    keys = sorted(most_of(authorities_of(view, transaction)))
     return replace(transaction, signatures=tuple(Authorization(key, blank) for key in keys))

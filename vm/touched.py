@@ -14,6 +14,7 @@ def touched_keys(transaction: Transaction) -> tuple[bytes, ...]:
     sender = transaction.sender
     keys = [
         SENDERS.state_key(sender),
+        SENDERS.state_key(transaction.fee_payer),
         BALANCES.state_key(transaction.fee_payer, transaction.fee_asset),
     ]
     for action in REGISTRY.unpack_actions(transaction):

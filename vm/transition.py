@@ -126,9 +126,7 @@ class BlockExecution:
 
     def _admit(self, transaction: Transaction, size_bytes: int) -> _Admitted:
         check_place(transaction, self._block)
-        by_duty = is_duty(self._state, transaction)
-        if not by_duty:
-            check_authorization(transaction)
+        by_duty = check_signers(self._state, transaction)
         check_nonce(self._state, transaction)
         actions = self._registry.unpack_actions(transaction)
         if by_duty:
@@ -174,6 +172,14 @@ class BlockExecution:
             inner = error.within(f"actions[{place}]")
             raise InvalidTransaction(inner.message, field=inner.field, code=inner.code)
         return error.code, place
+
+
+def check_signers(view: View, transaction: Transaction) -> bool:
+    """Whether it is a duty; raises InvalidTransaction unless it is, or those signed who must."""
+    by_duty = is_duty(view, transaction)
+    if not by_duty:
+        check_authorization(view, transaction)
+    return by_duty
 
 
 def execute_block(view: View, block: BlockContext, transactions: Sequence[Transaction]) -> Outcome:

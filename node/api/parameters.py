@@ -13,6 +13,7 @@ from node.events import KINDS
 from node.query.answers import MAX_PAGE
 from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
+from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
@@ -86,6 +87,10 @@ def _kinds(text: str) -> tuple[str, ...]:
     return kinds
 
 
+def _account(text: str) -> bytes | str:
+    return HANDLE_TEXT.unpack(text[1:]) if text.startswith("@") else parse_address(text)
+
+
 def _digest(text: str) -> bytes:
     if not re.fullmatch("[0-9a-f]{64}", text, re.ASCII):
         raise InvalidEncoding("64 digits of lower-case hex are expected")
@@ -157,7 +162,12 @@ TRANSACTION: Param[bytes] = _path(
     {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     _digest,
 )
-ADDRESS: Param[bytes] = _path("address", "An account.", Account().schema(), parse_address)
+ACCOUNT: Param[bytes | str] = _path(
+    "address",
+    "An account: its address, or its handle after an @.",
+    {"anyOf": [Account().schema(), {"type": "string", "pattern": f"^@{HANDLE_PATTERN}$"}]},
+    _account,
+)
 CID: Param[Cid] = _path("cid", "A content id.", Link().schema(), parse_cid)
 TABLE: Param[str] = _path(
     "table", "A table's name.", {"type": "string", "minLength": 1, "maxLength": 128}, _text

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
-from node.api.parameters import ADDRESS, CURSOR, FINALITY, KEY_PARTS, ROW_KEY, TABLE, limit
+from node.api.parameters import ACCOUNT, CURSOR, FINALITY, KEY_PARTS, ROW_KEY, TABLE, limit
 from node.query import state_queries
 from node.query.answers import AccountAnswer, RowAnswer, RowsAnswer, TablesAnswer
 from node.trial import nonce_at_head
@@ -20,7 +20,8 @@ async def _account(call: Call) -> Response:
         return services.mempool.next_nonce(account_id, nonce)
 
     view = call.node.view(call.value(FINALITY))
-    return json_response(state_queries.account(view, call.value(ADDRESS), waiting_nonce))
+    account_id = state_queries.account_of(view, call.value(ACCOUNT))
+    return json_response(state_queries.account(view, account_id, waiting_nonce))
 
 
 async def _tables(call: Call) -> Response:
@@ -46,10 +47,11 @@ ENDPOINTS = (
         "GET",
         "/v1/accounts/{address}",
         "getAccount",
-        "An account's balances and nonces; every address has an account.",
+        "An account's balances, nonces, authority and handle; every address has an account.",
         _account,
         json_answer(AccountAnswer),
-        params=(ADDRESS, FINALITY),
+        params=(ACCOUNT, FINALITY),
+        problems=(404,),
     ),
     Endpoint(
         "GET",

@@ -11,6 +11,7 @@ from consensus.address import format_address
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import Account, Json, Kind, Many, Nullable
 from consensus.record import Field, Nested
+from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import find_account
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
@@ -34,8 +35,8 @@ def action_command(action: type[Action]) -> Command:
     async def command(
         *, options: SendOptions = NO_SEND_OPTIONS, json: bool = False, **texts: str | None
     ) -> None:
-        made = read_action(action, texts, options)
         async with options.client() as client:
+            made = await read_action(client, action, texts, options)
             await send(client, options, [made], as_json=json)
 
     describe(command, action)
@@ -71,23 +72,25 @@ def _help(kind: Kind) -> str:
     return f"{kind.label}, as JSON" if _is_composed(kind) else kind.label
 
 
-def read_action(action: type[Action], texts: dict[str, str | None], options: SendOptions) -> Action:
+async def read_action(
+    client: Client, action: type[Action], texts: dict[str, str | None], options: SendOptions
+) -> Action:
     """The action of these fields, as they are spelled in options; raises Usage naming the field."""
     given: dict[str, Json] = {}
     for field in action.fields:
         text = texts.get(field.name)
         if text is not None:
-            given[field.name] = _json_of(field, text, options)
+            given[field.name] = await _json_of(client, field, text, options)
     try:
         return formed(action).from_json(given)
     except Invalid as error:
         raise Usage(str(error), code=error.code) from error
 
 
-def _json_of(field: Field, text: str, options: SendOptions) -> Json:
+async def _json_of(client: Client, field: Field, text: str, options: SendOptions) -> Json:
     kind = field.kind.kind if isinstance(field.kind, Nullable) else field.kind
     if isinstance(kind, Account):
-        return format_address(find_account(options.section, text, _option(field)))
+        return format_address(await find_account(client, options.section, text, _option(field)))
     if _is_composed(kind):
         return argument(_option(field), _parse_json, text)
     return json_of_text(kind, text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cyclopts import Parameter
 
-from consensus.address import parse_address
+from consensus.address import format_address, parse_address
 from consensus.errors import Invalid
 from node.amounts import format_amount, parse_amount
 from node.client import Client
@@ -14,8 +14,10 @@ from node.commands.keystore_options import read_first_line
 from node.config.sections import ClientSection
 from node.failure import Refused, Usage
 from node.local.accounts import LocalAccounts, read_local_accounts
+from node.output import progress
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
+from vm.modules.account import HANDLE_TEXT, HANDLES, Handle
 from vm.modules.chain import CONSTANTS
 from vm.modules.tokens import ASSETS, AssetRow
 
@@ -56,7 +58,23 @@ def local_accounts(section: ClientSection) -> LocalAccounts | None:
     return None if section.accounts is None else read_local_accounts(section.accounts)
 
 
-def find_account(section: ClientSection, text: str, option: str) -> bytes:
+async def find_account(client: Client, section: ClientSection, text: str, option: str) -> bytes:
+    """The account of an @handle, which the node looks up, or as `known_account` finds it.
+
+    Raises Refused, naming the option, for a handle that no account has.
+    """
+    if not text.startswith("@"):
+        return known_account(section, text, option)
+    handle = argument(option, HANDLE_TEXT.from_json, text[1:])
+    answer = await client.row(HANDLES.name, handle)
+    row = None if answer is None else Handle.from_json(answer.item.row)
+    if row is None or row.free_ms is not None:
+        raise Refused(f"no account has the handle {text}", field=option, code="not-found")
+    progress(f"{text} is {format_address(row.account)}")
+    return row.account
+
+
+def known_account(section: ClientSection, text: str, option: str) -> bytes:
     """The account of an address, or of a name in the local network or the keystore.
 
     Raises Usage naming the option for anything else.

@@ -34,6 +34,7 @@ def build(
     preset: str,
     producers: Annotated[tuple[Path, ...], Parameter(negative=(), consume_multiple=True)],
     allocate: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    attester: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     start: str | None = None,
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
@@ -51,6 +52,8 @@ def build(
     allocate
         address=units, in the native asset's smallest unit; can be repeated. Without any, each
         producer's account gets what the preset gives an account.
+    attester
+        Address of an account that may attest others; can be repeated.
     start
         When slot 0 begins, such as 2030-01-31T12:00:00Z; else in a minute.
     slot_ms
@@ -66,7 +69,13 @@ def build(
         (item.producer, chosen.funding.account_units) for item in records
     ]
     genesis = build_genesis(
-        chosen, records, grants, _start_ms(start), slot_ms=slot_ms, epoch_slots=epoch_slots
+        chosen,
+        records,
+        grants,
+        _start_ms(start),
+        slot_ms=slot_ms,
+        epoch_slots=epoch_slots,
+        attesters=[argument("--attester", parse_address, text) for text in attester],
     )
     write_new(output, genesis.encode())
     _show(genesis, output, as_json=json)

@@ -12,7 +12,7 @@ from consensus.kinds import Bytes, JsonObject, Uint
 from consensus.light_answer import Facts
 from node.amounts import format_amount
 from node.commands.arguments import argument
-from node.commands.asking import find_account
+from node.commands.asking import known_account
 from node.commands.light_forms import Section, block_form, row_form, row_sections
 from node.commands.light_options import Session
 from node.failure import TimedOut, Usage
@@ -54,7 +54,7 @@ class Asked:
 
 def account(session: Session, address: str) -> Asked:
     """What an account holds of the native asset, and its next nonce."""
-    owner = find_account(session.options.section, address, "ADDRESS")
+    owner = known_account(session.options.section, address, "ADDRESS")
     asset = session.constants.native_asset
     balance, sender = BALANCES.state_key(owner, asset), SENDERS.state_key(owner)
     named = ASSETS.state_key(asset)

@@ -19,7 +19,7 @@ from node.commands.asking import (
     known_asset,
     local_accounts,
 )
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, WaitFor, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.standings import Standing, Standings, find_standing, read_standings
 from node.config.sections import ClientSection
 from node.config.sources import load_config
@@ -79,7 +79,7 @@ async def show(
     """
     async with options.client() as client:
         found = await read_standings(client)
-        item = find_standing(found, options.section, producer)
+        item = await find_standing(client, found, options.section, producer)
         asset = await known_asset(client)
         address = format_address(item.producer)
         answer = await client.row(BEACONS.name, address, finality=Finality.HEAD)
@@ -114,7 +114,8 @@ async def register(
     beacon_seed_file
         Seed of the beacon reveals; else the seat's.
     """
-    sender = options.sender
+    async with options.client() as client:
+        sender = await options.sender(client)
     key_file, seed_file = _seat_files(options, sender, consensus_key_file, beacon_seed_file)
     called = name or _name_here(options.section, sender)
     key = KeyPair.from_seed(read_seed_file(key_file, KeyKind.CONSENSUS))
@@ -153,12 +154,12 @@ async def resign(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = Fal
 async def _set_standing(options: SendOptions, *, standing: bool, as_json: bool) -> None:
     async with options.client() as client:
         await send(client, options, [Stand(standing)], as_json=as_json)
-        await _tell(client, options, options.sender)
+        await _tell(client, options, await options.sender(client))
 
 
 async def _tell(client: Client, options: SendOptions, producer: bytes) -> None:
     """Say to people what the next election brings the producer, once a block has its wish."""
-    if options.dry_run or options.wait is WaitFor.SENT:
+    if not options.leaves_a_block:
         return
     found = await read_standings(client)
     item = next((item for item in found.items if item.producer == producer), None)

@@ -2,6 +2,7 @@
 
 import json as json_
 from collections.abc import Sequence
+from dataclasses import dataclass
 from inspect import Parameter as Argument
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from cyclopts import App, Parameter
 
 from consensus.errors import Invalid
 from consensus.kinds import Json
+from node.client import Client
 from node.commands.action_options import Command, describe, read_action
 from node.commands.arguments import JsonFlag
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
@@ -43,6 +45,15 @@ _COMMON = (
 _NAMES = {"policy", "title", "about"}
 
 
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a proposal says of itself; a `title` of None is made of what it does."""
+
+    policy: str
+    title: str | None
+    about: str
+
+
 def _command(action: type[Action]) -> Command:
     """The command that proposes this action."""
 
@@ -50,15 +61,10 @@ def _command(action: type[Action]) -> Command:
         *, options: SendOptions = NO_SEND_OPTIONS, json: bool = False, **texts: str | None
     ) -> None:
         common = {name: texts.pop(name, None) for name in _NAMES}
-        made = read_action(action, texts, options)
-        await _propose(
-            options,
-            common["policy"] or "",
-            common["title"],
-            common["about"] or "",
-            [made],
-            as_json=json,
-        )
+        heading = Heading(common["policy"] or "", common["title"], common["about"] or "")
+        async with options.client() as client:
+            made = await read_action(client, action, texts, options)
+            await _propose(client, options, heading, [made], as_json=json)
 
     describe(command, action, *_COMMON)
     return command
@@ -89,7 +95,8 @@ async def file_(
         Why: for people to read.
     """
     actions = _read_file(file)
-    await _propose(options, policy, title, about, actions, as_json=json)
+    async with options.client() as client:
+        await _propose(client, options, Heading(policy, title, about), actions, as_json=json)
 
 
 def _read_file(file: Path) -> list[Action]:
@@ -110,19 +117,18 @@ def _read_file(file: Path) -> list[Action]:
 
 
 async def _propose(
+    client: Client,
     options: SendOptions,
-    policy: str,
-    title: str | None,
-    about: str,
+    heading: Heading,
     actions: Sequence[Action],
     *,
     as_json: bool,
 ) -> None:
     wires = tuple(action.pack() for action in actions)
+    title = heading.title
     if title is None:
         title = "; ".join(action.in_words() for action in actions)
         title = title.replace("\n", " ").encode()[:MAX_TITLE_BYTES].decode(errors="ignore")
-    proposal = Propose(policy, title, about, wires)
+    proposal = Propose(heading.policy, title, heading.about, wires)
     check_action(proposal)
-    async with options.client() as client:
-        await send(client, options, [proposal], as_json=as_json)
+    await send(client, options, [proposal], as_json=as_json)

@@ -6,34 +6,39 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
-from consensus.address import format_address
 from consensus.codec import UINT64_MAX
 from consensus.errors import Invalid
-from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
 from consensus.transaction import Transaction
 from genesis.file import MAX_GENESIS_BYTES, Genesis
 from node.client import Client, Until
 from node.commands.arguments import client_section, naming
-from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset, local_accounts
-from node.commands.keystore_options import ask_password
+from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset
+from node.commands.transaction_file import write_transaction
+from node.commands.wallet import Wallet
 from node.config.sections import ClientSection
 from node.failure import Refused, Usage
 from node.files import read_bounded
 from node.output import print_fields, print_json
 from node.query.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
-from node.wallet.keystore import Keystore
+from node.query.chain_view import Finality
 from vm.declare import Action
+from vm.modules.account import Authority
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
 # A transaction that no block has taken after so many is void and can be made anew.
 VALID_BLOCKS = 600
+# One that several must sign waits for people.
+VALID_BLOCKS_UNSIGNED = 86_400
 # The price may rise before a block takes it; what is charged is the price then.
 MAX_FEE_FACTOR = 2
 OK = "ok"
+UNSIGNED = "unsigned"
+
+ValidBlocks = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))]
 
 
 class WaitFor(Enum):
@@ -46,21 +51,46 @@ class WaitFor(Enum):
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class SendOptions(NodeOptions):
-    """How to make and send a transaction.
+class DeliveryOptions(NodeOptions):
+    """What to do with a transaction that is ready.
 
     Parameters
     ----------
-    from_
-        Name or address of the account that sends and pays; else `client.account`.
-    max_fee
-        The most that may be charged, in whole tokens; else twice what it costs now.
     wait
         Return when it is sent, included in a block, or final.
     timeout_s
         Seconds to wait.
     dry_run
         Only say what it would do and cost.
+    """
+
+    wait: WaitFor = WaitFor.FINAL
+    timeout_s: float = 60.0
+    dry_run: Annotated[bool, Parameter(negative=())] = False
+
+
+NO_DELIVERY_OPTIONS = DeliveryOptions()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class SendOptions(DeliveryOptions):
+    """How to make and send a transaction.
+
+    Parameters
+    ----------
+    from_
+        Name, address or @handle of the account that sends; else `client.account`.
+    payer
+        Name, address or @handle of the account that pays the fee and signs too; else the one that
+        sends.
+    max_fee
+        The most that may be charged, in whole tokens; else twice what it costs now.
+    valid_blocks
+        How many blocks may pass before it is void; else 600, with --unsigned 86400.
+    unsigned
+        Send nothing, but write the transaction to this new file, for several to sign (`reelect tx
+        sign`).
     keystore
         Folder of the encrypted keys; else `client.keystore` of the configuration.
     password_file
@@ -68,10 +98,10 @@ class SendOptions(NodeOptions):
     """
 
     from_: str | None = None
+    payer: str | None = None
     max_fee: str | None = None
-    wait: WaitFor = WaitFor.FINAL
-    timeout_s: float = 60.0
-    dry_run: Annotated[bool, Parameter(negative=())] = False
+    valid_blocks: ValidBlocks | None = None
+    unsigned: Path | None = None
     keystore: Path | None = None
     password_file: Path | None = None
 
@@ -80,24 +110,36 @@ class SendOptions(NodeOptions):
         """The settings of commands, with the keystore that was named."""
         return client_section(self.config, node=self.node, keystore=self.keystore)
 
-    @property
-    def sender(self) -> bytes:
-        """The account that sends; raises Usage."""
+    async def sender(self, client: Client) -> bytes:
+        """The account that sends; raises Usage, and Refused for a handle that nobody has."""
         section = self.section
         name = self.from_ or section.account
         if not name:
             raise Usage("name the account that sends, or set client.account", field="--from")
-        return find_account(section, name, "--from")
+        return await find_account(client, section, name, "--from")
 
-    def key(self, account: bytes) -> KeyPair:
-        """The account's key, from the local network or the keystore; raises Refused."""
-        section = self.section
-        local = local_accounts(section)
-        if local is not None and local.holds(account):
-            return local.key(account)
-        store = Keystore(section.keystore)
-        name = store.find(format_address(account)).name
-        return KeyPair.from_seed(store.seed(name, ask_password(self.password_file)))
+    async def fee_payer(self, client: Client) -> bytes | None:
+        """The account that pays instead of the sender; raises as `sender` does."""
+        if self.payer is None:
+            return None
+        return await find_account(client, self.section, self.payer, "--payer")
+
+    @property
+    def lifetime(self) -> int:
+        """How many blocks may pass before the transaction is void."""
+        if self.valid_blocks is not None:
+            return self.valid_blocks
+        return VALID_BLOCKS if self.unsigned is None else VALID_BLOCKS_UNSIGNED
+
+    @property
+    def leaves_a_block(self) -> bool:
+        """Whether the transaction is in a block when the command returns."""
+        return not (self.dry_run or self.unsigned or self.wait is WaitFor.SENT)
+
+    @property
+    def wallet(self) -> Wallet:
+        """The keys at hand."""
+        return Wallet(self.section, self.password_file)
 
 
 NO_SEND_OPTIONS = SendOptions()
@@ -105,55 +147,70 @@ NO_SEND_OPTIONS = SendOptions()
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An unsigned transaction, what the node says that it would do, and the asset of its fee."""
+    """An unsigned transaction, what the node says that it would do, the asset of its fee, and who
+    must sign it."""
 
     transaction: Transaction
     simulation: SimulationAnswer
     fee_asset: KnownAsset
+    authorities: tuple[Authority, ...]
 
 
 async def draft(client: Client, options: SendOptions, actions: Sequence[Action]) -> Draft:
     """The transaction of these actions, tried on the node; raises Refused if it would fail."""
     status = await client.status()
-    _check_chain(options.section.genesis, status, client.base_url)
+    check_chain(options.section.genesis, status.chain, f"the node at {client.base_url}")
     asset = await known_asset(client)
-    trial = await _trial(client, status, options.sender, asset.symbol, actions)
+    trial = await _trial(client, options, status, asset.symbol, actions)
     simulation = await client.simulate(trial)
-    _check(simulation.receipt)
+    check_receipt(simulation.receipt)
     max_fee = simulation.fee * MAX_FEE_FACTOR
     if options.max_fee is not None:
         max_fee = asset.parse("--max-fee", options.max_fee)
-    return Draft(replace(trial, max_fee=max_fee), simulation, asset)
+    authorities = await read_authorities(client, trial)
+    return Draft(replace(trial, max_fee=max_fee), simulation, asset, authorities)
 
 
-def _check_chain(genesis: Path, status: StatusAnswer, node: str) -> None:
-    """Raise Refused if the node is not on the chain of the genesis file, where there is one.
+async def read_authorities(client: Client, transaction: Transaction) -> tuple[Authority, ...]:
+    """Who must sign at the node's head: the sender's authority, and that of another payer."""
+    parties = dict.fromkeys((transaction.sender, transaction.fee_payer))
+    answers = [await client.account(party, finality=Finality.HEAD) for party in parties]
+    return tuple(answer.authority for answer in answers)
 
-    Else a node could have signed for another chain what was meant for this one.
+
+def check_chain(genesis: Path, chain: bytes, whose: str) -> None:
+    """Raise Refused if `whose` chain is not that of the genesis file, where there is one.
+
+    Else a node, or a file, could have signed for another chain what was meant for this one.
     """
     if not genesis.exists():
         return
     with naming(genesis):
-        chain = Genesis.decode(read_bounded(genesis, MAX_GENESIS_BYTES)).chain
-    if chain != status.chain:
+        own = Genesis.decode(read_bounded(genesis, MAX_GENESIS_BYTES)).chain
+    if own != chain:
         raise Refused(
-            f"the node at {node} is on the chain {status.chain.hex()}, the genesis file {genesis} "
-            f"begins {chain.hex()}: ask another node, or set client.genesis",
+            f"{whose} is on the chain {chain.hex()}, the genesis file {genesis} begins "
+            f"{own.hex()}: take another, or set client.genesis",
             field="client.genesis",
             code="other-chain",
         )
 
 
 async def _trial(
-    client: Client, status: StatusAnswer, sender: bytes, asset: str, actions: Sequence[Action]
+    client: Client,
+    options: SendOptions,
+    status: StatusAnswer,
+    asset: str,
+    actions: Sequence[Action],
 ) -> Transaction:
+    sender, payer = await options.sender(client), await options.fee_payer(client)
     account = await client.account(sender)
     return Transaction(
         chain=status.chain,
         sender=sender,
-        payer=None,
+        payer=None if payer == sender else payer,
         nonce=account.next_nonce,
-        valid_until_height=status.head.height + VALID_BLOCKS,
+        valid_until_height=status.head.height + options.lifetime,
         fee_asset=asset,
         max_fee=UINT64_MAX,
         actions=tuple(action.pack() for action in actions),
@@ -169,7 +226,8 @@ def check_action(action: Action) -> None:
         raise Usage(error.message, field=error.field, code=error.code) from error
 
 
-def _check(receipt: Receipt) -> None:
+def check_receipt(receipt: Receipt) -> None:
+    """Raise Refused, naming the action, if it says that one failed."""
     if receipt.status != OK:
         known = REGISTRY.errors.get(receipt.status)
         raise Refused(
@@ -195,17 +253,34 @@ async def send(
     """
     made = await draft(client, options, actions)
     if options.dry_run:
-        _show_draft(made, about or {}, as_json=as_json)
+        show_trial(made.transaction, made.simulation, made.fee_asset, about, as_json=as_json)
         return
-    signed = made.transaction.signed(options.key(made.transaction.sender))
+    if options.unsigned is not None:
+        write_transaction(options.unsigned, made.transaction)
+        show({**(about or {}), "file": str(options.unsigned), "state": UNSIGNED}, as_json=as_json)
+        return
+    signed = made.transaction.signed(*options.wallet.enough(made.authorities))
+    await deliver(client, options, signed, made.fee_asset, about, as_json=as_json)
+
+
+async def deliver(
+    client: Client,
+    options: DeliveryOptions,
+    signed: Transaction,
+    fee_asset: KnownAsset,
+    about: JsonObject | None = None,
+    *,
+    as_json: bool,
+) -> None:
+    """Send a signed transaction, wait as asked, and print what became of it; raises as `send`."""
     identity = await client.submit(signed.encode())
     if options.wait is WaitFor.SENT:
-        _show({**(about or {}), "id": identity.hex(), "state": PENDING}, as_json=as_json)
+        show({**(about or {}), "id": identity.hex(), "state": PENDING}, as_json=as_json)
         return
     answer = await client.wait(identity, Until(options.wait.value), options.timeout_s)
-    show_transaction(answer, made.fee_asset, about, as_json=as_json)
+    show_transaction(answer, fee_asset, about, as_json=as_json)
     if answer.receipt is not None:
-        _check(answer.receipt)
+        check_receipt(answer.receipt)
 
 
 def show_transaction(
@@ -229,23 +304,31 @@ def show_transaction(
     print_fields(fields)
 
 
-def _show_draft(made: Draft, about: JsonObject, *, as_json: bool) -> None:
+def show_trial(
+    transaction: Transaction,
+    simulation: SimulationAnswer,
+    fee_asset: KnownAsset,
+    about: JsonObject | None = None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a transaction would do and cost."""
     if as_json:
-        print_json({**about, **made.simulation.to_json()})
+        print_json({**(about or {}), **simulation.to_json()})
         return
-    receipt = made.simulation.receipt
     print_fields(
         {
-            **about,
-            "status": receipt.status,
-            "gas": made.simulation.gas,
-            "fee": made.fee_asset.format(made.simulation.fee),
-            "max fee": made.fee_asset.format(made.transaction.max_fee),
+            **(about or {}),
+            "status": simulation.receipt.status,
+            "gas": simulation.gas,
+            "fee": fee_asset.format(simulation.fee),
+            "max fee": fee_asset.format(transaction.max_fee),
         }
     )
 
 
-def _show(fields: JsonObject, *, as_json: bool) -> None:
+def show(fields: JsonObject, *, as_json: bool) -> None:
+    """Print fields as JSON or for people."""
     if as_json:
         print_json(fields)
     else:

@@ -66,12 +66,12 @@ async def show(
     Parameters
     ----------
     account
-        Its address, or its name in the local network or the keystore.
+        Its address or @handle, or its name in the local network or the keystore.
     finality
         Read the final state, or that of the head, which may still change.
     """
-    owner = find_account(options.section, account, "ACCOUNT")
     async with options.client() as client:
+        owner = await find_account(client, options.section, account, "ACCOUNT")
         bond = await read_bond(client, owner, finality)
         units, approved = (0, ()) if bond is None else (bond.units, bond.approved)
         releases = await _releases(client, owner, finality)

@@ -136,10 +136,12 @@ def _elected(ranks: Sequence[tuple[int, bytes, Rank]]) -> frozenset[bytes] | Non
     return None if found is None else frozenset(member.producer for member in found.members)
 
 
-def find_standing(found: Standings, section: ClientSection, text: str) -> Standing:
-    """The producer of this address or name; one's own names come first."""
+async def find_standing(
+    client: Client, found: Standings, section: ClientSection, text: str
+) -> Standing:
+    """The producer of this address, name or @handle; one's own names come first."""
     try:
-        account = find_account(section, text, "PRODUCER")
+        account = await find_account(client, section, text, "PRODUCER")
     except Usage:
         named = [item for item in found.items if item.row.name == text]
         if not named:

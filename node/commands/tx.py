@@ -1,9 +1,12 @@
-"""`reelect tx`: pay, run any action of any module, and look transactions up."""
+"""`reelect tx`: pay, run any action of any module, sign together, and look transactions up."""
+
+from pathlib import Path
 
 from cyclopts import App
 
+from consensus.address import format_address
 from consensus.hashing import DIGEST_BYTES
-from consensus.kinds import Bytes
+from consensus.kinds import Bytes, JsonObject
 from node.commands.action_options import action_command
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
@@ -14,15 +17,19 @@ from node.commands.sending import (
     send,
     show_transaction,
 )
+from node.commands.tx_files import merge, show_file, sign
+from node.commands.tx_files import send as send_file
 from node.failure import Refused, Usage
 from vm.modules.tokens import Transfer
 from vm.registry import REGISTRY
 
 _TRANSACTION_ID = Bytes(DIGEST_BYTES, DIGEST_BYTES)
 
-app = App(name="tx", help="Make, send and look up transactions.")
+app = App(name="tx", help="Make, sign together, send and look up transactions.")
 call = App(name="call", help="Send an action of any module; docs/modules.md describes them.")
 app.command(call)
+for _command in (sign, merge, send_file):
+    app.command(_command)
 for _tag, _declared in REGISTRY.actions.items():
     if not _declared.governed:
         call.command(action_command(_declared.type), name=_tag)
@@ -43,7 +50,7 @@ async def transfer(
     Parameters
     ----------
     recipient
-        Address of the account, or the name of one in the local network or the keystore.
+        Address or @handle of the account, or the name of one in the local network or the keystore.
     amount
         How much, in whole tokens, such as 12.5.
     asset
@@ -51,31 +58,39 @@ async def transfer(
     memo
         Words for people to read; everybody can.
     """
-    to = find_account(options.section, recipient, "RECIPIENT")
     async with options.client() as client:
+        to = await find_account(client, options.section, recipient, "RECIPIENT")
         chosen = await known_asset(client, asset)
         units = chosen.parse("AMOUNT", amount)
         if units == 0:
             raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
         action = Transfer(to, chosen.symbol, units, memo)
         check_action(action)
-        await send(client, options, [action], as_json=json)
+        about: JsonObject = {}
+        if recipient.startswith("@"):
+            about = {"to": f"{recipient} {format_address(to)}"}
+        await send(client, options, [action], as_json=json, about=about)
 
 
 @app.command
 async def show(
     transaction: str, *, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
 ) -> None:
-    """Show where a transaction is and what it did.
+    """Show where a transaction is and what it did; or what one in a file would do, who has signed
+    it and what is missing.
 
     Parameters
     ----------
     transaction
-        Its id, 64 hex digits.
+        Its id, 64 hex digits; or its file.
     """
+    if (file := Path(transaction)).is_file():
+        await show_file(file, options, as_json=json)
+        return
     if len(transaction) != 2 * DIGEST_BYTES:
         raise Usage(
-            f"{2 * DIGEST_BYTES} hex digits are expected, got {len(transaction)} characters",
+            f"no file, and {2 * DIGEST_BYTES} hex digits are expected, got {len(transaction)} "
+            "characters",
             field="TRANSACTION",
             code="invalid-encoding",
         )

@@ -61,7 +61,7 @@ async def publish(
     token = None if admin_token_file is None else read_first_line(admin_token_file)
     async with Client(options.section.node, token=token) as client:
         known = await client.content(made.cid, finality=Finality.HEAD)
-        owned = known is not None and known.item.video.owner == options.sender
+        owned = known is not None and known.item.video.owner == await options.sender(client)
         if not owned:
             await draft(client, options, [action])  # refused before anything is stored
         if not options.dry_run:
@@ -141,10 +141,12 @@ async def list_(
     Parameters
     ----------
     owner
-        Only those of this account: its address or name.
+        Only those of this account: its address, @handle or name.
     """
-    account = None if owner is None else find_account(options.section, owner, "--owner")
     async with options.client() as client:
+        account = None
+        if owner is not None:
+            account = await find_account(client, options.section, owner, "--owner")
         items = [item async for item in client.contents(account)]
     if json:
         found: list[Json] = [item.to_json() for item in items]

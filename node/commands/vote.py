@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from consensus.address import parse_address
 from consensus.errors import Invalid
+from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.stake import read_bond
@@ -82,9 +83,9 @@ async def _change(
         raise Usage("name one producer or more", field="PRODUCERS")
     async with options.client() as client:
         found = await read_standings(client)
-        bond = await read_bond(client, options.sender, Finality.HEAD)
+        bond = await read_bond(client, await options.sender(client), Finality.HEAD)
         now = set(() if bond is None else bond.approved)
-        chosen = {_find(found, options, text, now) for text in producers}
+        chosen = {await _find(client, found, options, text, now) for text in producers}
         approved = change(now, chosen)
         if bond is not None and approved == now:
             raise Refused("the account approves just these already", field="PRODUCERS")
@@ -93,10 +94,12 @@ async def _change(
         await send(client, options, [action], as_json=as_json)
 
 
-def _find(found: Standings, options: SendOptions, text: str, now: Collection[bytes]) -> bytes:
+async def _find(
+    client: Client, found: Standings, options: SendOptions, text: str, now: Collection[bytes]
+) -> bytes:
     """The producer of a name or address, or one that is approved and no producer any more."""
     try:
-        return find_standing(found, options.section, text).producer
+        return (await find_standing(client, found, options.section, text)).producer
     except Refused:
         with suppress(Invalid):
             if (account := parse_address(text)) in now:

@@ -25,6 +25,7 @@ from consensus.record import AtMost, Record, part
 from node.query.free_form import AnyObject, FreeForm, Integer
 from p2p.scoring import MAX_RECORDS
 from vm.forms import event_schema, transaction_schema
+from vm.modules.account import Authority, HandleName
 from vm.modules.content import Video
 from vm.receipt import Receipt
 
@@ -258,12 +259,16 @@ class Holding(Record):
 @part
 class AccountAnswer(Record):
     """An account; every address has one. `nonce` counts its transactions in the state read,
-    `next_nonce` is for its next one, after those that wait in this node's mempool."""
+    `next_nonce` is for its next one, after those that wait in this node's mempool; `authority`
+    says whose signatures act for it, `attester` who attests it."""
 
     account: AccountId
     balances: Annotated[tuple[Holding, ...], AtMost(MAX_PAGE)]
     nonce: Counter
     next_nonce: Counter
+    authority: Authority
+    handle: HandleName | None
+    attester: AccountId | None
     at: Place
 
 

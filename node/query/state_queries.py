@@ -25,7 +25,7 @@ from node.query.chain_view import ChainView, NotFound
 from node.query.cursor import make_cursor, read_key_cursor
 from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
-from vm.modules.account import next_nonce
+from vm.modules.account import account_named, attester_of, authority_of, handle_of, next_nonce
 from vm.modules.content import OWNED, VIDEOS
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
@@ -112,16 +112,29 @@ def _scan(
     return found[:limit], make_cursor(listing, found[limit - 1][0])
 
 
+def account_of(view: ChainView, account: bytes | str) -> bytes:
+    """The account of an id or of a handle; raises NotFound for a handle that none has."""
+    if isinstance(account, bytes):
+        return account
+    found = account_named(view.state, account)
+    if found is None:
+        raise NotFound(f"no account has the handle @{account}", field="address")
+    return found
+
+
 def account(
     view: ChainView, account_id: bytes, waiting_nonce: Callable[[bytes], int]
 ) -> AccountAnswer:
-    """An account's first MAX_PAGE balances, by asset, and its nonces."""
+    """An account's first MAX_PAGE balances, by asset, its nonces and authority."""
     balances = BALANCES.scan(view.state, account_id, limit=MAX_PAGE)
     return AccountAnswer(
         account=account_id,
         balances=tuple(Holding(asset, balance.amount) for (_, asset), balance in balances),
         nonce=next_nonce(view.state, account_id),
         next_nonce=waiting_nonce(account_id),
+        authority=authority_of(view.state, account_id),
+        handle=handle_of(view.state, account_id),
+        attester=attester_of(view.state, account_id),
         at=place_of(view.block),
     )
 

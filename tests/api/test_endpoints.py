@@ -25,8 +25,9 @@ from node.query.answers import (
     TransactionsAnswer,
 )
 from tests.api.world import ALICE, BOB, GENESIS, SEATS, World, code_of
-from tests.node.network import FUNDS, key, transfer
+from tests.node.network import FUNDS, key, signed, transfer
 from vm.forms import transaction_to_json
+from vm.modules.account import ClaimHandle, plain_authority
 
 HEAD = {"finality": "head"}
 CBOR = {"content-type": "application/cbor"}
@@ -128,6 +129,22 @@ async def test_the_three_spellings_of_a_transaction_are_one(world: World) -> Non
             answer = await client.post("/v1/transactions", json=body)
             assert (answer.status_code, answer.json()) == (202, {"id": payment.id.hex()})
     assert len(world.mempool) == 1
+
+
+async def test_an_account_is_found_by_its_handle_once_it_has_one(world: World) -> None:
+    async with world.client() as client:
+        path = "/v1/accounts/@the-handle"
+        assert code_of(await client.get(path)) == (404, "not-found", "address")
+        claim = signed(world.chain, ALICE, ClaimHandle("the-handle"), 0, max_fee=10**9)
+        await client.post("/v1/transactions", content=claim.data, headers=CBOR)
+        world.slots([1, 2])
+        account = AccountAnswer.from_json(await get(client, path))
+        assert (account.account, account.handle) == (ALICE.public, "the-handle")
+        assert account.authority == plain_authority(ALICE.public)
+        assert account.attester is None
+        for bad in ("@", "@ab", "@The-Handle"):
+            answer = await client.get(f"/v1/accounts/{bad}")
+            assert code_of(answer) == (400, "invalid-encoding", "address")
 
 
 async def test_the_next_nonce_counts_what_waits(world: World) -> None:

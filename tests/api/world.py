@@ -44,7 +44,7 @@ from tests.node.network import (
 
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")
-GENESIS = make_genesis_of(SEATS.values(), [ALICE])
+GENESIS = make_genesis_of(SEATS.values(), [ALICE], [BOB])
 BASE_URL = "http://127.0.0.1:7480"
 
 

@@ -32,7 +32,7 @@ from tests.node.network import (
 from tests.vm.offences import offend
 from tests.vm.stage import Stage
 from tests.vm.world import World
-from vm.modules.account import SENDERS, Sender, next_nonce
+from vm.modules.account import SENDERS, Sender, next_nonce, plain_authority
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.content import OWNED, VIDEOS, Owned, Video
 from vm.modules.producer import (
@@ -169,6 +169,15 @@ def test_an_old_producer_can_go_on_with_new_reveals(rows: dict[bytes, bytes]) ->
     elected = elect(again.state())
     assert elected is not None
     assert elected.members == again.members
+
+
+def test_a_record_by_a_key_that_acts_no_more_makes_no_producer(rows: dict[bytes, bytes]) -> None:
+    account = next(iter(NEW_SEATS))
+    rotated = Sender(1, plain_authority(BOB.public))
+    changed = {**rows, SENDERS.state_key(account): rotated.encode()}
+    with pytest.raises(InvalidGenesis, match="changed its keys") as caught:
+        genesis_from_state(changed.items(), RECORDS, NEW_TIME_MS)
+    assert caught.value.field == "producers[0].account_signature"
 
 
 def test_stake_goes_on_and_votes_wait_for_their_producer(rows: dict[bytes, bytes]) -> None:

@@ -55,13 +55,16 @@ def make_seats(count: int) -> dict[bytes, Seat]:
     return {seat.account.public: seat for seat in seats}
 
 
-def make_genesis_of(seats: Iterable[Seat], holders: Sequence[KeyPair] = ()) -> Genesis:
-    """A devnet genesis of these seats in which the holders have FUNDS each."""
+def make_genesis_of(
+    seats: Iterable[Seat], holders: Sequence[KeyPair] = (), attesters: Sequence[KeyPair] = ()
+) -> Genesis:
+    """A devnet genesis of these seats in which the holders have FUNDS each, and some attest."""
     return build_genesis(
         load_preset("devnet"),
         [seat.record() for seat in seats],
         [(holder.public, FUNDS) for holder in holders],
         GENESIS_TIME_MS,
+        attesters=[attester.public for attester in attesters],
     )
 
 

@@ -25,12 +25,14 @@ from tests.node.network import (
     make_genesis_of,
     make_seats,
     run_slots,
+    signed,
     take_block,
     take_votes,
     transfer,
     votes_for,
 )
 from tests.vm.offences import offend
+from vm.modules.account import SetAuthority, plain_authority
 from vm.modules.producer import OFFENCES, Recommit
 from vm.modules.slashing import Report
 
@@ -454,6 +456,20 @@ def test_duties_come_before_what_waits_and_both_are_in_the_block() -> None:
         "slashing.report",
         "token.transfer",
     ]
+    assert len(bench.mempool) == 0
+
+
+def test_what_waits_is_dropped_when_its_account_changes_its_keys() -> None:
+    bench = Bench(GENESIS, node_seats(SEATS))
+    rotation = SetAuthority(plain_authority(BOB.public))
+    rotated = signed(bench.chain, ALICE, rotation, 0)
+    later = [transfer(bench.chain, ALICE, BOB.public, 1, nonce) for nonce in (1, 2)]
+    for pending in (rotated, *later):
+        bench.mempool.add(pending, next_nonce=0, next_height=1)
+    bench.at_slot(1)
+    made = bench.run(bench.engine.produce(1))
+    assert made is not None
+    assert made.transaction_ids == (rotated.id,)
     assert len(bench.mempool) == 0
 
 

@@ -116,3 +116,20 @@ def test_the_next_free_nonce_counts_what_waits() -> None:
         add(pool, pending(ALICE, nonce), next_nonce=3)
     assert pool.next_nonce(ALICE, 3) == 5
     assert pool.next_nonce(BOB, 3) == 3
+
+
+def test_what_was_signed_by_keys_that_no_longer_act_is_dropped() -> None:
+    pool = Mempool()
+    paid = pending(BOB, 0)
+    paid = replace(paid, transaction=replace(paid.transaction, payer=ALICE))
+    for item in (pending(ALICE, 0), pending(ALICE, 1), paid, pending(CAROL, 0)):
+        add(pool, item)
+    asked: list[tuple[bytes, int]] = []
+
+    def is_void(transaction: Transaction) -> bool:
+        asked.append((transaction.sender, transaction.nonce))
+        return transaction.nonce == 0
+
+    assert pool.drop(frozenset({ALICE}), is_void) == 2
+    assert asked == [(ALICE, 0), (ALICE, 1), (BOB, 0)]
+    assert (len(pool), pool.size_bytes) == (2, 2 * SIZE)

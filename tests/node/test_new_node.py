@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from consensus.address import parse_address
+from consensus.address import format_address, parse_address
 from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
 from genesis.file import parse_genesis
@@ -23,6 +23,7 @@ from node.node import open_storage
 from node.wallet.derivation import KeyKind, account_key, master_seed, new_mnemonic
 from node.wallet.keystore import Keystore
 from node.wallet.seed_file import read_seed_file
+from vm.modules.account import ATTESTERS
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "unixfs-cids.json"
 
@@ -151,6 +152,14 @@ def test_a_genesis_of_four_producers(tmp_path: Path, shell: Shell, records: list
     )
 
 
+def test_a_genesis_names_attesters(tmp_path: Path, shell: Shell, records: list[str]) -> None:
+    named = [bytes([i]) * 32 for i in range(2)]
+    flags = [f"--attester={format_address(account)}" for account in named]
+    shell.data("genesis", "build", "--preset", "devnet", "--producers", *records, *flags)
+    state = parse_genesis((tmp_path / "genesis.cbor").read_bytes()).state()
+    assert [account for (account,), _ in ATTESTERS.every(state)] == named
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
@@ -159,6 +168,7 @@ def test_a_genesis_of_four_producers(tmp_path: Path, shell: Shell, records: list
         (["--start", "tomorrow"], 2, "a time with its zone"),
         (["--allocate", "reel1"], 2, "--allocate: address=units"),
         (["--allocate", "reel1=5"], 2, "--allocate: not an address"),
+        (["--attester", "reel1"], 2, "--attester: not an address"),
         (["--slot-ms", "0"], 1, "slot_ms"),
         (["--producers", "bad.json"], 1, "bad.json: a JSON object of"),
         (["--producers", "none.json"], 1, "none.json: No such file"),

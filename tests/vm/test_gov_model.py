@@ -21,6 +21,7 @@ from vm.modules.gov import (
     Vote,
     Withdraw,
 )
+from vm.modules.gov.closing import CLOSINGS_A_BLOCK
 from vm.modules.stake import Bond, Unbond, bonded_by
 from vm.modules.tokens import balance_of, mint, pot_of
 
@@ -220,10 +221,12 @@ class Government(RuleBasedStateMachine):
         return True
 
     def pass_time(self) -> None:
-        due = [case for case in self.cases if case.status == "open"]
-        for case in sorted(due, key=lambda c: (c.closes_ms, self.cases.index(c))):
-            if case.closes_ms <= self.now_ms:
-                self.close(case, outcome(case.stage, case.size, *self.sums(case)))
+        due = [
+            case for case in self.cases if case.status == "open" and case.closes_ms <= self.now_ms
+        ]
+        due.sort(key=lambda case: (case.closes_ms, self.cases.index(case)))
+        for case in due[:CLOSINGS_A_BLOCK]:
+            self.close(case, outcome(case.stage, case.size, *self.sums(case)))
 
     # What happens
 
@@ -267,6 +270,8 @@ class Government(RuleBasedStateMachine):
         case = self.cases[number - 1]
         if case.status != "open":
             assert result == "gov.not-open"
+        elif case.closes_ms <= self.now_ms:
+            assert result == "gov.too-late"
         elif who in {v.account for v in case.votes}:
             assert result == "gov.voted-already"
         elif not self.weight(case, who):

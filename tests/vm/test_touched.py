@@ -21,7 +21,7 @@ def test_a_transfer_touches_what_it_says_and_no_other_row_of_an_account() -> Non
     keys = touched_keys(order)
     assert sorted(keys) == sorted(
         [
-            SENDERS.state_key(ANNA.public),
+            *(SENDERS.state_key(key.public) for key in (ANNA, BEN)),
             *(BALANCES.state_key(key.public, "REEL") for key in (ANNA, BEN, PRODUCERS[1])),
         ]
     )

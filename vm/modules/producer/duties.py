@@ -7,6 +7,7 @@ so they cost nobody anything.
 from collections.abc import Sequence
 
 from consensus.transaction import Transaction
+from vm.modules.account import acts_for
 from vm.modules.producer.tables import PRODUCERS, producer
 from vm.view import View
 
@@ -15,14 +16,14 @@ NO_FEE = producer.error("duty-without-fee", "A duty costs nothing: payer is null
 
 
 def is_duty(view: View, transaction: Transaction) -> bool:
-    """Whether the one key that signed is the sender's consensus key, not its account's."""
+    """Whether the one key that signed is the sender's consensus key, and none of its account's."""
     if len(transaction.signatures) != 1:
         return False
     key = transaction.signatures[0].key
     if key == transaction.sender:
         return False
     row = PRODUCERS.get(view, transaction.sender)
-    return row is not None and row.key == key
+    return row is not None and row.key == key and not acts_for(view, transaction.sender, key)
 
 
 def check_duty(transaction: Transaction, duties: Sequence[bool]) -> None:

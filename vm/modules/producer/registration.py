@@ -6,6 +6,7 @@ from consensus.kinds import AccountId, PublicKey, Signature
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.account import acts_for
 from vm.modules.producer.appointment import may_stand
 from vm.modules.producer.ranking import let_stand
 from vm.modules.producer.tables import (
@@ -75,7 +76,7 @@ def register(state: State, producer_id: bytes, row: Producer, commitment: Commit
     """
     if PRODUCERS.get(state, producer_id) is not None:
         raise ALREADY_REGISTERED.failed()
-    if row.key == producer_id:
+    if row.key == producer_id or acts_for(state, producer_id, row.key):
         raise KEY_OF_ACCOUNT.failed(field="key")
     if KEYS.get(state, row.key) is not None:
         raise KEY_TAKEN.failed(field="key")

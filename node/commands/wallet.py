@@ -1,0 +1,61 @@
+"""The account keys at hand, and which of them sign for a transaction's parties."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consensus.address import format_address, parse_address
+from consensus.keys import KeyPair
+from node.commands.asking import local_accounts
+from node.commands.keystore_options import ask_password
+from node.config.sections import ClientSection
+from node.failure import Refused
+from node.wallet.derivation import KeyKind
+from node.wallet.keystore import Keystore
+from vm.modules.account import UNSIGNED, Authority, fewest_of, is_authorized
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """The keys of the local network's accounts and of a keystore."""
+
+    section: ClientSection
+    password_file: Path | None
+
+    def held(self, keys: Collection[bytes]) -> list[bytes]:
+        """Those of these public keys that are here, in order."""
+        local = local_accounts(self.section)
+        stored = Keystore(self.section.keystore).keys()
+        here = {parse_address(key.id) for key in stored if key.kind is KeyKind.ACCOUNT}
+        return [
+            key for key in sorted(keys) if key in here or (local is not None and local.holds(key))
+        ]
+
+    def pairs(self, keys: Sequence[bytes]) -> list[KeyPair]:
+        """These keys with their secrets; the password is asked for once. Raises Refused for one
+        that is not here."""
+        local, store = local_accounts(self.section), Keystore(self.section.keystore)
+        pairs: list[KeyPair] = []
+        password: str | None = None
+        for key in keys:
+            if local is not None and local.holds(key):
+                pairs.append(local.key(key))
+                continue
+            name = store.find(format_address(key)).name
+            password = password or ask_password(self.password_file)
+            pairs.append(KeyPair.from_seed(store.seed(name, password)))
+        return pairs
+
+    def enough(self, authorities: Sequence[Authority]) -> list[KeyPair]:
+        """As few keys as may act for all these parties; raises Refused if too few are here."""
+        keys = {item.key for authority in authorities for item in authority.keys}
+        held = self.held(keys)
+        if not is_authorized(authorities, held):
+            alone = [authority.keys[0].key for authority in authorities if len(authority.keys) == 1]
+            self.pairs([key for key in alone if key not in held])  # names what is not here
+            raise Refused(
+                "the keys that are here may not act alone: write the transaction to a file with "
+                "--unsigned and let the others sign it (`reelect tx sign`)",
+                code=UNSIGNED.code,
+            )
+        return self.pairs(sorted(fewest_of(authorities, held)))
