@@ -58,6 +58,7 @@ def _next_context(chain: Chain) -> BlockContext:
         final_height=head.final_height,
         handover_slot=0,
         handover_height=0,
+        voters=(),
     )
 
 

@@ -98,6 +98,7 @@ class World:
             final_height=0,
             handover_slot=0,
             handover_height=0,
+            voters=(),
         )
 
     def order(
