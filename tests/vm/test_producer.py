@@ -9,17 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consensus.errors import InvalidEncoding
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, OFFENCES, SURROUND, Evidence
 from consensus.keys import KeyPair, verifies
 from consensus.producers import Member
 from tests.vm.offences import offend
+from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BEN, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key
 from vm.declare import Action
 from vm.modules.producer import (
     BEACONS,
     CANDIDATES,
     KEYS,
+    Commission,
     Producer,
+    Profile,
     Register,
     Stand,
     elect,
@@ -34,6 +38,14 @@ from vm.modules.producer import (
 from vm.modules.producer.election import Standing
 from vm.modules.producer.registration import Registered
 from vm.modules.producer.tables import Candidate, KeyOwner, Offence
+from vm.modules.producer.updating import (
+    COMMISSION_EPOCHS,
+    MAX_COMMISSION_PPM,
+    MIN_COMMISSION_PPM,
+    Update,
+    Updated,
+    commission_ppm,
+)
 from vm.modules.slashing import Punished, Report, is_punishable
 from vm.modules.tokens import mint
 from vm.receipt import Receipt
@@ -42,6 +54,7 @@ from vm.transition import Outcome
 from vm.view import State
 
 FRESH = key("fresh consensus key")
+PROFILE = Profile("https://anna.example", "anna@anna.example", "Films\nand more")
 
 
 @pytest.fixture
@@ -55,7 +68,7 @@ def world() -> World:
 def registration(world: World, by: KeyPair = ANNA, fresh: KeyPair = FRESH) -> Register:
     """A good one."""
     message = possession_message(world.genesis.chain, by.public, fresh.public)
-    return Register(fresh.public, "anna", commitment_of(9), fresh.sign(message))
+    return Register(fresh.public, "anna", PROFILE, 50_000, commitment_of(9), fresh.sign(message))
 
 
 def send(world: World, action: Action, by: KeyPair = ANNA, nonce: int = 0) -> Outcome:
@@ -85,7 +98,9 @@ def test_who_registers_becomes_a_candidate_with_its_key(world: World) -> None:
     assert Registered.unpack(outcome.events[0].data) == Registered(
         ANNA.public, FRESH.public, "anna"
     )
-    assert PRODUCER_ROWS.get(world.state, ANNA.public) == Producer(FRESH.public, "anna")
+    assert PRODUCER_ROWS.get(world.state, ANNA.public) == Producer(
+        FRESH.public, "anna", PROFILE, Commission(50_000, 50_000, 0)
+    )
     assert KEYS.get(world.state, FRESH.public) == KeyOwner(ANNA.public)
     assert CANDIDATES.get(world.state, ANNA.public) == Candidate(FRESH.public, 0)
     beacon = BEACONS.get(world.state, ANNA.public)
@@ -184,6 +199,79 @@ def test_only_producers_stand_and_only_to_change_something(world: World, standin
         assert status(world, Stand(False), PRODUCERS[1]) == "ok"
     again = receipt_of(world, Stand(standing), PRODUCERS[1], nonce=0 if standing else 1)
     assert again.status == "producer.standing-unchanged"
+
+
+# Updating
+
+
+def updated(stage: Stage, name: str = "p0", ppm: int = 100_000) -> Commission:
+    """Producer 0's commission after it has announced one."""
+    assert stage.act(PRODUCERS[0].public, Update(name, PROFILE, ppm)) == "ok"
+    row = PRODUCER_ROWS.get(stage.world.state, PRODUCERS[0].public)
+    assert row is not None
+    assert (row.name, row.profile, row.key) == (name, PROFILE, CONSENSUS[0].public)
+    return row.commission
+
+
+def test_a_producer_of_genesis_keeps_a_tenth_and_can_say_who_it_is(world: World) -> None:
+    row = PRODUCER_ROWS.get(world.state, PRODUCERS[0].public)
+    assert row == Producer(
+        CONSENSUS[0].public, "p0", Profile("", "", ""), Commission(100_000, 100_000, 0)
+    )
+    outcome = send(world, Update("best", PROFILE, 100_000), PRODUCERS[0])
+    assert Updated.unpack(outcome.events[0].data) == Updated(
+        PRODUCERS[0].public, "best", PROFILE, Commission(100_000, 100_000, 0)
+    )
+
+
+def test_another_commission_counts_from_a_later_epoch_and_the_last_announced_wins() -> None:
+    stage = Stage(epoch=7)
+    assert updated(stage, ppm=200_000) == Commission(100_000, 200_000, 9)
+    stage.epoch = 8
+    assert updated(stage, name="new-name", ppm=200_000) == Commission(100_000, 200_000, 9)
+    assert updated(stage, ppm=0) == Commission(100_000, 0, 10)
+    COMMISSION_EPOCHS.set(stage.world.state, 5)
+    assert updated(stage, ppm=100_000) == Commission(100_000, 100_000, 13)
+    stage.epoch = 12
+    assert updated(stage, ppm=300_000) == Commission(100_000, 300_000, 17)
+    stage.epoch = 17
+    assert updated(stage, ppm=50_000) == Commission(300_000, 50_000, 22)
+    rates = [commission_ppm(stage.world.state, PRODUCERS[0].public, e) for e in (17, 21, 22, 99)]
+    assert rates == [300_000, 300_000, 50_000, 50_000]
+    assert commission_ppm(stage.world.state, ANNA.public, 17) == 0
+
+
+def test_a_commission_is_within_the_chains_bounds_when_it_is_chosen(world: World) -> None:
+    first = PRODUCERS[0]
+    assert status(world, Update("x", PROFILE, 1)) == "producer.not-registered"
+    MIN_COMMISSION_PPM.set(world.state, 60_000)
+    MAX_COMMISSION_PPM.set(world.state, 90_000)
+    assert status(world, registration(world), nonce=1) == "producer.commission-bounds"
+    for nonce, ppm in enumerate((59_999, 90_001)):
+        assert status(world, Update("x", PROFILE, ppm), first, nonce) == (
+            "producer.commission-bounds"
+        )
+    assert status(world, Update("x", PROFILE, 90_000), first, nonce=2) == "ok"
+    MAX_COMMISSION_PPM.set(world.state, 80_000)
+    assert status(world, Update("y", PROFILE, 90_000), first, nonce=3) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("profile", "field"),
+    [
+        (Profile("example.org", "", ""), "profile.website"),
+        (Profile("https://x y", "", ""), "profile.website"),
+        (Profile("https://" + "x" * 121, "", ""), "profile.website"),
+        (Profile("", "two\nlines", ""), "profile.contact"),
+        (Profile("", "", "x" * 513), "profile.description"),
+    ],
+)
+def test_what_a_producer_says_is_bounded(profile: Profile, field: str) -> None:
+    with pytest.raises(InvalidEncoding) as caught:
+        Update("x", profile, 0).encode()
+    assert caught.value.field == field
+    with pytest.raises(InvalidEncoding):
+        Update("x", PROFILE, 1_000_001).encode()
 
 
 @pytest.mark.parametrize("offence", OFFENCES)

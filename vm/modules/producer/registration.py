@@ -14,10 +14,14 @@ from vm.modules.producer.tables import (
     Beacon,
     Commitment,
     KeyOwner,
+    Ppm,
     Producer,
     ProducerName,
+    Profile,
+    fixed_commission,
     producer,
 )
+from vm.modules.producer.updating import check_commission
 from vm.view import State
 
 ALREADY_REGISTERED = producer.error("already-registered", "The account is a producer already.")
@@ -49,11 +53,15 @@ class Register(Action):
 
     key: PublicKey
     name: ProducerName
+    profile: Profile
+    commission_ppm: Ppm
     commitment: Commitment
     key_signature: Signature
 
     def apply(self, context: Context) -> None:
-        row = Producer(self.key, self.name)
+        check_commission(context.state, self.commission_ppm)
+        commission = fixed_commission(self.commission_ppm)
+        row = Producer(self.key, self.name, self.profile, commission)
         register(context.state, context.sender, row, self.commitment)
         message = possession_message(context.block.chain, context.sender, self.key)
         if not verifies(self.key, message, self.key_signature):

@@ -8,6 +8,7 @@ from consensus.evidence import OffenceName
 from consensus.kinds import AccountId, Amount, Bytes, Counter, Digest, PublicKey, Text, Uint
 from consensus.record import Record, part, record
 from vm.declare import Module
+from vm.parameter import PARTS_PER_MILLION
 from vm.table import Table
 from vm.view import View
 
@@ -16,6 +17,9 @@ producer = Module(
 )
 
 ProducerName = Annotated[str, Text(32, 1, "[a-z0-9][a-z0-9-]*")]
+Website = Annotated[str, Text(128, 0, r"(https?://[!-~]+)?")]
+Contact = Annotated[str, Text(128, 0, r"[^\n\t]*")]
+Ppm = Annotated[int, Uint(PARTS_PER_MILLION)]
 
 
 @part
@@ -27,12 +31,48 @@ class Commitment(Record):
     length: Annotated[int, Uint(2**24, 2)]
 
 
+@part
+class Profile(Record):
+    """What a producer says about itself, for people to read; each may be empty."""
+
+    website: Website
+    contact: Contact
+    description: Annotated[str, Text(512)]
+
+
+@part
+class Commission(Record):
+    """The share of what a producer earns that it keeps for itself: `ppm` in the epochs before
+    `from_epoch`, `next_ppm` from that one on."""
+
+    ppm: Ppm
+    next_ppm: Ppm
+    from_epoch: Counter
+
+    def at(self, epoch: int) -> int:
+        """The share in an epoch, in ppm; only for the epochs since the last change."""
+        return self.next_ppm if epoch >= self.from_epoch else self.ppm
+
+
+def fixed_commission(ppm: int) -> Commission:
+    """A share that is not about to change."""
+    return Commission(ppm, ppm, 0)
+
+
+NO_PROFILE = Profile("", "", "")
+FIRST_COMMISSION = fixed_commission(100_000)
+
+
 @record("producer.producer")
 class Producer(Record):
-    """A registered producer: its consensus key, which is not its account's, and its name."""
+    """A registered producer: its consensus key, which is not its account's, its name, what it
+    says about itself, and the share of its earnings that it keeps. The producers of genesis begin
+    with nothing said and 100,000 ppm."""
 
     key: PublicKey
     name: ProducerName
+    profile: Profile = NO_PROFILE
+    commission: Commission = FIRST_COMMISSION
 
 
 @record("producer.key")
