@@ -17,6 +17,7 @@ from vm.modules.content import content
 from vm.modules.fee import fee
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
+from vm.modules.rewards import rewards
 from vm.modules.slashing import slashing
 from vm.modules.stake import stake
 from vm.modules.tokens import token
@@ -31,6 +32,7 @@ MODULES: tuple[Module, ...] = (
     fee,
     producer,
     stake,
+    rewards,
     slashing,
     content,
 )

@@ -225,6 +225,7 @@ def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
     world = World.begin()
     stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
     world.run(world.order(publish(), *stakes))
+    world.run()
     tables: set[object] = set()
     for key, value in world.state.scan(b"", start=b"", limit=1000):
         json = row_to_json(key, value)

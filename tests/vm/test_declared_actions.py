@@ -208,10 +208,12 @@ PAYING = {
     "account.sender",
     "token.balance",
     "token.asset",
+    "token.pot",
     "producer.attendance",
     "producer.beacon",
     "producer.watch",
     "chain.progress",
+    "rewards.unshared",
 }
 
 

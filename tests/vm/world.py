@@ -136,9 +136,9 @@ class World:
         execution.begin()
         return execution
 
-    def run(self, *transactions: Transaction) -> Outcome:
-        """The outcome of the next block, whose writes are kept."""
-        block = self.block(used=self.height - 1)
+    def run(self, *transactions: Transaction, **changed: Any) -> Outcome:
+        """The outcome of the next block, with these facts changed, whose writes are kept."""
+        block = replace(self.block(used=self.height - 1), **changed)
         outcome = execute_block(self.state, block, transactions)
         self.keep(outcome.writes)
         self.height += 1
