@@ -31,15 +31,19 @@ async def show(
     owner = find_account(options.section, account, "ACCOUNT")
     async with options.client() as client:
         answer = await client.account(owner, finality=finality)
+        if json:
+            print_json(answer.to_json())
+            return
+        claimable = None
+        if answer.claimable:
+            claimable = (await known_asset(client)).format(answer.claimable)
         assets = [await known_asset(client, item.asset) for item in answer.balances]
-    if json:
-        print_json(answer.to_json())
-        return
     held = [asset.format(item.amount) for asset, item in zip(assets, answer.balances, strict=True)]
     print_fields(
         {
             "account": format_address(owner),
             "holds": held or "nothing",
+            "can claim": claimable or "nothing",
             "transactions sent": answer.nonce,
             "at height": answer.at.height,
         }

@@ -56,7 +56,8 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
 
     SEAT is the set of the newest block, NEXT the one that the present votes make at the next
     epoch; VOTES are the tokens that are bonded for each; HERE are those that the asked node runs.
-    PRODUCED and MISSED count slots of this epoch.
+    PRODUCED and MISSED count slots of this epoch; KEEPS is the commission, EARNED all rewards so
+    far.
     """
     async with options.client() as client:
         found = await read_standings(client)
@@ -67,10 +68,21 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
     print_fields(_summary(found))
     print_line("")
     columns = (
-        *("NAME", "SEAT", "STANDS", "VOTES", "NEXT", "HERE", "PRODUCED", "MISSED"),
+        *(
+            "NAME",
+            "SEAT",
+            "STANDS",
+            "VOTES",
+            "NEXT",
+            "HERE",
+            "PRODUCED",
+            "MISSED",
+            "KEEPS",
+            "EARNED",
+        ),
         "ACCOUNT",
     )
-    print_table(columns, (_row(item, asset) for item in found.items))
+    print_table(columns, (_row(item, asset, found.answer.epoch) for item in found.items))
 
 
 @app.command
@@ -274,7 +286,7 @@ def _change(found: Standings) -> str:
     )
 
 
-def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
+def _row(item: Standing, asset: KnownAsset, epoch: int) -> tuple[object, ...]:
     member = item.member
     return (
         item.row.name,
@@ -285,6 +297,8 @@ def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
         item.here,
         None if member is None else member.produced,
         None if member is None else member.missed,
+        format_percent(item.row.commission.at(epoch)),
+        format_amount(item.earned, asset.decimals),
         format_address(item.producer),
     )
 
@@ -311,6 +325,7 @@ def _fields(
         "seat": "no" if member is None else f"yes, in dynasty {found.answer.dynasty}",
         "stands": item.stands,
         "votes": asset.format(item.votes),
+        "earned": asset.format(item.earned),
         "next epoch": f"{'a seat' if item.elected else 'no seat'}; it begins {_when(found)}",
         "run by this node": item.here,
     }
@@ -371,6 +386,7 @@ def _json(item: Standing) -> JsonObject:
         "seat": member is not None,
         "stands": item.stands,
         "votes": str(item.votes),
+        "earned": str(item.earned),
         "elected": item.elected,
         "offence": None if item.offence is None else item.offence.to_json(),
         "suspension": None if item.suspension is None else item.suspension.to_json(),

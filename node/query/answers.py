@@ -258,10 +258,12 @@ class Holding(Record):
 @part
 class AccountAnswer(Record):
     """An account; every address has one. `nonce` counts its transactions in the state read,
-    `next_nonce` is for its next one, after those that wait in this node's mempool."""
+    `next_nonce` is for its next one, after those that wait in this node's mempool. `claimable` is
+    what it has earned by approving producers and not claimed, in units of the native asset."""
 
     account: AccountId
     balances: Annotated[tuple[Holding, ...], AtMost(MAX_PAGE)]
+    claimable: Amount
     nonce: Counter
     next_nonce: Counter
     at: Place
