@@ -136,7 +136,7 @@ def test_values_are_typed() -> None:
         ("[nonsense]", "nonsense", "no such setting; there are node, p2p"),
         ("p2p = 1", "p2p", r"a section \[p2p\] is expected"),
         ("seats = 1", "seats", r"tables \[\[seats\]\] are expected"),
-        (SEAT + SEAT, "seats", "the same account twice"),
+        (SEAT + SEAT, "seats", "the same account with the same consensus key twice"),
         (SEAT * 22, "seats", "22 seats; there are at most 21"),
         ('[[seats]]\naccount = "x"', "seats[0].account", "not an address"),
         (f'[[seats]]\naccount = "{ADDRESS}"', "seats[0].consensus_key_file", "missing"),

@@ -4,7 +4,13 @@ from vm.modules.producer.attendance import ATTENDANCE, WATCH, absentees, attend
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import BONDED_POT, Stand, elect, ranked
 from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank_anew, votes_of
-from vm.modules.producer.registration import Register, possession_message, register
+from vm.modules.producer.registration import (
+    Deregister,
+    Register,
+    Rotate,
+    possession_message,
+    register,
+)
 from vm.modules.producer.reveals import Recommit, current_beacon
 from vm.modules.producer.tables import (
     BEACONS,
@@ -22,6 +28,7 @@ from vm.modules.producer.tables import (
     Candidate,
     Commission,
     Commitment,
+    KeyOwner,
     Offence,
     Producer,
     ProducerName,
@@ -52,6 +59,8 @@ __all__ = [
     "Candidate",
     "Commission",
     "Commitment",
+    "Deregister",
+    "KeyOwner",
     "Offence",
     "Producer",
     "ProducerName",
@@ -59,6 +68,7 @@ __all__ = [
     "Rank",
     "Recommit",
     "Register",
+    "Rotate",
     "Stand",
     "Suspension",
     "Update",

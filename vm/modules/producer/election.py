@@ -12,6 +12,7 @@ from vm.modules.chain import chain_constants
 from vm.modules.producer.attendance import absentees
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
+    BARRED,
     CANDIDATES,
     NOT_REGISTERED,
     OFFENCES,
@@ -34,7 +35,6 @@ BOOTSTRAP_UNITS = producer.parameter(
     sentence="How much must be bonded before anybody is elected: till then those of genesis stay.",
 )
 
-BARRED = producer.error("barred", "The producer is barred from election for ever.")
 UNCHANGED = producer.error("standing-unchanged", "The producer stands, or does not, as it is.")
 
 

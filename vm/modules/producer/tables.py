@@ -77,9 +77,11 @@ class Producer(Record):
 
 @record("producer.key")
 class KeyOwner(Record):
-    """Whose consensus key it is: no two producers ever share one."""
+    """Whose consensus key it is, and when (ms from the Unix epoch) that producer had another
+    instead or was none any more; null while it is its key. No key is ever registered twice."""
 
     producer: AccountId
+    retired_ms: Counter | None = None
 
 
 @record("producer.candidate")
@@ -148,12 +150,13 @@ SUSPENSIONS: Table[Suspension, bytes] = producer.table(Suspension, producer=Acco
 OFFENCES: Table[Offence, bytes] = producer.table(Offence, producer=AccountId)
 
 NOT_REGISTERED = producer.error("not-registered", "The account is not a registered producer.")
+BARRED = producer.error("barred", "The producer is barred from election for ever.")
 
 
 @producer.invariant
 def registrations_agree(view: View) -> Iterator[str]:
-    """Each producer has its key's row and its reveals, and nobody else has either."""
-    keys = {key: row.producer for (key,), row in KEYS.every(view)}
+    """Each producer has its key's row and its reveals; the keys of others are retired."""
+    keys = {key: row.producer for (key,), row in KEYS.every(view) if row.retired_ms is None}
     for (account,), row in PRODUCERS.every(view):
         if keys.pop(row.key, None) != account:
             yield f"producer {account.hex()}: its key has no row of its own"
@@ -168,13 +171,14 @@ def registrations_agree(view: View) -> Iterator[str]:
 
 @producer.invariant
 def candidates_may_stand(view: View) -> Iterator[str]:
-    """Each candidate is a producer, under its key, that is not barred; only producers are."""
+    """Each candidate is a producer, under its key, that is not barred; who is has had a key."""
     for (account,), candidate in CANDIDATES.every(view):
         row = PRODUCERS.get(view, account)
         if row is None or row.key != candidate.key:
             yield f"candidate {account.hex()}: not a producer with this key"
         if OFFENCES.get(view, account) is not None:
             yield f"candidate {account.hex()}: it is barred"
+    owners = {row.producer for _, row in KEYS.every(view)}
     for (account,), _ in OFFENCES.every(view):
-        if PRODUCERS.get(view, account) is None:
-            yield f"offence of {account.hex()}: not a producer"
+        if account not in owners:
+            yield f"offence of {account.hex()}: it has had no key"
