@@ -30,7 +30,7 @@ from node.output import print_fields, print_json, print_line, print_table, progr
 from node.query.chain_view import Finality
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
-from node.wallet.seed_file import read_seed_file
+from node.wallet.seed_file import create_seed_file, read_seed_file
 from vm.modules.producer import (
     BEACONS,
     FIRST_COMMISSION,
@@ -40,8 +40,10 @@ from vm.modules.producer import (
     Beacon,
     Commission,
     Commitment,
+    Deregister,
     Producer,
     Register,
+    Rotate,
     Stand,
     Update,
     possession_message,
@@ -191,6 +193,61 @@ async def _registered(client: Client, account: bytes) -> Producer:
     if answer is None:
         raise Refused(NOT_REGISTERED.sentence, field="--from", code=NOT_REGISTERED.code)
     return Producer.from_json(answer.item.row)
+
+
+@app.command
+def new_key(file: Path, *, json: JsonFlag = False) -> None:
+    """Make a new consensus key, for `reelect producer rotate`.
+
+    Then give the producer's node a second table [[seats]] in its configuration, with this key and
+    the account and beacon seed of the first, and start it again: it signs with the key that the
+    set of the time has.
+
+    Parameters
+    ----------
+    file
+        A seed file that is not there yet; only its owner can read it.
+    """
+    made: JsonObject = {"file": str(file), "key": create_seed_file(file, KeyKind.CONSENSUS)}
+    if json:
+        print_json(made)
+    else:
+        print_fields(made)
+
+
+@app.command
+async def rotate(
+    file: Path, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Give the producer that sends (--from) another consensus key, which no producer ever had.
+
+    The new key makes blocks and votes from the next handover on, which comes with the next epoch
+    if the producer is elected; until then the old one does. Keep both on the node till then, and
+    the old one secret for the chain's unbonding time: so long the producer answers for it.
+
+    Parameters
+    ----------
+    file
+        Seed file of the new key, from `reelect producer new-key`; the node must have it already.
+    """
+    key, sender = KeyPair.from_seed(read_seed_file(file, KeyKind.CONSENSUS)), options.sender
+    async with options.client() as client:
+        chain = (await client.status()).chain
+        proof = key.sign(possession_message(chain, sender, key.public))
+        about: JsonObject = {"producer": format_address(sender), "key": key.public.hex()}
+        action = Rotate(key.public, proof)
+        await send(client, options, [action], as_json=json, about=about)
+        await _tell(client, options, sender)
+
+
+@app.command
+async def deregister(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
+    """Let the account that sends (--from) be a producer no longer.
+
+    First resign, and wait until the seat is gone. It can register again, with a new key.
+    """
+    async with options.client() as client:
+        await send(client, options, [Deregister()], as_json=json)
 
 
 @app.command

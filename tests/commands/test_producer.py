@@ -245,6 +245,29 @@ def test_an_update_that_cannot_be(
     assert (answer.code, answer.error["field"]) == (code, field)
 
 
+def test_rotating_the_consensus_key(world: World, accounts: Keystore, run: Run, home: Path) -> None:
+    file = str(home / "new.seed.json")
+    made = run("producer", "new-key", file, "--json")
+    assert (made.code, made.json["file"]) == (0, file)
+    assert run("producer", "new-key", file).code == 1
+    answer = run("producer", "rotate", file, "--from", "first", "--json")
+    assert (answer.code, answer.json["key"]) == (0, made.json["key"])
+    row = row_of(run, FIRST.account)
+    assert (row["key"], row["seat"], row["elected"]) == (made.json["key"], True, True)
+    again = run("producer", "rotate", file, "--from", "first", "--json")
+    assert (again.code, again.error["code"]) == (1, "producer.key-taken")
+    missing = run("producer", "rotate", str(home / "none.json"), "--from", "first", "--json")
+    assert (missing.code, missing.error["field"]) == (1, str(home / "none.json"))
+
+
+def test_leaving_for_good(world: World, accounts: Keystore, run: Run) -> None:
+    refused = run("producer", "deregister", "--from", "first", "--json")
+    assert (refused.code, refused.error["code"]) == (1, "producer.seated")
+    register(run, "--from", "carol", *files(accounts))
+    assert run("producer", "deregister", "--from", "carol").code == 0
+    assert address(CAROL) not in listed(run)
+
+
 def test_one_producer(world: World, node: LivingTransport, run: Run) -> None:
     world.slots([1, 2, 3])
     made = world.chain.fork.head.header.producer
