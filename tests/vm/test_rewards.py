@@ -122,6 +122,13 @@ def test_a_block_and_the_votes_that_it_certifies_are_paid_when_the_epoch_is_over
     assert sound(world)
 
 
+def test_what_was_earned_on_a_chain_that_this_one_follows_is_shared_too(world: World) -> None:
+    world.run(epoch=500)
+    world.run(epoch=0)
+    assert (held(world, P[0]), pots(world)[1]) == (1_000, 1_000)
+    assert sound(world)
+
+
 def test_the_pool_pays_what_it_holds_and_never_more() -> None:
     world = World.begin(preset(pool=1_025))
     world.run(voters=tuple(sorted(P)))
