@@ -83,5 +83,17 @@ def check_certificate(
     return tuple(signatures)
 
 
+def voters(certificate: bytes, producers: ProducerSet) -> tuple[bytes, ...]:
+    """The producer ids of those whose votes a verified certificate holds, in order; none of an
+    empty one, which a block carries that names no newer target than its parent.
+
+    Raises InvalidBlock if it is not one of this set.
+    """
+    if not certificate:
+        return ()
+    places = split_certificate(certificate, producers, field="body.certificate")
+    return tuple(producers.members[place].producer for place in places)
+
+
 def _bitmap_bytes(producers: ProducerSet) -> int:
     return (len(producers.members) + 7) // 8

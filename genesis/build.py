@@ -12,7 +12,7 @@ from vm.modules.account import let_attest
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import Producer, let_withdraw, register
-from vm.modules.tokens import ASSETS, AssetRow, mint
+from vm.modules.tokens import ASSETS, AssetRow, count_minted, fill_pot, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
 from vm.view import State
@@ -83,6 +83,9 @@ def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes
     ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
     for account, units in allocations:
         mint(state, account, asset.symbol, units)
+    for pot, units in preset.pots.items():
+        count_minted(state, asset.symbol, units)
+        fill_pot(state, pot, asset.symbol, units)
     for symbol, units in preset.fee_prices.items():
         PRICES.put(state, Price(units), symbol)
     for name, parameter in REGISTRY.parameters.items():

@@ -13,13 +13,25 @@ from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
 from genesis.government import Government, parse_government
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
-from vm.modules.fee import Price
+from vm.modules.fee import TREASURY, Price
+from vm.modules.rewards import POOL_POT
+from vm.modules.tokens import Pot
 from vm.registry import REGISTRY
 
 # A chain made from a preset may grow to the largest set.
 PresetEpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MAX_PRODUCERS))]
 
-_SECTIONS = ("chain", "asset", "funding", "fee_prices", "parameters", "bodies", "policies")
+_SECTIONS = (
+    "chain",
+    "asset",
+    "funding",
+    "pots",
+    "fee_prices",
+    "parameters",
+    "bodies",
+    "policies",
+)
+FUNDED_POTS = (POOL_POT, TREASURY)  # that genesis may fill
 
 
 @part
@@ -53,12 +65,14 @@ class FundingSection(Record):
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A checked preset. `fee_prices`: units of an asset for a million gas; `parameters`: those
-    that differ from their defaults."""
+    """A checked preset. `pots`: units of the native asset that genesis puts into named pots;
+    `fee_prices`: units of an asset for a million gas; `parameters`: those that differ from their
+    defaults."""
 
     chain: ChainSection
     asset: AssetSection
     funding: FundingSection
+    pots: Mapping[str, int]
     fee_prices: Mapping[str, int]
     parameters: Mapping[str, int]
     government: Government
@@ -92,6 +106,7 @@ def parse_preset(text: str) -> Preset:
             _section(document, "chain", ChainSection),
             _section(document, "asset", AssetSection),
             _section(document, "funding", FundingSection),
+            _pots(_table(document, "pots")),
             _prices(_table(document, "fee_prices")),
             _parameters(_table(document, "parameters")),
             parse_government(_table(document, "bodies"), _table(document, "policies")),
@@ -116,6 +131,18 @@ def _section(document: Mapping[str, Json], name: str, cls: type[S]) -> S:
         return cls.from_json(section)
     except Invalid as error:
         raise error.within(name) from None
+
+
+def _pots(section: Mapping[str, Json]) -> dict[str, int]:
+    pots: dict[str, int] = {}
+    for pot, units in section.items():
+        try:
+            if pot not in FUNDED_POTS:
+                raise InvalidGenesis(f"no such pot; known are {', '.join(FUNDED_POTS)}")
+            pots[pot] = Pot.from_json({"amount": units}).amount
+        except Invalid as error:
+            raise InvalidGenesis(error.message, field=f"pots.{pot}") from None
+    return pots
 
 
 def _prices(section: Mapping[str, Json]) -> dict[str, int]:

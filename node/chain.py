@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from consensus.block import BlockRef, Header, Vote, vote_message
-from consensus.certificate import split_certificate
+from consensus.certificate import split_certificate, voters
 from consensus.cid import Cid
 from consensus.errors import Invalid, InvalidBlock, InvalidGenesis, InvalidHeader, InvalidVote
 from consensus.finality import ChainBlock
@@ -193,10 +193,10 @@ class Chain:
         """Whether a child must stay empty: too many blocks are not final (DESIGN section 5)."""
         return parent.height + 1 - parent.final_height > self.constants.max_unfinal_blocks
 
-    def context_of(self, placed: ChainBlock) -> BlockContext:
-        """What a block's transactions see of it."""
-        header, handover = placed.header, placed.handover
-        if header.parent is None or header.producer is None or header.reveal is None:
+    def context_of(self, placed: ChainBlock, certificate: bytes) -> BlockContext:
+        """What the transactions of a block with this certificate, which is verified, see of it."""
+        header, handover, qc = placed.header, placed.handover, placed.qc
+        if qc is None or header.parent is None or header.producer is None or header.reveal is None:
             raise InvalidHeader("only genesis has no parent, producer and reveal", field="header")
         return BlockContext(
             chain=self.id,
@@ -214,6 +214,7 @@ class Chain:
             final_height=placed.final_height,
             handover_slot=0 if handover is None else handover.slot,
             handover_height=0 if handover is None else placed.handover_height,
+            voters=voters(certificate, qc.members),
         )
 
     # Blocks
@@ -263,7 +264,7 @@ class Chain:
             )
         self._check_transactions(candidate)
         state = self.state_of(parent)
-        outcome = execute_block(state, self.context_of(placed), body.transactions)
+        outcome = execute_block(state, self.context_of(placed, body.certificate), body.transactions)
         layer, root = make_layer(state, outcome.writes)
         _check_roots(header, roots_of(outcome, root))
         return recorded(placed, candidate.raw, body, layer, outcome)

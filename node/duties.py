@@ -16,7 +16,7 @@ from vm.declare import Action
 from vm.modules.account import next_nonce
 from vm.modules.chain import chain_constants
 from vm.modules.producer import BEACONS, KEYS, PRODUCERS, Commitment, Recommit
-from vm.modules.slashing import Report, is_punishable
+from vm.modules.slashing import Report, is_punished
 from vm.view import View
 
 # Of one block: what others pay for must not wait long for duties; the next block has more.
@@ -47,7 +47,8 @@ def duties(  # noqa: PLR0917 - the facts of one block, in the order in which the
 
     `chain` is the chain's digest, `key` the seat's consensus key (none are due for a key that is
     not the producer's on this state), `following` the next chain of reveals if one is ready;
-    `evidence` must have been checked. The nonces follow the sender's next in order.
+    `evidence` must have been checked, and be what can be reported (EvidencePool.pending). The
+    nonces follow the sender's next in order.
     """
     row = PRODUCERS.get(state, producer)
     if row is None or row.key != key.public:
@@ -78,7 +79,7 @@ def _due(
     reported: set[bytes] = set()
     for item in evidence:
         owner = KEYS.get(state, item.key)
-        if owner is None or owner.producer in reported or not is_punishable(state, item.key):
+        if owner is None or owner.producer in reported or is_punished(state, item.key):
             continue
         reported.add(owner.producer)
         yield Report(item)

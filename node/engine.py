@@ -22,7 +22,7 @@ from consensus.finality import ChainBlock
 from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
-from consensus.producers import MAX_PRODUCERS
+from consensus.producers import MAX_PRODUCERS, Member
 from consensus.watch import Watch
 from node.candidate import Candidate, Recorded
 from node.chain import Chain, Screening
@@ -283,36 +283,36 @@ class Engine:
         head = self.chain.fork.head
         if head.slot >= slot or not self.may_sign():
             return None
-        producer = scheduled(self.chain.rules, head, slot).producer
-        if not self.validator.may_produce(producer, slot):
+        member = scheduled(self.chain.rules, head, slot)
+        if not self.validator.may_produce(member.key, slot):
             return None
         try:
-            valid = yield from blocking(lambda: self._make(slot, producer))
+            valid = yield from blocking(lambda: self._make(slot, member))
         except (Invalid, WrongSeed) as error:
             logger.warning("no block for slot %d: %s", slot, error)
             return None
         self._peers.broadcast(compact_block(valid.raw, valid.transaction_ids))
         yield from self._insert(valid, self._now_ms())
-        yield from blocking(lambda: self.validator.look_ahead(producer, valid.layer))
+        yield from blocking(lambda: self.validator.look_ahead(member.producer, valid.layer))
         return valid
 
-    def _make(self, slot: int, producer: bytes) -> Recorded:
-        chain = self.chain
+    def _make(self, slot: int, member: Member) -> Recorded:
+        chain, producer = self.chain, member.producer
         head = chain.fork.head
         state = chain.state_of(head)
-        seat = self.validator.seat(producer)
+        seat = self.validator.seat(member.key)
         own = duties(
             state,
             chain.id,
             head.height + 1,
             producer,
-            seat.key,
+            self.validator.duty_key(member, state),
             self.validator.following(producer),
             self.evidence.pending(state),
         )
         reveal = self.validator.reveal(producer, state)
         proposal = propose(chain, slot, producer, reveal, joined(own, self._ready(slot)))
-        return self.validator.seal(proposal, chain.fork.final)
+        return self.validator.seal(proposal, seat.key, chain.fork.final)
 
     def _ready(self, slot: int) -> Iterator[Pending]:
         clock = self.chain.clock

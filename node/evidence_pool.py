@@ -27,7 +27,7 @@ class EvidencePool:
         chain = self._chain
         if evidence.key in self._by_key:
             return False
-        if not is_punishable(chain.state_of(chain.fork.head), evidence.key):
+        if not self._is_punishable(chain.state_of(chain.fork.head), evidence.key):
             return False
         check_evidence(evidence, chain.id, verify=chain.verified.signature)
         self._by_key[evidence.key] = evidence
@@ -38,7 +38,12 @@ class EvidencePool:
 
     def pending(self, state: View) -> Iterator[Evidence]:
         """What a block on this state can still report."""
-        return (item for item in self.items() if is_punishable(state, item.key))
+        return (item for item in self.items() if self._is_punishable(state, item.key))
+
+    def _is_punishable(self, state: View, key: bytes) -> bool:
+        head = self._chain.fork.head
+        seats = head.next_members or head.members
+        return is_punishable(state, key, seats, self._chain.clock.start_ms(head.slot))
 
     def items(self) -> tuple[Evidence, ...]:
         """All that is kept."""

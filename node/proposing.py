@@ -38,9 +38,8 @@ def propose(
         certificate = chain.fork.certificate(qc) or b""
     duty = Duty(slot, producer, reveal, qc, certificate, chain.elected_for(parent, slot))
     unfilled = child_header(chain.rules, parent, duty, Roots(*[ZERO_DIGEST] * 4))
-    execution = BlockExecution(
-        state, chain.context_of(child_block(chain.rules, parent, duty, unfilled, parent.id))
-    )
+    draft = child_block(chain.rules, parent, duty, unfilled, parent.id)
+    execution = BlockExecution(state, chain.context_of(draft, certificate))
     execution.begin()
     taken = [] if chain.is_stalled(parent) else _fill(execution, ready)
     outcome = execution.finish()

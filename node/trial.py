@@ -59,7 +59,7 @@ def try_transaction(chain: Chain, transaction: Transaction) -> tuple[Receipt, tu
 
 
 def _next_context(chain: Chain) -> BlockContext:
-    head = chain.fork.head
+    head, handover = chain.fork.head, chain.fork.head.handover
     slot = head.slot + 1
     return BlockContext(
         chain=chain.id,
@@ -73,10 +73,11 @@ def _next_context(chain: Chain) -> BlockContext:
         epoch=head.epoch,
         epoch_beacon=head.epoch_beacon,
         dynasty=head.dynasty,
-        members=head.members,
+        members=head.next_members or head.members,
         final_height=head.final_height,
-        handover_slot=0,
-        handover_height=0,
+        handover_slot=0 if handover is None else handover.slot,
+        handover_height=0 if handover is None else head.handover_height,
+        voters=(),
     )
 
 

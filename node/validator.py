@@ -14,6 +14,7 @@ from consensus.beacon import REVEAL_CHAIN_LENGTH, RevealChain
 from consensus.block import BlockRef, Vote, vote_message
 from consensus.errors import InvalidBlock
 from consensus.finality import ChainBlock
+from consensus.producers import Member
 from consensus.voting import (
     FRESH_STATE,
     Ballot,
@@ -29,7 +30,7 @@ from node.candidate import Proposal, Recorded
 from node.duties import Signer, recommit_due
 from storage.disk import REAL_DISK, Disk
 from storage.journal import Journal, JournalEntry, JournalError
-from vm.modules.producer import Commitment, current_beacon
+from vm.modules.producer import PRODUCERS, Commitment, current_beacon
 from vm.view import View
 
 JOURNAL_FILE = "signing.journal"  # in the node's data folder
@@ -66,7 +67,11 @@ def create_journal(file: Path, keys: Iterable[bytes], *, disk: Disk = REAL_DISK)
 
 
 class Validator:
-    """The node's seats and their journal. `reveals` is the length of new chains of reveals."""
+    """The node's seats and their journal. `reveals` is the length of new chains of reveals.
+
+    A producer whose consensus key is rotated has a seat for each of the two keys: the one that is
+    in a block's set signs.
+    """
 
     def __init__(
         self,
@@ -80,8 +85,8 @@ class Validator:
         self._chain = chain
         self._entropy = entropy
         self._new_reveals = reveals
-        self._seats: Mapping[bytes, Seat] = {seat.producer: seat for seat in seats}
-        self._keys = {seat.key.public for seat in self._seats.values()}
+        self._seats: Mapping[bytes, Seat] = {seat.key.public: seat for seat in seats}
+        self._seeds = {seat.producer: seat.beacon_seed for seat in self._seats.values()}
         self._journal = journal
         self._reveals: dict[bytes, tuple[bytes, RevealChain]] = {}
         self._following: dict[bytes, Commitment] = {}
@@ -90,12 +95,12 @@ class Validator:
     @property
     def producers(self) -> tuple[bytes, ...]:
         """The producer ids of the seats, in order."""
-        return tuple(sorted(self._seats))
+        return tuple(sorted(self._seeds))
 
     @property
     def own_final(self) -> BlockRef | None:
         """The newest block that was final when one of the keys last signed; None for genesis."""
-        entries = [self._journal.entry(key) for key in self._keys]
+        entries = [self._journal.entry(key) for key in self._seats]
         found = [entry.final for entry in entries if entry is not None and entry.final is not None]
         return max(found, key=lambda final: final.slot, default=None)
 
@@ -105,9 +110,9 @@ class Validator:
         `slot` is the current one. Returns the keys; they sign again once the others have
         justified a block beyond it. Raises JournalError if the journal was moved to another node.
         """
-        if self._keys:
+        if self._seats:
             self._journal.check_writable()
-        lost = [key for key in sorted(self._keys) if self._journal.entry(key) is None]
+        lost = [key for key in sorted(self._seats) if self._journal.entry(key) is None]
         self._bind(lost, slot)
         return lost
 
@@ -128,7 +133,7 @@ class Validator:
 
         Raises WrongSeed if a seed is not the one that was committed to.
         """
-        for producer in self._seats:
+        for producer in self.producers:
             with suppress(InvalidBlock):  # not registered, or none left: it cannot produce
                 self.reveal(producer, state)
 
@@ -137,7 +142,7 @@ class Validator:
 
         Such a journal was restored or moved: its member counts as an amnesiac.
         """
-        if key not in self._keys:
+        if key not in self._seats:
             return False
         if not is_outdated(self._state(key), voted_slot=voted, produced_slot=produced):
             return False
@@ -181,8 +186,7 @@ class Validator:
         """
         ballot = _ballot(block)
         voting: list[Signer] = []
-        for seat in self._seats.values():
-            key = seat.key.public
+        for key, seat in self._seats.items():
             if block.members.key_of(seat.producer) != key:
                 continue
             refusal = vote_refusal(
@@ -215,14 +219,20 @@ class Validator:
         self.last_votes = [Vote(block.id, key.public, key.sign(message)) for key in voters]
         return self.last_votes
 
-    def may_produce(self, producer: bytes, slot: int) -> bool:
-        """Whether the producer has a seat here that may make a block for the slot."""
-        seat = self._seats.get(producer)
-        return seat is not None and may_produce(self._state(seat.key.public), slot)
+    def may_produce(self, key: bytes, slot: int) -> bool:
+        """Whether this consensus key is here and may make a block for the slot."""
+        return key in self._seats and may_produce(self._state(key), slot)
 
-    def seat(self, producer: bytes) -> Seat:
-        """A seat that is here."""
-        return self._seats[producer]
+    def seat(self, key: bytes) -> Seat:
+        """The seat of a consensus key that is here."""
+        return self._seats[key]
+
+    def duty_key(self, member: Member, state: View) -> Signer:
+        """What the duties of a member that is here are signed with: its registered key, if that is
+        here too, else its seat's, and then none are due."""
+        row = PRODUCERS.get(state, member.producer)
+        registered = member.key if row is None else row.key
+        return self._seats.get(registered, self._seats[member.key]).key
 
     def reveal(self, producer: bytes, state: View) -> bytes:
         """The reveal that the producer's next block on `state` must carry.
@@ -233,21 +243,16 @@ class Validator:
         beacon = current_beacon(state, producer)
         known = self._reveals.get(producer)
         if known is None or known[0] != beacon.chain.salt:
-            chain = RevealChain(
-                self._seats[producer].beacon_seed, beacon.chain.salt, beacon.chain.length
-            )
+            chain = RevealChain(self._seeds[producer], beacon.chain.salt, beacon.chain.length)
             if chain.commitment != beacon.chain.end:
                 raise WrongSeed("the beacon seed is not the one that this producer committed to")
             known = self._reveals[producer] = (beacon.chain.salt, chain)
         return known[1].reveal(beacon.used)
 
-    def seal(self, proposal: Proposal, final: ChainBlock) -> Recorded:
-        """Sign a block for its slot, after its journal record. Raises JournalError."""
-        header = proposal.placed.header
-        if header.producer is None:
-            raise ValueError("genesis is not signed")
-        key = self._seats[header.producer].key
-        state = after_production(self._state(key.public), header.slot)
+    def seal(self, proposal: Proposal, key: Signer, final: ChainBlock) -> Recorded:
+        """Sign a block for its slot with the key of its seat, after its journal record. Raises
+        JournalError."""
+        state = after_production(self._state(key.public), proposal.placed.slot)
         self._journal.append([JournalEntry(key.public, state, final.ref)])
         return proposal.sealed(key.sign(proposal.placed.id.binary))
 
@@ -262,7 +267,7 @@ class Validator:
         if producer in self._following:
             return
         salt = self._entropy(SALT_BYTES)
-        chain = RevealChain(self._seats[producer].beacon_seed, salt, self._new_reveals)
+        chain = RevealChain(self._seeds[producer], salt, self._new_reveals)
         self._following[producer] = Commitment(salt, chain.commitment, chain.length)
 
     def following(self, producer: bytes) -> Commitment | None:

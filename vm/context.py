@@ -21,7 +21,9 @@ class BlockContext:
     the Unix epoch; `producer` the account id of its producer; `beacon` the beacon after this
     block's `reveal`. `members` hold the seats after it: the set that takes over, if one
     does. `epoch`, `epoch_beacon`, `final_height`, `handover_slot` and `handover_height` are
-    those of `consensus.finality.ChainBlock`.
+    those of `consensus.finality.ChainBlock`. `voters` are the account ids of the producers whose
+    votes the block's certificate holds, in order: a chain carries one certificate of a block at
+    most, as each is of a later block than the one before it (docs/protocol.md section 11).
     """
 
     chain: bytes
@@ -39,6 +41,7 @@ class BlockContext:
     final_height: int
     handover_slot: int
     handover_height: int
+    voters: tuple[bytes, ...]
 
 
 class Declared(Protocol):

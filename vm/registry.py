@@ -18,6 +18,7 @@ from vm.modules.fee import fee
 from vm.modules.gov import gov
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
+from vm.modules.rewards import rewards
 from vm.modules.slashing import slashing
 from vm.modules.stake import stake
 from vm.modules.tokens import token
@@ -33,6 +34,7 @@ MODULES: tuple[Module, ...] = (
     fee,
     producer,
     stake,
+    rewards,
     slashing,
     gov,
     upgrade,

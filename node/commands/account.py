@@ -47,10 +47,13 @@ async def show(
     async with options.client() as client:
         owner = await find_account(client, options.section, account, "ACCOUNT")
         answer = await client.account(owner, finality=finality)
+        if json:
+            print_json(answer.to_json())
+            return
+        claimable = None
+        if answer.claimable:
+            claimable = (await known_asset(client)).format(answer.claimable)
         assets = [await known_asset(client, item.asset) for item in answer.balances]
-    if json:
-        print_json(answer.to_json())
-        return
     held = [asset.format(item.amount) for asset, item in zip(assets, answer.balances, strict=True)]
     attester = answer.attester
     print_fields(
@@ -58,6 +61,7 @@ async def show(
             "account": format_address(owner),
             "handle": f"@{answer.handle}" if answer.handle else "none",
             "holds": held or "nothing",
+            "can claim": claimable or "nothing",
             **authority_fields(answer.authority),
             "attested by": format_address(attester) if attester else "nobody",
             "transactions sent": answer.nonce,

@@ -1,4 +1,4 @@
-"""`reelect producer`: who holds the seats and who stands for them; register, stand, resign."""
+"""`reelect producer`: who holds the seats and who stands for them; register, update, stand."""
 
 import os
 from pathlib import Path
@@ -19,27 +19,37 @@ from node.commands.asking import (
     known_asset,
     local_accounts,
 )
+from node.commands.profile_options import NO_PROFILE_OPTIONS, ProfileOptions, format_percent
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.standings import Standing, Standings, find_standing, read_standings
 from node.config.sections import ClientSection
 from node.config.sources import load_config
-from node.failure import Usage
+from node.failure import Refused, Usage
 from node.new_node import new_commitment
 from node.output import print_fields, print_json, print_line, print_table, progress
 from node.query.chain_view import Finality
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
-from node.wallet.seed_file import read_seed_file
+from node.wallet.seed_file import create_seed_file, read_seed_file
 from vm.modules.producer import (
     BEACONS,
+    FIRST_COMMISSION,
+    NO_PROFILE,
+    NOT_REGISTERED,
+    PRODUCERS,
     Beacon,
+    Commission,
     Commitment,
+    Deregister,
+    Producer,
     Register,
+    Rotate,
     Stand,
+    Update,
     possession_message,
 )
 
-app = App(name="producer", help="Look at producers; register, stand for election, resign.")
+app = App(name="producer", help="Look at producers; register, update, stand for election, resign.")
 
 
 @app.command(name="list")
@@ -48,7 +58,8 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
 
     SEAT is the set of the newest block, NEXT the one that the present votes make at the next
     epoch; VOTES are the tokens that are bonded for each; HERE are those that the asked node runs.
-    PRODUCED and MISSED count slots of this epoch.
+    PRODUCED and MISSED count slots of this epoch; KEEPS is the commission, EARNED all rewards so
+    far.
     """
     async with options.client() as client:
         found = await read_standings(client)
@@ -59,10 +70,21 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
     print_fields(_summary(found))
     print_line("")
     columns = (
-        *("NAME", "SEAT", "STANDS", "VOTES", "NEXT", "HERE", "PRODUCED", "MISSED"),
+        *(
+            "NAME",
+            "SEAT",
+            "STANDS",
+            "VOTES",
+            "NEXT",
+            "HERE",
+            "PRODUCED",
+            "MISSED",
+            "KEEPS",
+            "EARNED",
+        ),
         "ACCOUNT",
     )
-    print_table(columns, (_row(item, asset) for item in found.items))
+    print_table(columns, (_row(item, asset, found.answer.epoch) for item in found.items))
 
 
 @app.command
@@ -96,6 +118,7 @@ async def register(
     name: str | None = None,
     consensus_key_file: Path | None = None,
     beacon_seed_file: Path | None = None,
+    about: ProfileOptions = NO_PROFILE_OPTIONS,
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
@@ -120,16 +143,113 @@ async def register(
     called = name or _name_here(options.section, sender)
     key = KeyPair.from_seed(read_seed_file(key_file, KeyKind.CONSENSUS))
     seed = read_seed_file(seed_file, KeyKind.BEACON)
+    profile, ppm = about.profile(NO_PROFILE), about.commission_ppm(FIRST_COMMISSION.ppm)
+    unproved = Commitment(bytes(8), bytes(32), 2)
     # What takes long comes after what can be wrong.
-    check_action(Register(key.public, called, Commitment(bytes(8), bytes(32), 2), bytes(64)))
+    check_action(Register(key.public, called, profile, ppm, unproved, bytes(64)))
     commitment = await trio.to_thread.run_sync(new_commitment, seed)
     async with options.client() as client:
         chain = (await client.status()).chain
         proof = key.sign(possession_message(chain, sender, key.public))
-        action = Register(key.public, called, commitment, proof)
-        about: JsonObject = {"producer": format_address(sender), "name": called}
+        action = Register(key.public, called, profile, ppm, commitment, proof)
+        shown: JsonObject = {"producer": format_address(sender), "name": called}
+        await send(client, options, [action], as_json=json, about=shown)
+        await _tell(client, options, sender)
+
+
+@app.command
+async def update(
+    *,
+    name: str | None = None,
+    about: ProfileOptions = NO_PROFILE_OPTIONS,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Change the name, profile or commission of the producer that sends (--from); the rest stays.
+
+    Another commission counts only some epochs later (`reelect producer show` says when), so that
+    those who approve the producer can leave first.
+
+    Parameters
+    ----------
+    name
+        The producer's new name.
+    """
+    async with options.client() as client:
+        row = await _registered(client, await options.sender(client))
+        action = Update(
+            row.name if name is None else name,
+            about.profile(row.profile),
+            about.commission_ppm(row.commission.next_ppm),
+        )
+        if action == Update(row.name, row.profile, row.commission.next_ppm):
+            raise Usage("say what to change: --name, --website, …, --commission", field="--name")
+        check_action(action)
+        await send(client, options, [action], as_json=json)
+
+
+async def _registered(client: Client, account: bytes) -> Producer:
+    """The producer's row at the head; raises Refused."""
+    answer = await client.row(PRODUCERS.name, format_address(account), finality=Finality.HEAD)
+    if answer is None:
+        raise Refused(NOT_REGISTERED.sentence, field="--from", code=NOT_REGISTERED.code)
+    return Producer.from_json(answer.item.row)
+
+
+@app.command
+def new_key(file: Path, *, json: JsonFlag = False) -> None:
+    """Make a new consensus key, for `reelect producer rotate`.
+
+    Then give the producer's node a second table [[seats]] in its configuration, with this key and
+    the account and beacon seed of the first, and start it again: it signs with the key that the
+    set of the time has.
+
+    Parameters
+    ----------
+    file
+        A seed file that is not there yet; only its owner can read it.
+    """
+    made: JsonObject = {"file": str(file), "key": create_seed_file(file, KeyKind.CONSENSUS)}
+    if json:
+        print_json(made)
+    else:
+        print_fields(made)
+
+
+@app.command
+async def rotate(
+    file: Path, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Give the producer that sends (--from) another consensus key, which no producer ever had.
+
+    The new key makes blocks and votes from the next handover on, which comes with the next epoch
+    if the producer is elected; until then the old one does. Keep both on the node till then, and
+    the old one secret for the chain's unbonding time: so long the producer answers for it.
+
+    Parameters
+    ----------
+    file
+        Seed file of the new key, from `reelect producer new-key`; the node must have it already.
+    """
+    key = KeyPair.from_seed(read_seed_file(file, KeyKind.CONSENSUS))
+    async with options.client() as client:
+        sender = await options.sender(client)
+        chain = (await client.status()).chain
+        proof = key.sign(possession_message(chain, sender, key.public))
+        about: JsonObject = {"producer": format_address(sender), "key": key.public.hex()}
+        action = Rotate(key.public, proof)
         await send(client, options, [action], as_json=json, about=about)
         await _tell(client, options, sender)
+
+
+@app.command
+async def deregister(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
+    """Let the account that sends (--from) be a producer no longer.
+
+    First resign, and wait until the seat is gone. It can register again, with a new key.
+    """
+    async with options.client() as client:
+        await send(client, options, [Deregister()], as_json=json)
 
 
 @app.command
@@ -225,7 +345,7 @@ def _change(found: Standings) -> str:
     )
 
 
-def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
+def _row(item: Standing, asset: KnownAsset, epoch: int) -> tuple[object, ...]:
     member = item.member
     return (
         item.row.name,
@@ -236,6 +356,8 @@ def _row(item: Standing, asset: KnownAsset) -> tuple[object, ...]:
         item.here,
         None if member is None else member.produced,
         None if member is None else member.missed,
+        format_percent(item.row.commission.at(epoch)),
+        format_amount(item.earned, asset.decimals),
         format_address(item.producer),
     )
 
@@ -254,13 +376,19 @@ def _fields(
     fields: JsonObject = {
         "name": item.row.name,
         "account": format_address(item.producer),
+        "website": item.row.profile.website,
+        "contact": item.row.profile.contact,
+        "description": item.row.profile.description,
+        "commission": _commission(item.row.commission, found.answer.epoch),
         "consensus key": item.row.key.hex(),
         "seat": "no" if member is None else f"yes, in dynasty {found.answer.dynasty}",
         "stands": item.stands,
         "votes": asset.format(item.votes),
+        "earned": asset.format(item.earned),
         "next epoch": f"{'a seat' if item.elected else 'no seat'}; it begins {_when(found)}",
         "run by this node": item.here,
     }
+    fields = {label: value for label, value in fields.items() if value != ""}
     if offence is not None:
         fields["barred"] = f"for ever: {offence.offence} in slot {offence.slot}"
     if item.suspension is not None:
@@ -278,6 +406,14 @@ def _fields(
         fields["reveals used"] = f"{beacon.used} of {beacon.chain.length}"
         fields["reveals that follow"] = "registered" if beacon.following else "not registered yet"
     return fields
+
+
+def _commission(commission: Commission, epoch: int) -> str:
+    """What the producer keeps, and what it is going to."""
+    shown = format_percent(commission.at(epoch))
+    if epoch >= commission.from_epoch:
+        return shown
+    return f"{shown}; {format_percent(commission.next_ppm)} from epoch {commission.from_epoch} on"
 
 
 def _json_of_all(found: Standings) -> JsonObject:
@@ -304,9 +440,12 @@ def _json(item: Standing) -> JsonObject:
         "producer": format_address(item.producer),
         "name": item.row.name,
         "key": item.row.key.hex(),
+        "profile": item.row.profile.to_json(),
+        "commission": item.row.commission.to_json(),
         "seat": member is not None,
         "stands": item.stands,
         "votes": str(item.votes),
+        "earned": str(item.earned),
         "elected": item.elected,
         "offence": None if item.offence is None else item.offence.to_json(),
         "suspension": None if item.suspension is None else item.suspension.to_json(),

@@ -1,8 +1,9 @@
-"""`reelect stake`: bond tokens, take them back, and see what an account has at stake."""
+"""`reelect stake`: bond tokens, take them back, claim rewards, see what an account has at stake."""
 
 from cyclopts import App
 
 from consensus.address import format_address
+from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import (
@@ -17,9 +18,10 @@ from node.commands.standings import read_standings
 from node.failure import Usage
 from node.output import print_fields, print_json, utc
 from node.query.chain_view import Finality
+from vm.modules.rewards import Claim
 from vm.modules.stake import BONDS, UNBONDING, Bond, Bonded, Release, Unbond, Unbonding
 
-app = App(name="stake", help="Bond tokens, which then vote for producers; take them back.")
+app = App(name="stake", help="Bond tokens, which vote and earn; take them back; claim.")
 
 
 @app.command
@@ -95,6 +97,55 @@ async def show(
             "comes back": [_shown(asset, each) for each in releases] or "nothing",
         }
     )
+
+
+@app.command
+async def rewards(
+    account: str | None = None,
+    *,
+    finality: Finality = Finality.FINAL,
+    options: NodeOptions = NO_NODE_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Show what an account has earned by approving producers and can claim.
+
+    What producers have earned in the present epoch is shared when it is over.
+
+    Parameters
+    ----------
+    account
+        Its address, or its name in the local network or the keystore; else `client.account`.
+    finality
+        Read the final state, or that of the head, which may still change.
+    """
+    section = options.section
+    name = account or section.account
+    if not name:
+        raise Usage("name the account, or set client.account", field="ACCOUNT")
+    async with options.client() as client:
+        owner = await find_account(client, section, name, "ACCOUNT")
+        answer = await client.account(owner, finality=finality)
+        if json:
+            shown: JsonObject = {"account": format_address(owner)}
+            print_json(shown | {"claimable": str(answer.claimable), "at": answer.at.to_json()})
+            return
+        asset = await known_asset(client)
+        found = await read_standings(client)
+    print_fields(
+        {
+            "account": format_address(owner),
+            "can be claimed": asset.format(answer.claimable),
+            "next sharing": f"in {found.seconds_until(found.next_epoch_slot):.0f} s",
+            "at height": answer.at.height,
+        }
+    )
+
+
+@app.command
+async def claim(*, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
+    """Claim what the account that sends (--from) has earned by approving producers."""
+    async with options.client() as client:
+        await send(client, options, [Claim()], as_json=json)
 
 
 async def read_bond(client: Client, owner: bytes, finality: Finality) -> Bonded | None:

@@ -1,5 +1,6 @@
 """Who holds a seat, who stands for election, and whom the next one would elect."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -27,6 +28,7 @@ from vm.modules.producer import (
     Votes,
     elect,
 )
+from vm.modules.rewards import SHARINGS, UNSHARED, Sharing, Unshared
 from vm.overlay import EmptyView, Overlay
 from vm.table import Table
 
@@ -36,8 +38,9 @@ R = TypeVar("R", bound=Record)
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A registered producer. `member` is its seat in the newest block's set, if it has one;
-    `here`: the node that was asked runs it; `votes`: the units bonded for it; `elected`: the next
-    election gives it a seat unless votes or candidates change."""
+    `here`: the node that was asked runs it; `votes`: the units bonded for it; `earned`: by all
+    its blocks and votes, also what it has shared; `elected`: the next election gives it a seat
+    unless votes or candidates change."""
 
     producer: bytes
     row: Producer
@@ -45,6 +48,7 @@ class Standing:
     here: bool
     stands: bool
     votes: int
+    earned: int
     offence: Offence | None
     suspension: Suspension | None
     elected: bool
@@ -86,6 +90,7 @@ async def read_standings(client: Client) -> Standings:
     votes = await _rows(client, VOTES, Votes)
     offences = await _rows(client, OFFENCES, Offence)
     suspensions = await _rows(client, SUSPENSIONS, Suspension)
+    earned = await _earned(client)
     members = {item.producer: item for item in answer.items}
     elected = _elected(ranks) or frozenset(members)
     candidates = {producer for _, producer, _ in ranks}
@@ -97,6 +102,7 @@ async def read_standings(client: Client) -> Standings:
             here=producer in status.seats,
             stands=producer in candidates,
             votes=votes[producer].units if producer in votes else 0,
+            earned=earned[producer],
             offence=offences.get(producer),
             suspension=suspensions.get(producer),
             elected=producer in elected,
@@ -113,6 +119,16 @@ async def _rows(client: Client, table: Table[R, bytes], row: type[R]) -> dict[by
         parse_address(str(item.key["producer"])): row.from_json(item.row)
         async for item in client.rows(table.name, finality=Finality.HEAD)
     }
+
+
+async def _earned(client: Client) -> Counter[bytes]:
+    """What producers have earned in all, shared or not."""
+    sharings = await _rows(client, SHARINGS, Sharing)
+    earned = Counter({producer: row.earned for producer, row in sharings.items()})
+    async for item in client.rows(UNSHARED.name, finality=Finality.HEAD):
+        for unshared in Unshared.from_json(item.row).earned:
+            earned[unshared.producer] += unshared.units
+    return earned
 
 
 async def _ranks(client: Client) -> list[tuple[int, bytes, Rank]]:

@@ -104,8 +104,9 @@ class Choices:
             seats = tuple(_seat(item, i, folder) for i, item in enumerate(self.seats))
         except Invalid as error:
             raise _wrong(source, error) from None
-        if len({seat.account for seat in seats}) != len(seats):
-            raise _wrong(source, InvalidEncoding("the same account twice", field=SEATS))
+        if len({(seat.account, seat.consensus_key_file) for seat in seats}) != len(seats):
+            message = "the same account with the same consensus key twice"
+            raise _wrong(source, InvalidEncoding(message, field=SEATS))
         return seats
 
     def _check_membership(self, p2p: P2pSection) -> None:

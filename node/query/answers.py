@@ -259,11 +259,13 @@ class Holding(Record):
 @part
 class AccountAnswer(Record):
     """An account; every address has one. `nonce` counts its transactions in the state read,
-    `next_nonce` is for its next one, after those that wait in this node's mempool; `authority`
-    says whose signatures act for it, `attester` who attests it."""
+    `next_nonce` is for its next one, after those that wait in this node's mempool. `claimable` is
+    what it has earned by approving producers and not claimed, in units of the native asset;
+    `authority` says whose signatures act for it, `attester` who attests it."""
 
     account: AccountId
     balances: Annotated[tuple[Holding, ...], AtMost(MAX_PAGE)]
+    claimable: Amount
     nonce: Counter
     next_nonce: Counter
     authority: Authority

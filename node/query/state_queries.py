@@ -27,6 +27,7 @@ from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import account_named, attester_of, authority_of, handle_of, next_nonce
 from vm.modules.content import OWNED, VIDEOS
+from vm.modules.rewards import settled
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
 from vm.table import KeyPart, TableDeclaration
@@ -125,11 +126,12 @@ def account_of(view: ChainView, account: bytes | str) -> bytes:
 def account(
     view: ChainView, account_id: bytes, waiting_nonce: Callable[[bytes], int]
 ) -> AccountAnswer:
-    """An account's first MAX_PAGE balances, by asset, its nonces and authority."""
+    """An account's first MAX_PAGE balances, by asset, its rewards, nonces and authority."""
     balances = BALANCES.scan(view.state, account_id, limit=MAX_PAGE)
     return AccountAnswer(
         account=account_id,
         balances=tuple(Holding(asset, balance.amount) for (_, asset), balance in balances),
+        claimable=settled(view.state, account_id).earned.units,
         nonce=next_nonce(view.state, account_id),
         next_nonce=waiting_nonce(account_id),
         authority=authority_of(view.state, account_id),

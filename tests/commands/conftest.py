@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -27,14 +26,13 @@ class LivingTransport(httpx.AsyncBaseTransport):
     def __init__(self, world: World) -> None:
         self._world = world
         self._application = httpx.ASGITransport(make_app(world.services, loopback=True))
-        self._slots = count(1)
         self.stalled = False
         self.requests: list[tuple[str, str]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.requests.append((request.method, request.url.path))
         if request.method == "GET" and "/transactions/" in request.url.path and not self.stalled:
-            self._world.slots([next(self._slots)])
+            self._world.slots([self._world.chain.fork.head.slot + 1])
         return await self._application.handle_async_request(request)
 
 

@@ -1,7 +1,5 @@
 """Keys, recovery, handles and attestations of accounts, from the command line to the state."""
 
-from itertools import count
-
 import pytest
 
 from consensus.address import format_address
@@ -104,7 +102,6 @@ def test_a_lost_account_is_recovered(world: World, run: Run, node: LivingTranspo
     early = refused(run, "account", "recovery", "finish", "alice", "--from", "bob")
     assert early == (1, "account.recovery-not-due", "actions[0]")
     world.slots([100])
-    node._slots = count(101)
     done(run, "account", "recovery", "finish", "alice", "--from", "bob")
     authority = authority_of(world.chain.state.view(), ALICE.public)
     assert authority == Authority(1, (WeightedKey(CAROL.public, 1),))

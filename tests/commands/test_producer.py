@@ -199,6 +199,75 @@ def test_a_name_that_no_producer_can_have(accounts: Keystore, run: Run) -> None:
     assert (answer.code, answer.error["field"]) == (2, "name")
 
 
+def test_what_a_producer_says_and_keeps(accounts: Keystore, run: Run) -> None:
+    said = ("--website", "https://carol.example", "--commission", "12.5")
+    register(run, "--from", "carol", *said, *files(accounts))
+    row = row_of(run, CAROL)
+    assert row["commission"] == {"ppm": 125_000, "next_ppm": 125_000, "from_epoch": 0}
+    change = ("--contact", "carol@carol.example", "--commission", "3", "--from", "carol", "--json")
+    answer = run("producer", "update", *change)
+    assert (answer.code, answer.json["state"]) == (0, "final")
+    row = row_of(run, CAROL)
+    assert row["name"] == "carol"
+    assert row["profile"] == {
+        "website": "https://carol.example",
+        "contact": "carol@carol.example",
+        "description": "",
+    }
+    assert row["commission"] == {"ppm": 125_000, "next_ppm": 30_000, "from_epoch": 2}
+    shown = run("producer", "show", "carol").out
+    assert "12.5%; 3% from epoch 2 on" in shown
+    assert "https://carol.example" in shown
+    assert "description" not in shown
+    again = run("producer", "update", *change)
+    assert (again.code, again.error["field"]) == (2, "--name")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "field"),
+    [
+        ((), 2, "--name"),
+        (("--commission", "101"), 2, "--commission"),
+        (("--commission", "100.0001"), 2, "--commission"),
+        (("--commission", "-1"), 2, "--commission"),
+        (("--commission", "1.23456"), 2, "--commission"),
+        (("--commission", "ten"), 2, "--commission"),
+        (("--website", "carol.example"), 2, "profile.website"),
+        (("--name", "Carol"), 2, "name"),
+        (("--name", "x", "--from", "alice"), 1, "--from"),
+    ],
+)
+def test_an_update_that_cannot_be(
+    accounts: Keystore, run: Run, options: tuple[str, ...], code: int, field: str
+) -> None:
+    sender = () if "--from" in options else ("--from", "first")
+    answer = run("producer", "update", *options, *sender, "--json")
+    assert (answer.code, answer.error["field"]) == (code, field)
+
+
+def test_rotating_the_consensus_key(world: World, accounts: Keystore, run: Run, home: Path) -> None:
+    file = str(home / "new.seed.json")
+    made = run("producer", "new-key", file, "--json")
+    assert (made.code, made.json["file"]) == (0, file)
+    assert run("producer", "new-key", file).code == 1
+    answer = run("producer", "rotate", file, "--from", "first", "--json")
+    assert (answer.code, answer.json["key"]) == (0, made.json["key"])
+    row = row_of(run, FIRST.account)
+    assert (row["key"], row["seat"], row["elected"]) == (made.json["key"], True, True)
+    again = run("producer", "rotate", file, "--from", "first", "--json")
+    assert (again.code, again.error["code"]) == (1, "producer.key-taken")
+    missing = run("producer", "rotate", str(home / "none.json"), "--from", "first", "--json")
+    assert (missing.code, missing.error["field"]) == (1, str(home / "none.json"))
+
+
+def test_leaving_for_good(world: World, accounts: Keystore, run: Run) -> None:
+    refused = run("producer", "deregister", "--from", "first", "--json")
+    assert (refused.code, refused.error["code"]) == (1, "producer.seated")
+    register(run, "--from", "carol", *files(accounts))
+    assert run("producer", "deregister", "--from", "carol").code == 0
+    assert address(CAROL) not in listed(run)
+
+
 def test_one_producer(world: World, node: LivingTransport, run: Run) -> None:
     world.slots([1, 2, 3])
     made = world.chain.fork.head.header.producer

@@ -6,10 +6,12 @@ import pytest
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
-from tests.api.world import SEATS, World
+from tests.api.world import ALICE, SEATS, World
 from tests.commands.conftest import LivingTransport, Run
 from vm.modules.chain import chain_constants
 from vm.modules.producer import votes_of
+from vm.modules.rewards import settled
+from vm.modules.tokens import balance_of
 
 PLACES = sorted(SEATS)
 ADDRESSES = [format_address(producer) for producer in PLACES]
@@ -68,6 +70,37 @@ def test_what_is_at_stake_is_shown(world: World, run: Run) -> None:
     }
     assert by_address[ADDRESSES[1]] == str(6 * TOKEN)
     assert "6 REEL" in run("producer", "show", ADDRESSES[1]).out
+
+
+def test_rewards_are_shown_settled_and_claimed(world: World, run: Run) -> None:
+    def claimable(*account: str) -> int:
+        return int(str(run("stake", "rewards", *account, "--json").json["claimable"]))
+
+    done(run, "stake", "bond", "10")
+    done(run, "vote", "add", *ADDRESSES)
+    assert claimable() == claimable("alice") == 0
+    refused = run("stake", "claim", "--json")
+    assert (refused.code, refused.error["code"]) == (1, "rewards.nothing-earned")
+    head = world.chain.fork.head.slot
+    world.slots([*range(head + 1, head + 4), 126, 127, 128])
+    # Three blocks at least, each of 1 REEL and the votes, less a tenth that producers keep.
+    shown = claimable()
+    assert 3 * TOKEN < shown < 20 * TOKEN
+    assert shown == settled(world.chain.state.view(), ALICE.public).earned.units
+    amount = f"{shown / TOKEN:.2f}"[:-1]
+    assert amount in run("stake", "rewards").out
+    assert amount in run("account", "show", "alice").out
+    before = balance_of(world.chain.state.view(), ALICE.public, "REEL")
+    done(run, "stake", "claim")
+    after = balance_of(world.chain.state.view(), ALICE.public, "REEL")
+    assert 0 < before + shown - after < TOKEN // 1000  # its fee
+    assert claimable() == 0
+    assert "nothing" in run("account", "show", "alice").out
+    assert run("stake", "claim", "--json").error["code"] == "rewards.nothing-earned"
+    rows = cast(list[JsonObject], run("producer", "list", "--json").json["producers"])
+    assert sum(int(str(row["earned"])) for row in rows) > shown
+    assert "10%" in run("producer", "list").out
+    assert "earned" in run("producer", "show", ADDRESSES[0]).out
 
 
 def test_a_vote_that_changes_nothing_is_not_sent(run: Run, node: LivingTransport) -> None:

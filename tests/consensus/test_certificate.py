@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from consensus.block import MAX_CERTIFICATE_BYTES, vote_message
-from consensus.certificate import certificate_bytes, check_certificate, split_certificate
+from consensus.certificate import (
+    certificate_bytes,
+    check_certificate,
+    split_certificate,
+    voters,
+)
 from consensus.cid import DAG_CBOR, cid_of, parse_cid
 from consensus.errors import InvalidBlock, InvalidSignature
 from consensus.keys import KeyPair
@@ -36,8 +41,8 @@ def _check(data: bytes, producers: ProducerSet) -> tuple[int, ...]:
 @pytest.mark.parametrize("count", [4, 7, 8, 9, 16, 21])
 def test_a_quorum_and_every_larger_vote_is_accepted(count: int) -> None:
     producers, keys = _set_of(count)
-    for voters in range(producers.quorum, count + 1):
-        places = list(range(count - voters, count))
+    for many in range(producers.quorum, count + 1):
+        places = list(range(count - many, count))
         data = certificate_bytes(producers, _votes(keys, places))
         assert _check(data, producers) == tuple(places)
 
@@ -55,6 +60,14 @@ def test_the_largest_certificate_has_the_declared_size() -> None:
     producers, keys = _set_of(MAX_PRODUCERS)
     data = certificate_bytes(producers, _votes(keys, list(range(MAX_PRODUCERS))))
     assert len(data) == MAX_CERTIFICATE_BYTES
+
+
+def test_the_voters_are_the_members_whose_bits_are_set() -> None:
+    producers, keys = _set_of(9)
+    data = certificate_bytes(producers, _votes(keys, [8, 0, 1, 2, 3, 5, 6]))
+    expected = tuple(producers.members[place].producer for place in (0, 1, 2, 3, 5, 6, 8))
+    assert voters(data, producers) == expected
+    assert voters(b"", producers) == ()
 
 
 def test_one_vote_below_the_quorum_is_refused() -> None:

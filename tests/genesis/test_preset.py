@@ -8,6 +8,8 @@ from genesis.preset import load_preset, parse_preset, preset_names
 from tests.vm.world import ANNA, BEN, GENESIS_TIME_MS, producer_records
 from vm.modules.fee import BURN_PPM, PRICES, TREASURY_PPM
 from vm.modules.gov import POLICIES, ROLL, size_of
+from vm.modules.rewards import POOL_POT
+from vm.modules.tokens import ASSETS, pot_of
 
 GOOD = """
 [chain]
@@ -57,6 +59,18 @@ def test_a_preset_sets_constants_prices_and_parameters() -> None:
     assert (BURN_PPM.read(state), TREASURY_PPM.read(state)) == (0, TREASURY_PPM.default)
 
 
+def test_a_preset_fills_pots_within_the_cap() -> None:
+    text = GOOD.replace("[fee_prices]", '[pots]\ntreasury = 3\n"rewards.pool" = 987\n[fee_prices]')
+    preset = parse_preset(text)
+    state = build_genesis(preset, producer_records(), [(ANNA.public, 10)], 0).state()
+    assert (pot_of(state, "treasury", "LEAF"), pot_of(state, POOL_POT, "LEAF")) == (3, 987)
+    row = ASSETS.get(state, "LEAF")
+    assert row is not None
+    assert (row.minted, row.cap) == (1_000, 1_000)
+    with pytest.raises(InvalidGenesis, match="cap"):
+        build_genesis(preset, producer_records(), [(ANNA.public, 11)], 0)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [
@@ -69,6 +83,9 @@ def test_a_preset_sets_constants_prices_and_parameters() -> None:
         ("cap = 1_000", "cap = -1", "asset.cap"),
         ("accounts = 1", "accounts = 101", "funding.accounts"),
         ("LEAF = 7", "LEAF = 0", "fee_prices.LEAF"),
+        ("[fee_prices]", "[pots]\nprizes = 7\n[fee_prices]", "pots.prizes"),
+        ("[fee_prices]", "[pots]\ntreasury = -1\n[fee_prices]", "pots.treasury"),
+        ("[fee_prices]", "[pots]\nrewards.pool = 7\n[fee_prices]", "pots.rewards"),
         ("LEAF = 7", "leaf = 7", "fee_prices.leaf"),
         ("fee.burn_ppm = 0", "fee.burn_ppm = 500_001", "parameters.fee.burn_ppm"),
         ("fee.burn_ppm = 0", "fee.burn_ppm = true", "parameters.fee.burn_ppm"),

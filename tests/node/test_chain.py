@@ -353,6 +353,30 @@ def test_a_restart_at_any_block_of_a_change_of_the_set_loses_nothing() -> None:
     assert bench.chain.durable_final.dynasty == 3
 
 
+def test_a_block_sees_whose_votes_its_certificate_holds_and_each_block_is_certified_once() -> None:
+    chain = memory_chain(handovers.GENESIS, ELECTIONS)
+    voted: dict[int, tuple[bytes, ...]] = {}
+    certified: list[int] = []
+    dynasties: set[tuple[int, int]] = set()
+    for slot in epochs(chain, 4):
+        block = make_block(chain, handovers.POOL, slot)
+        placed, certificate = block.placed, block.body.certificate
+        found = chain.context_of(placed, certificate).voters
+        if certificate and placed.qc is not None:
+            assert found == voted[placed.qc.slot]
+            certified.append(placed.qc.slot)
+            dynasties.add((placed.dynasty, placed.qc.dynasty))
+        else:
+            assert found == ()
+        take_block(chain, block.raw)
+        voting = voters(block)[slot % 2 :][: placed.members.quorum]
+        take_votes(chain, votes_for(chain, voting, block))
+        voted[slot] = tuple(sorted(seat.account.public for seat in voting))
+    assert certified == sorted(set(certified))
+    assert len(certified) > 10
+    assert {(1, 0), (2, 1), (3, 2), (3, 3)} <= dynasties
+
+
 def test_the_proof_of_a_handover_is_kept_when_its_block_is_final_and_no_sooner() -> None:
     chain = memory_chain(handovers.GENESIS, ELECTIONS)
     opening = chain.constants.epoch_slots

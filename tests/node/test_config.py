@@ -97,6 +97,13 @@ def test_paths_start_from_where_they_are_written(
     assert config.seats == (Seat(bytes(32), file.parent / "c", file.parent / "b"),)
 
 
+def test_an_account_has_two_seats_while_its_consensus_key_is_rotated(file: Path) -> None:
+    file.write_text(SEAT + SEAT.replace('"c"', '"next"'))
+    seats = load_config(file, (), {}).seats
+    assert [seat.consensus_key_file.name for seat in seats] == ["c", "next"]
+    assert len({seat.account for seat in seats}) == 1
+
+
 def test_values_are_typed() -> None:
     environment = {
         "REELECT_P2P_PEERS": f"{PEER}, {PEER}",
@@ -136,7 +143,7 @@ def test_values_are_typed() -> None:
         ("[nonsense]", "nonsense", "no such setting; there are node, p2p"),
         ("p2p = 1", "p2p", r"a section \[p2p\] is expected"),
         ("seats = 1", "seats", r"tables \[\[seats\]\] are expected"),
-        (SEAT + SEAT, "seats", "the same account twice"),
+        (SEAT + SEAT, "seats", "the same account with the same consensus key twice"),
         (SEAT * 22, "seats", "22 seats; there are at most 21"),
         ('[[seats]]\naccount = "x"', "seats[0].account", "not an address"),
         (f'[[seats]]\naccount = "{ADDRESS}"', "seats[0].consensus_key_file", "missing"),

@@ -137,7 +137,7 @@ def test_an_own_block_leaves_only_after_its_journal_record() -> None:
     bench.at_slot(1)
     with pytest.raises(Stopped):
         bench.run(bench.engine.produce(1))
-    assert not bench.validator.may_produce(seat, 1)
+    assert not bench.validator.may_produce(SEATS[seat].consensus.public, 1)
     assert bench.run(bench.engine.produce(1)) is None
 
 
@@ -158,10 +158,10 @@ def test_a_producer_without_its_reveal_misses_its_slot_and_the_node_goes_on() ->
     producer = scheduled(memory_chain(GENESIS).rules, memory_chain(GENESIS).fork.head, 1).producer
     wrong = Seat(producer, SEATS[producer].consensus, b"not the committed seed".ljust(32))
     bench = Bench(GENESIS, [wrong])
-    assert bench.validator.may_produce(producer, 1)
+    assert bench.validator.may_produce(SEATS[producer].consensus.public, 1)
     bench.at_slot(1)
     assert bench.run(bench.engine.produce(1)) is None
-    assert bench.validator.may_produce(producer, 1)
+    assert bench.validator.may_produce(SEATS[producer].consensus.public, 1)
     assert bench.chain.fork.head.height == 0
     assert bench.sent == []
 

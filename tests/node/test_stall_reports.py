@@ -243,8 +243,7 @@ def test_a_database_older_than_the_journal_is_a_reason_until_it_is_not() -> None
 def test_a_lost_signing_state_is_a_reason_until_a_later_block_is_justified() -> None:
     bench = Bench(GENESIS, node_seats(SEATS, 0, 1))
     run_slots([bench.chain], SEATS, [1, 2])
-    seat = next(iter(bench.engine.validator.producers))
-    consensus_key = bench.engine.validator.seat(seat).key.public
+    consensus_key = SEATS[bench.engine.validator.producers[0]].consensus.public
     assert bench.validator.notice(consensus_key, 5, voted=3)
     (reason,) = reasons(bench)
     assert reason.startswith("p lost its signing state or signed elsewhere: it votes again once ")

@@ -84,11 +84,12 @@ def test_a_block_is_sealed_once_for_a_slot(chain: Chain, file: Path) -> None:
         producer = make_block(chain, SEATS, 1).placed.header.producer or b""
         reveal = validator.reveal(producer, chain.state_of(chain.fork.head))
         proposal = propose(chain, 1, producer, reveal, ())
-        assert validator.may_produce(producer, 1)
-        take_block(chain, validator.seal(proposal, chain.fork.final).raw)
-        assert not validator.may_produce(producer, 1)
+        key = validator.seat(SEATS[producer].consensus.public).key
+        assert validator.may_produce(key.public, 1)
+        take_block(chain, validator.seal(proposal, key, chain.fork.final).raw)
+        assert not validator.may_produce(key.public, 1)
         with pytest.raises(ValueError, match="slot 1"):
-            validator.seal(proposal, chain.fork.final)
+            validator.seal(proposal, key, chain.fork.final)
 
 
 def test_a_key_that_the_journal_does_not_know_waits(chain: Chain, tmp_path: Path) -> None:

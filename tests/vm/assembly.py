@@ -8,6 +8,7 @@ from genesis.government import Government
 from genesis.preset import load_preset
 from tests.vm.stage import Stage as Chain
 from tests.vm.world import PRODUCERS, World, commitment_of, key
+from vm.context import Context
 from vm.declare import Action
 from vm.modules.gov import (
     BODIES,
@@ -32,6 +33,7 @@ from vm.modules.producer import Producer, register
 from vm.modules.stake import Bond
 from vm.modules.tokens import mint
 from vm.registry import REGISTRY
+from vm.running import Running
 
 ASSET = "REEL"
 UNGOVERNED = replace(load_preset("devnet"), government=Government({}, {}))
@@ -78,11 +80,16 @@ class Assembly:
     chain: Chain = field(default_factory=lambda: Chain(World.begin(UNGOVERNED)))
     height: int = 1
 
+    def context(self, account: bytes) -> Context:
+        """What an action of this account sees, which changes the state."""
+        state = self.chain.world.state
+        return Running(self.chain.block, state, REGISTRY).context(account, 0)
+
     def found(self, name: str, body: Body, *accounts: bytes) -> None:
         """A body with these members."""
         put_body(self.chain.world.state, name, body)
         for account in accounts:
-            admit(self.chain.context(account), name, account)
+            admit(self.context(account), name, account)
 
     def permit(
         self,
@@ -108,12 +115,9 @@ class Assembly:
 
     def failure(self, account: bytes, action: Action) -> tuple[str, str]:
         """Code and field of an action's failure."""
-        state = self.chain.world.state
-        before = state.savepoint()
         try:
             action.apply(self.chain.context(account))
         except ActionFailed as error:
-            state.rollback(before)
             return error.code, error.field
         raise AssertionError("it did not fail")
 

@@ -6,17 +6,19 @@ from consensus.record import Record
 from tests.vm.world import World
 from vm.context import BlockContext, Context
 from vm.declare import Action, BlockStep
+from vm.overlay import Overlay
 from vm.registry import REGISTRY
 from vm.running import Running
 
 
 @dataclass
 class Stage:
-    """A world on which accounts act at once, each in a block. `time_ms` is the block's; `events`
-    has all so far."""
+    """A world on which accounts act at once, each in a block. `time_ms` and `epoch` are the
+    block's; `events` has all so far."""
 
     world: World = field(default_factory=World.begin)
     time_ms: int = 0
+    epoch: int = 0
     events: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -25,10 +27,10 @@ class Stage:
     @property
     def block(self) -> BlockContext:
         """The block that everything happens in."""
-        return replace(self.world.block(), time_ms=self.time_ms)
+        return replace(self.world.block(), time_ms=self.time_ms, epoch=self.epoch)
 
     def context(self, sender: bytes) -> Context:
-        """What an action of this account sees."""
+        """What an action of this account sees, on a state that comes to nothing."""
         return self._running(self.block).context(sender, 0)
 
     def act(self, sender: bytes, action: Action) -> str:
@@ -37,22 +39,21 @@ class Stage:
         failure = running.run(sender, [action], 0)
         if failure is not None:
             return failure[1].code
-        self._keep(running)
-        self.step(*REGISTRY.end_steps)
+        self._step(running, *REGISTRY.end_steps)
         return "ok"
 
     def step(self, *steps: BlockStep, block: BlockContext | None = None) -> None:
         """Run these steps as the next block does, or this one."""
-        block = block or self.block
-        running = self._running(block)
-        for step in steps:
-            step(running.context(block.producer, None))
-        self._keep(running)
+        self._step(self._running(block or self.block), *steps)
 
     def _running(self, block: BlockContext) -> Running:
-        return Running(block, self.world.state, REGISTRY)
+        return Running(block, Overlay(self.world.state), REGISTRY)
 
-    def _keep(self, running: Running) -> None:
+    def _step(self, running: Running, *steps: BlockStep) -> None:
+        context = running.context(self.block.producer, None)
+        for step in steps:
+            step(context)
+        self.world.keep(running.state.writes())
         for event in running.events:
             tag = str(event.data[0])
             self.events.append(REGISTRY.events[tag].unpack(event.data))

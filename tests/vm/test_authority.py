@@ -40,7 +40,7 @@ from vm.modules.account import (
     plain_authority,
 )
 from vm.modules.account.tables import MOST_KEYS
-from vm.modules.producer import Recommit, Register, is_duty
+from vm.modules.producer import NO_PROFILE, Recommit, Register, is_duty
 from vm.modules.producer.registration import possession_message
 from vm.modules.tokens import balance_of
 from vm.registry import REGISTRY
@@ -282,7 +282,7 @@ def test_a_key_that_acts_for_the_account_is_no_consensus_key() -> None:
     stage = Stage()
     assert stage.act(ANNA.public, SetAuthority(TWO_OF_THREE)) == "ok"
     message = possession_message(stage.world.genesis.chain, ANNA.public, PUBLIC[0])
-    action = Register(PUBLIC[0], "anna", commitment_of(0), SIGNERS[0].sign(message))
+    action = Register(PUBLIC[0], "anna", NO_PROFILE, 0, commitment_of(0), SIGNERS[0].sign(message))
     assert stage.act(ANNA.public, action) == "producer.key-of-account"
 
 

@@ -242,10 +242,12 @@ PAYING = {
     "account.sender",
     "token.balance",
     "token.asset",
+    "token.pot",
     "producer.attendance",
     "producer.beacon",
     "producer.watch",
     "chain.progress",
+    "rewards.unshared",
 }
 
 

@@ -24,7 +24,15 @@ from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
-from vm.modules.producer import BEACONS, OFFENCES, Recommit, Register, Stand, possession_message
+from vm.modules.producer import (
+    BEACONS,
+    NO_PROFILE,
+    OFFENCES,
+    Recommit,
+    Register,
+    Stand,
+    possession_message,
+)
 from vm.modules.slashing import Report
 from vm.modules.tokens import balance_of, mint
 from vm.registry import MODULES, REGISTRY, Registry
@@ -222,7 +230,7 @@ def test_duties_take_room_like_all(world: World) -> None:
 def test_who_registers_has_duties_from_then_on(world: World) -> None:
     fresh = key("fresh")
     message = possession_message(world.genesis.chain, ANNA.public, fresh.public)
-    register = Register(fresh.public, "anna", commitment_of(9), fresh.sign(message))
+    register = Register(fresh.public, "anna", NO_PROFILE, 0, commitment_of(9), fresh.sign(message))
     duty = world.order(recommit(9), by=ANNA, nonce=1, max_fee=0)
     duty = replace(duty, signatures=()).signed(fresh)
     with pytest.raises(InvalidTransaction):

@@ -201,7 +201,7 @@ def test_ten_thousand_vote_on_one_proposal_each_at_the_same_cost(hall: Assembly)
     writes = set()
     for voter in voters:
         before = state.savepoint()
-        Vote(1, "yes").apply(hall.chain.context(voter))
+        Vote(1, "yes").apply(hall.context(voter))
         writes.add(state.savepoint() - before)
     assert len(writes) == 1
     assert hall.tally().yes == 30_000

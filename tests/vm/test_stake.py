@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consensus.errors import ActionFailed, InvalidEncoding
+from genesis.preset import Preset
 from tests.vm.offences import offend
 from tests.vm.stage import Stage
 from tests.vm.test_transition import Noting
@@ -358,7 +359,7 @@ def test_a_block_moves_a_candidate_once_however_often_its_votes_change() -> None
 
 
 @pytest.mark.parametrize(
-    ("action", "gas"), [(Bond(5), 11_000), (Unbond(5), 14_000), (Approve((P[0],)), 20_000)]
+    ("action", "gas"), [(Bond(5), 14_000), (Unbond(5), 17_000), (Approve((P[0],)), 26_000)]
 )
 def test_what_it_costs(action: Action, gas: int) -> None:
     assert REGISTRY.action_gas(action, World.begin().state) == gas
@@ -372,10 +373,12 @@ PEOPLE = [ANNA.public, BEN.public, CLEO.public, *P[:2]]
 class StakeMachine(RuleBasedStateMachine):
     """Anything in any order: the chain and dictionaries agree to the unit."""
 
+    preset: Preset | None = None
+
     @initialize()
     def begin(self) -> None:
         """A new chain on which all have funds."""
-        self.stage = Stage()
+        self.stage = Stage(World.begin(self.preset))
         for person in P[:2]:
             mint(self.stage.world.state, person, ASSET, 1000)
         self.rivals = more_producers(self.stage, 20)

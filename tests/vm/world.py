@@ -1,5 +1,6 @@
 """A small chain's first state, its people, and blocks on it, for tests of the transition."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,6 +99,7 @@ class World:
             final_height=0,
             handover_slot=0,
             handover_height=0,
+            voters=(),
         )
 
     def order(
@@ -134,17 +136,21 @@ class World:
         execution.begin()
         return execution
 
-    def run(self, *transactions: Transaction) -> Outcome:
-        """The outcome of the next block, whose writes are kept."""
-        block = self.block(used=self.height - 1)
+    def run(self, *transactions: Transaction, **changed: Any) -> Outcome:
+        """The outcome of the next block, with these facts changed, whose writes are kept."""
+        block = replace(self.block(used=self.height - 1), **changed)
         outcome = execute_block(self.state, block, transactions)
-        for row_key, value in outcome.writes.items():
+        self.keep(outcome.writes)
+        self.height += 1
+        return outcome
+
+    def keep(self, writes: Mapping[bytes, bytes | None]) -> None:
+        """Make what a block has written part of the state."""
+        for row_key, value in writes.items():
             if value is None:
                 self.state.delete(row_key)
             else:
                 self.state.put(row_key, value)
-        self.height += 1
-        return outcome
 
 
 def apply_to(execution: BlockExecution, transaction: Transaction) -> Receipt:

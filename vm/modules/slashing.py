@@ -4,11 +4,12 @@ from consensus.block import Slot
 from consensus.errors import InvalidEvidence
 from consensus.evidence import Evidence, OffenceName, check_evidence
 from consensus.kinds import AccountId, Amount
+from consensus.producers import ProducerSet
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules.chain import chain_constants
-from vm.modules.producer import KEYS, OFFENCES, Offence, let_withdraw
+from vm.modules.producer import KEYS, OFFENCES, KeyOwner, Offence, let_withdraw
 from vm.modules.stake import forfeit
 from vm.modules.tokens import count_burned, credit
 from vm.parameter import PARTS_PER_MILLION
@@ -36,6 +37,9 @@ REPORTER_PPM = slashing.parameter(
 )
 
 UNKNOWN_KEY = slashing.error("unknown-key", "The evidence is against a key of no producer.")
+KEY_RETIRED = slashing.error(
+    "key-retired", "The key was replaced so long ago that its producer answers for it no more."
+)
 ALREADY_BARRED = slashing.error("already-barred", "The producer is punished already: once is all.")
 NOT_PROVED = slashing.error("not-proved", "The evidence does not show the offence that it names.")
 
@@ -69,6 +73,8 @@ class Report(Action):
             raise UNKNOWN_KEY.failed(field="evidence.key")
         if OFFENCES.get(state, owner.producer) is not None:
             raise ALREADY_BARRED.failed(field="evidence.key")
+        if not _answers(state, owner, evidence.key, context.block.members, context.block.time_ms):
+            raise KEY_RETIRED.failed(field="evidence.key")
         try:
             check_evidence(evidence, context.block.chain)
         except InvalidEvidence as error:
@@ -99,8 +105,18 @@ def is_punished(view: View, key: bytes) -> bool:
     return owner is not None and OFFENCES.get(view, owner.producer) is not None
 
 
-def is_punishable(view: View, key: bytes) -> bool:
-    """Whether evidence against this consensus key can still be reported: it is a producer's,
-    and that is not barred yet."""
+def is_punishable(view: View, key: bytes, seats: ProducerSet, time_ms: int) -> bool:
+    """Whether evidence against this consensus key can be reported in a block of this time after
+    which these hold the seats: it is a producer's who answers for it and is not barred yet."""
     owner = KEYS.get(view, key)
-    return owner is not None and OFFENCES.get(view, owner.producer) is None
+    if owner is None or OFFENCES.get(view, owner.producer) is not None:
+        return False
+    return _answers(view, owner, key, seats, time_ms)
+
+
+def _answers(view: View, owner: KeyOwner, key: bytes, seats: ProducerSet, time_ms: int) -> bool:
+    """Whether the producer answers for its key: for a retired one as long as that holds a seat,
+    and for the unbonding time."""
+    if owner.retired_ms is None or seats.key_of(owner.producer) == key:
+        return True
+    return time_ms <= owner.retired_ms + 1000 * chain_constants(view).unbonding_s

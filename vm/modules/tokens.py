@@ -146,13 +146,19 @@ def drain_pot(state: State, pot: str, asset: str, amount: int) -> None:
         POTS.put(state, Pot(held - amount), pot, asset)
 
 
-def mint(state: State, account: bytes, asset: str, amount: int) -> None:
-    """Create an amount for an account; raises ActionFailed above the asset's cap."""
+def count_minted(state: State, asset: str, amount: int) -> None:
+    """Record that an amount has come into being, which is the caller's to put somewhere; raises
+    ActionFailed above the asset's cap."""
     row = asset_row(state, asset)
     minted = row.minted + amount
     if minted > row.cap:
         raise ABOVE_CAP.failed(f"{minted} {asset} minted would exceed the cap {row.cap}")
     ASSETS.put(state, replace(row, minted=minted), asset)
+
+
+def mint(state: State, account: bytes, asset: str, amount: int) -> None:
+    """Create an amount for an account; raises ActionFailed above the asset's cap."""
+    count_minted(state, asset, amount)
     credit(state, account, asset, amount)
 
 

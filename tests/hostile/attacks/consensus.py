@@ -31,7 +31,7 @@ from tests.hostile.renegade import announce
 
 MANY_VOTES = 40
 BLOCKS_IN_A_SLOT = 24
-MAX_TURNS = 4
+MAX_TURNS = 8
 SLOT_S = 1.0
 FAR_SLOTS = 1_000_000
 CLAIM_S = 8.0

@@ -13,6 +13,7 @@ from vm.modules.producer.appointment import NOT_APPOINTED, may_stand
 from vm.modules.producer.attendance import absentees
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
+    BARRED,
     CANDIDATES,
     NOT_REGISTERED,
     OFFENCES,
@@ -35,7 +36,6 @@ BOOTSTRAP_UNITS = producer.parameter(
     sentence="How much must be bonded before anybody is elected: till then those of genesis stay.",
 )
 
-BARRED = producer.error("barred", "The producer is barred from election for ever.")
 UNCHANGED = producer.error("standing-unchanged", "The producer stands, or does not, as it is.")
 
 

@@ -8,6 +8,7 @@ from consensus.evidence import OffenceName
 from consensus.kinds import AccountId, Amount, Bytes, Counter, Digest, PublicKey, Text, Uint
 from consensus.record import Record, part, record
 from vm.declare import Module
+from vm.parameter import PARTS_PER_MILLION
 from vm.table import Table
 from vm.view import View
 
@@ -16,6 +17,9 @@ producer = Module(
 )
 
 ProducerName = Annotated[str, Text(32, 1, "[a-z0-9][a-z0-9-]*")]
+Website = Annotated[str, Text(128, 0, r"(https?://[!-~]+)?")]
+Contact = Annotated[str, Text(128, 0, r"[^\n\t]*")]
+Ppm = Annotated[int, Uint(PARTS_PER_MILLION)]
 
 
 @part
@@ -27,19 +31,57 @@ class Commitment(Record):
     length: Annotated[int, Uint(2**24, 2)]
 
 
+@part
+class Profile(Record):
+    """What a producer says about itself, for people to read; each may be empty."""
+
+    website: Website
+    contact: Contact
+    description: Annotated[str, Text(512)]
+
+
+@part
+class Commission(Record):
+    """The share of what a producer earns that it keeps for itself: `ppm` in the epochs before
+    `from_epoch`, `next_ppm` from that one on."""
+
+    ppm: Ppm
+    next_ppm: Ppm
+    from_epoch: Counter
+
+    def at(self, epoch: int) -> int:
+        """The share in an epoch, in ppm; only for the epochs since the last change."""
+        return self.next_ppm if epoch >= self.from_epoch else self.ppm
+
+
+def fixed_commission(ppm: int) -> Commission:
+    """A share that is not about to change."""
+    return Commission(ppm, ppm, 0)
+
+
+NO_PROFILE = Profile("", "", "")
+FIRST_COMMISSION = fixed_commission(100_000)
+
+
 @record("producer.producer")
 class Producer(Record):
-    """A registered producer: its consensus key, which is not its account's, and its name."""
+    """A registered producer: its consensus key, which is not its account's, its name, what it
+    says about itself, and the share of its earnings that it keeps. The producers of genesis begin
+    with nothing said and 100,000 ppm."""
 
     key: PublicKey
     name: ProducerName
+    profile: Profile = NO_PROFILE
+    commission: Commission = FIRST_COMMISSION
 
 
 @record("producer.key")
 class KeyOwner(Record):
-    """Whose consensus key it is: no two producers ever share one."""
+    """Whose consensus key it is, and when (ms from the Unix epoch) that producer had another
+    instead or was none any more; null while it is its key. No key is ever registered twice."""
 
     producer: AccountId
+    retired_ms: Counter | None = None
 
 
 @record("producer.candidate")
@@ -108,12 +150,13 @@ SUSPENSIONS: Table[Suspension, bytes] = producer.table(Suspension, producer=Acco
 OFFENCES: Table[Offence, bytes] = producer.table(Offence, producer=AccountId)
 
 NOT_REGISTERED = producer.error("not-registered", "The account is not a registered producer.")
+BARRED = producer.error("barred", "The producer is barred from election for ever.")
 
 
 @producer.invariant
 def registrations_agree(view: View) -> Iterator[str]:
-    """Each producer has its key's row and its reveals, and nobody else has either."""
-    keys = {key: row.producer for (key,), row in KEYS.every(view)}
+    """Each producer has its key's row and its reveals; the keys of others are retired."""
+    keys = {key: row.producer for (key,), row in KEYS.every(view) if row.retired_ms is None}
     for (account,), row in PRODUCERS.every(view):
         if keys.pop(row.key, None) != account:
             yield f"producer {account.hex()}: its key has no row of its own"
@@ -128,13 +171,14 @@ def registrations_agree(view: View) -> Iterator[str]:
 
 @producer.invariant
 def candidates_may_stand(view: View) -> Iterator[str]:
-    """Each candidate is a producer, under its key, that is not barred; only producers are."""
+    """Each candidate is a producer, under its key, that is not barred; who is has had a key."""
     for (account,), candidate in CANDIDATES.every(view):
         row = PRODUCERS.get(view, account)
         if row is None or row.key != candidate.key:
             yield f"candidate {account.hex()}: not a producer with this key"
         if OFFENCES.get(view, account) is not None:
             yield f"candidate {account.hex()}: it is barred"
+    owners = {row.producer for _, row in KEYS.every(view)}
     for (account,), _ in OFFENCES.every(view):
-        if PRODUCERS.get(view, account) is None:
-            yield f"offence of {account.hex()}: not a producer"
+        if account not in owners:
+            yield f"offence of {account.hex()}: it has had no key"

@@ -1,13 +1,14 @@
 """Stake: tokens are bonded, and whoever bonds them approves producers with their weight."""
 
 from vm.modules.stake.approving import Approve
-from vm.modules.stake.bonding import Bond, Unbond
+from vm.modules.stake.bonding import CHOICES_GAS, Bond, Unbond
 from vm.modules.stake.forfeiting import forfeit
 from vm.modules.stake.locking import bonded_by, lock_bond, locked_of
 from vm.modules.stake.releasing import release_due
 from vm.modules.stake.tables import (
     BONDS,
     MAX_CHOICES,
+    MOST_CHOICES,
     MOST_RELEASES,
     UNBONDING,
     UNBONDING_POT,
@@ -19,7 +20,9 @@ from vm.modules.stake.tables import (
 
 __all__ = [
     "BONDS",
+    "CHOICES_GAS",
     "MAX_CHOICES",
+    "MOST_CHOICES",
     "MOST_RELEASES",
     "UNBONDING",
     "UNBONDING_POT",

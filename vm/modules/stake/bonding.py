@@ -12,8 +12,9 @@ from vm.modules.stake.tables import BONDS, MOST_CHOICES, Bonded, stake
 from vm.modules.tokens import PositiveAmount, debit, drain_pot, fill_pot
 from vm.view import State
 
-# A change counts for as many producers as an account can ever approve.
-CHOICES_GAS = 300 * MOST_CHOICES
+# A change counts for as many producers as an account can ever approve: its votes, its place in the
+# ranking and how it shares its rewards.
+CHOICES_GAS = 400 * MOST_CHOICES
 
 TOO_LITTLE = stake.error("too-little-bonded", "The account has bonded less than the amount.")
 
