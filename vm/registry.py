@@ -15,6 +15,7 @@ from vm.modules.account import account
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
 from vm.modules.fee import fee
+from vm.modules.mana import mana
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
 from vm.modules.slashing import slashing
@@ -29,6 +30,7 @@ MODULES: tuple[Module, ...] = (
     account,
     token,
     fee,
+    mana,
     producer,
     stake,
     slashing,

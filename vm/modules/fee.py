@@ -116,14 +116,27 @@ class Distributed(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a block's transactions may take together."""
+
+    transactions: int
+    gas: int
+    size_bytes: int
+
+    def share(self, ppm: int) -> "Limits":
+        """A part of each, rounded down."""
+        parts = (self.transactions, self.gas, self.size_bytes)
+        return Limits(*(part * ppm // PARTS_PER_MILLION for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
 class GasRules:
     """The parameters of gas and room, read once a block: a change holds from the next one on."""
 
     base_gas: int
     byte_gas: int
     signature_gas: int
-    max_block_gas: int
-    max_body_bytes: int
+    limits: Limits
 
     def envelope_gas(self, size_bytes: int, signatures: int) -> int:
         """What a transaction costs beside its actions."""
@@ -136,8 +149,7 @@ def gas_rules(view: View) -> GasRules:
         BASE_GAS.read(view),
         BYTE_GAS.read(view),
         SIGNATURE_GAS.read(view),
-        MAX_BLOCK_GAS.read(view),
-        MAX_BODY_BYTES.read(view),
+        Limits(MAX_BLOCK_TRANSACTIONS, MAX_BLOCK_GAS.read(view), MAX_BODY_BYTES.read(view)),
     )
 
 
@@ -149,16 +161,17 @@ class Room:
     gas: int = 0
     size_bytes: int = 0
 
-    def check(self, rules: GasRules, gas: int, size_bytes: int) -> None:
+    def check(self, limits: Limits, gas: int, size_bytes: int) -> None:
         """Raise InvalidTransaction unless one more transaction fits."""
-        if gas > rules.max_block_gas:
+        if gas > limits.gas:
             raise TOO_MUCH_GAS.refused(
-                f"needs {gas} gas; a block has {rules.max_block_gas}", field="actions"
+                f"needs {gas} gas; a block has {limits.gas} for transactions like it",
+                field="actions",
             )
         if (
-            self.transactions >= MAX_BLOCK_TRANSACTIONS
-            or self.gas + gas > rules.max_block_gas
-            or self.size_bytes + size_bytes > rules.max_body_bytes
+            self.transactions >= limits.transactions
+            or self.gas + gas > limits.gas
+            or self.size_bytes + size_bytes > limits.size_bytes
         ):
             raise BLOCK_FULL.refused()
 
