@@ -1,11 +1,14 @@
 """`reelect account`: what accounts hold."""
 
+from datetime import UTC, datetime
+
 from cyclopts import App
 
 from consensus.address import format_address
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
 from node.output import print_fields, print_json
+from node.query.answers import ManaInfo
 from node.query.chain_view import Finality
 
 app = App(name="account", help="Look at accounts.")
@@ -19,7 +22,8 @@ async def show(
     options: NodeOptions = NO_NODE_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Show what an account holds, and how many transactions it has sent.
+    """Show what an account holds, how much mana it has for free actions, and how many transactions
+    it has sent.
 
     Parameters
     ----------
@@ -40,7 +44,16 @@ async def show(
         {
             "account": format_address(owner),
             "holds": held or "nothing",
+            "mana": _shown(answer.mana),
             "transactions sent": answer.nonce,
             "at height": answer.at.height,
         }
     )
+
+
+def _shown(mana: ManaInfo) -> str:
+    if not mana.max_gas:
+        return "none: it grows with bonded stake"
+    full = datetime.fromtimestamp(mana.full_time_ms / 1000, UTC)
+    when = "full" if mana.gas == mana.max_gas else f"full at {full:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{mana.gas} of {mana.max_gas} gas, {when}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
@@ -26,14 +26,20 @@ from node.output import print_fields, print_json
 from node.query.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
 from node.wallet.keystore import Keystore
 from vm.declare import Action
+from vm.forms import transaction_from_json
+from vm.modules.fee import TOO_MUCH_GAS, UNPAYABLE
+from vm.modules.mana import TOO_LITTLE
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
 # A transaction that no block has taken after so many is void and can be made anew.
 VALID_BLOCKS = 600
-# The price may rise before a block takes it; what is charged is the price then.
-MAX_FEE_FACTOR = 2
+# The price may rise before a block takes it; what is charged is the price then. It rises by an
+# eighth a block at most: this is enough for eleven full blocks in a row.
+MAX_FEE_FACTOR = 4
 OK = "ok"
+# Why mana cannot pay now: too little is there, or blocks have no room for what it pays for.
+_MANA_CANNOT = (TOO_LITTLE.code, TOO_MUCH_GAS.code)
 
 
 class WaitFor(Enum):
@@ -54,7 +60,8 @@ class SendOptions(NodeOptions):
     from_
         Name or address of the account that sends and pays; else `client.account`.
     max_fee
-        The most that may be charged, in whole tokens; else twice what it costs now.
+        The most that may be charged, in whole tokens; 0: mana must pay. Else mana pays if all
+        actions are free and it suffices, or up to four times what it costs now is charged.
     wait
         Return when it is sent, included in a block, or final.
     timeout_s
@@ -117,13 +124,43 @@ async def draft(client: Client, options: SendOptions, actions: Sequence[Action])
     status = await client.status()
     _check_chain(options.section.genesis, status, client.base_url)
     asset = await known_asset(client)
-    trial = await _trial(client, status, options.sender, asset.symbol, actions)
-    simulation = await client.simulate(trial)
+    max_fee = None if options.max_fee is None else asset.parse("--max-fee", options.max_fee)
+    order = await _order(client, status, options.sender, asset.symbol, actions)
+    if max_fee is None and all(REGISTRY.actions[action.tag].free for action in actions):
+        made, simulation = await _with_mana_or_fee(client, order)
+    elif max_fee == 0:
+        made, simulation = await _with_mana(client, order)
+    else:
+        made, simulation = await _with_fee(client, order, max_fee)
     _check(simulation.receipt)
-    max_fee = simulation.fee * MAX_FEE_FACTOR
-    if options.max_fee is not None:
-        max_fee = asset.parse("--max-fee", options.max_fee)
-    return Draft(replace(trial, max_fee=max_fee), simulation, asset)
+    return Draft(made, simulation, asset)
+
+
+_Tried: TypeAlias = tuple[Transaction, SimulationAnswer]
+
+
+async def _with_mana_or_fee(client: Client, order: Transaction) -> _Tried:
+    """Mana pays if it suffices; who has neither hears how long to wait for it."""
+    try:
+        return await _with_mana(client, order)
+    except Refused as error:
+        if error.code not in _MANA_CANNOT:
+            raise
+        try:
+            return await _with_fee(client, order, None)
+        except Refused as unpaid:
+            raise (error if unpaid.code == UNPAYABLE.code else unpaid) from None
+
+
+async def _with_mana(client: Client, order: Transaction) -> _Tried:
+    free = replace(order, max_fee=0)
+    return free, await client.simulate(free)
+
+
+async def _with_fee(client: Client, order: Transaction, max_fee: int | None) -> _Tried:
+    simulation = await client.simulate(order)
+    most = simulation.fee * MAX_FEE_FACTOR if max_fee is None else max_fee
+    return replace(order, max_fee=most), simulation
 
 
 def _check_chain(genesis: Path, status: StatusAnswer, node: str) -> None:
@@ -144,7 +181,7 @@ def _check_chain(genesis: Path, status: StatusAnswer, node: str) -> None:
         )
 
 
-async def _trial(
+async def _order(
     client: Client, status: StatusAnswer, sender: bytes, asset: str, actions: Sequence[Action]
 ) -> Transaction:
     account = await client.account(sender)
@@ -224,25 +261,34 @@ def show_transaction(
         fields |= {
             "height": answer.height,
             "status": answer.receipt.status,
-            "fee": asset.format(answer.receipt.fee),
+            "fee": _charged(transaction_from_json(answer.transaction), answer.receipt, asset),
         }
     print_fields(fields)
+
+
+def _charged(transaction: Transaction, receipt: Receipt, asset: KnownAsset) -> str:
+    """The fee, or what took its place."""
+    if transaction.max_fee:
+        return asset.format(receipt.fee)
+    is_duty = all(item.key != transaction.sender for item in transaction.signatures)
+    return "none, it is a duty" if is_duty else f"none, but {receipt.gas} gas of mana"
 
 
 def _show_draft(made: Draft, about: JsonObject, *, as_json: bool) -> None:
     if as_json:
         print_json({**about, **made.simulation.to_json()})
         return
-    receipt = made.simulation.receipt
-    print_fields(
-        {
-            **about,
-            "status": receipt.status,
-            "gas": made.simulation.gas,
-            "fee": made.fee_asset.format(made.simulation.fee),
-            "max fee": made.fee_asset.format(made.transaction.max_fee),
-        }
-    )
+    fields: JsonObject = {
+        **about,
+        "status": made.simulation.receipt.status,
+        "gas": made.simulation.gas,
+    }
+    if made.transaction.max_fee:
+        fields["fee"] = made.fee_asset.format(made.simulation.fee)
+        fields["max fee"] = made.fee_asset.format(made.transaction.max_fee)
+    else:
+        fields["fee"] = "none, mana pays"
+    print_fields(fields)
 
 
 def _show(fields: JsonObject, *, as_json: bool) -> None:

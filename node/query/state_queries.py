@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.kinds import JsonObject
+from node.clock import SlotClock
 from node.events import place_of
 from node.query.answers import (
     MAX_PAGE,
@@ -13,6 +14,7 @@ from node.query.answers import (
     ContentItem,
     ContentsAnswer,
     Holding,
+    ManaInfo,
     ParameterInfo,
     ParametersAnswer,
     RowAnswer,
@@ -26,7 +28,9 @@ from node.query.cursor import make_cursor, read_key_cursor
 from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import next_nonce
+from vm.modules.chain import chain_constants
 from vm.modules.content import OWNED, VIDEOS
+from vm.modules.mana import mana_of
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
 from vm.table import KeyPart, TableDeclaration
@@ -115,15 +119,23 @@ def _scan(
 def account(
     view: ChainView, account_id: bytes, waiting_nonce: Callable[[bytes], int]
 ) -> AccountAnswer:
-    """An account's first MAX_PAGE balances, by asset, and its nonces."""
+    """An account's first MAX_PAGE balances, by asset, its mana and its nonces."""
     balances = BALANCES.scan(view.state, account_id, limit=MAX_PAGE)
     return AccountAnswer(
         account=account_id,
         balances=tuple(Holding(asset, balance.amount) for (_, asset), balance in balances),
+        mana=_mana(view, account_id),
         nonce=next_nonce(view.state, account_id),
         next_nonce=waiting_nonce(account_id),
         at=place_of(view.block),
     )
+
+
+def _mana(view: ChainView, account_id: bytes) -> ManaInfo:
+    constants = chain_constants(view.state)
+    time_ms = SlotClock(constants.genesis_time_ms, constants.slot_ms).start_ms(view.block.slot)
+    mana = mana_of(view.state, account_id, time_ms)
+    return ManaInfo(mana.gas, mana.max_gas, time_ms + (mana.wait_ms(mana.max_gas) or 0))
 
 
 def parameters(view: ChainView) -> ParametersAnswer:
