@@ -7,7 +7,7 @@ from consensus.kinds import SIGNATURE_BYTES
 from consensus.transaction import Authorization, Transaction, transaction_id
 from vm.context import BlockContext
 from vm.modules.account import signing_keys
-from vm.modules.fee import fee_for, gas_rules
+from vm.modules.fee import fee_for, gas_rules, level_of
 from vm.modules.producer import is_duty
 from vm.receipt import Event, Receipt
 from vm.registry import REGISTRY
@@ -34,7 +34,7 @@ def quote(view: View, transaction: Transaction) -> Quote:
     gas += sum(REGISTRY.action_gas(action, view) for action in actions)
     if not max_fee or is_duty(view, transaction):
         return Quote(gas, 0)
-    return Quote(gas, fee_for(view, transaction.fee_asset, gas))
+    return Quote(gas, fee_for(view, transaction.fee_asset, gas, level_of(view)))
 
 
 def simulate(

@@ -16,7 +16,17 @@ from vm.context import BlockContext
 from vm.declare import Action
 from vm.modules.account import bump_nonce, check_authorization, check_nonce
 from vm.modules.chain import check_place
-from vm.modules.fee import GasRules, Limits, Room, check_fee, distribute, gas_rules
+from vm.modules.fee import (
+    LOWEST_LEVEL_PPM,
+    GasRules,
+    Limits,
+    Room,
+    check_fee,
+    distribute,
+    gas_rules,
+    level_of,
+    move_level,
+)
 from vm.modules.mana import MAX_BLOCK_PPM, check_mana, use_mana
 from vm.modules.producer import check_duty, is_duty
 from vm.modules.tokens import debit
@@ -118,12 +128,15 @@ class BlockExecution:
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
     def finish(self) -> Outcome:
-        """Run the modules' end steps, distribute the fees and hand over the result."""
+        """Run the modules' end steps, distribute the fees, move the price's level and hand over the
+        result."""
         context = self._running.context(self._block.producer, None)
         for step in self._registry.end_steps:
             step(context)
         for asset, amount in sorted(self._fees.items()):
             distribute(context, asset, amount)
+        if self._room.gas or self._level_ppm > LOWEST_LEVEL_PPM:
+            move_level(self._state, self._level_ppm, self._room.gas, self._rules.limits.gas)
         return Outcome(
             self._state.writes(),
             tuple(self._ids),
@@ -139,6 +152,11 @@ class BlockExecution:
         """Read only when a transaction comes: most blocks are empty, and the rows cost more to
         decode than all else that an empty block does."""
         return gas_rules(self._parent_state)
+
+    @cached_property
+    def _level_ppm(self) -> int:
+        """The price's level in this block."""
+        return level_of(self._parent_state)
 
     @cached_property
     def _mana_limits(self) -> Limits:
@@ -157,7 +175,7 @@ class BlockExecution:
         self._room.check(self._rules.limits, gas, size_bytes)
         fee = 0
         if payment is _Payment.FEE:
-            fee = check_fee(self._state, transaction, gas)
+            fee = check_fee(self._state, transaction, gas, self._level_ppm)
         elif payment is _Payment.MANA:
             free = [self._registry.actions[item.tag].free for item in actions]
             check_mana(self._state, transaction, free, gas, self._block.time_ms)

@@ -284,7 +284,7 @@ def test_an_empty_block_reads_little(world: World) -> None:
     producer = PRODUCERS[0].public
     assert state.read == {
         *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
-        *(PROGRESS.state_key(), NEXT.state_key()),
+        *(PROGRESS.state_key(), NEXT.state_key(), fee.LEVEL.state_key()),
     }
 
 
