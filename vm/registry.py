@@ -19,6 +19,7 @@ from vm.modules.mana import mana
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
 from vm.modules.slashing import slashing
+from vm.modules.social import social
 from vm.modules.stake import stake
 from vm.modules.tokens import token
 from vm.table import TableDeclaration
@@ -35,6 +36,7 @@ MODULES: tuple[Module, ...] = (
     stake,
     slashing,
     content,
+    social,
 )
 
 T = TypeVar("T")

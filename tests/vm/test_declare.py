@@ -26,6 +26,7 @@ from vm.forms import (
     transaction_to_json,
 )
 from vm.modules.content import OWNED
+from vm.modules.social import Like, WriteComment
 from vm.modules.stake import Approve, Bond, Unbond
 from vm.modules.tokens import BALANCES
 from vm.overlay import EmptyView, Overlay
@@ -224,7 +225,9 @@ def test_errors_in_a_transactions_json_are_named() -> None:
 def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
     world = World.begin()
     stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
-    world.run(world.order(publish(), *stakes))
+    video = publish().cid
+    talk = (Like(video), WriteComment(video, video, 5))
+    world.run(world.order(publish(), *stakes, *talk))
     tables: set[object] = set()
     for key, value in world.state.scan(b"", start=b"", limit=1000):
         json = row_to_json(key, value)

@@ -286,7 +286,8 @@ def test_who_has_bonded_everything_can_unbond() -> None:
 
 def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
-    assert found == {"stake.approve", "stake.unbond"}
+    likes = {"social.like", "social.unlike", "social.write_comment"}
+    assert found == {"stake.approve", "stake.unbond", *likes}
 
 
 REFUSED: list[tuple[str, str, Callable[[World], Transaction]]] = [
