@@ -27,7 +27,7 @@ COMMANDS = (
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),
     ("vote", "node.commands.vote:app", "Approve producers with bonded tokens."),
     ("block", "node.commands.block:app", "Look at blocks."),
-    ("video", "node.commands.video:app", "Publish videos, fetch and list them."),
+    ("video", "node.commands.video:app", "Publish, fetch and list videos; like and comment."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("journal", "node.commands.journal:app", "Look at, copy and move the signing journal."),
