@@ -34,6 +34,8 @@ from vm.registry import REGISTRY
 
 # A transaction that no block has taken after so many is void and can be made anew.
 VALID_BLOCKS = 600
+# What mana pays for waits when its share of blocks is full, and all that follows it with it.
+FREE_VALID_BLOCKS = 120
 # The price may rise before a block takes it; what is charged is the price then. It rises by an
 # eighth a block at most: this is enough for eleven full blocks in a row.
 MAX_FEE_FACTOR = 4
@@ -153,7 +155,8 @@ async def _with_mana_or_fee(client: Client, order: Transaction) -> _Tried:
 
 
 async def _with_mana(client: Client, order: Transaction) -> _Tried:
-    free = replace(order, max_fee=0)
+    height = order.valid_until_height - VALID_BLOCKS + FREE_VALID_BLOCKS
+    free = replace(order, max_fee=0, valid_until_height=height)
     return free, await client.simulate(free)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
+from node.commands.sending import FREE_VALID_BLOCKS, VALID_BLOCKS
 from tests.api.world import ALICE, SEATS, World
 from tests.commands.conftest import Answer, LivingTransport, Run
 from vm.modules.tokens import balance_of
@@ -58,6 +59,21 @@ def test_mana_pays_when_it_suffices(world: World, node: LivingTransport, run: Ru
     assert " gas of mana" in out
     assert "REEL" not in out
     assert int(str(mana(run)["gas"])) in range(700_000 - 60_000, 700_000 - 40_000)
+
+
+def test_what_mana_pays_for_does_not_hold_up_the_account_for_long(
+    world: World, node: LivingTransport, run: Run
+) -> None:
+    bond(run)
+    node.skip(DAY_SLOTS)
+    for options, blocks in (((), FREE_VALID_BLOCKS), (("--max-fee", "1"), VALID_BLOCKS)):
+        height = world.chain.fork.head.height
+        sent = run("vote", "set", FIRST, *options, "--wait", "sent", "--json").json
+        (pending,) = world.mempool.ready(world.next_nonce)
+        assert sent["id"] == pending.id.hex()
+        assert pending.transaction.valid_until_height == height + blocks
+        node.skip(0)
+        assert run("vote", "set", "--nobody").code == 0
 
 
 def test_a_shown_transaction_says_what_paid(node: LivingTransport, run: Run) -> None:

@@ -13,6 +13,8 @@ from consensus.kinds import AccountId, Amount, Counter
 from consensus.record import Record, record
 from consensus.transaction import Transaction
 from vm.declare import Module
+from vm.modules.fee import TARGET_SHARE
+from vm.parameter import PARTS_PER_MILLION
 from vm.table import Table
 from vm.view import State, View
 
@@ -51,6 +53,8 @@ MAX_BLOCK_PPM = mana.parameter(
 
 if BONDED_GAS.maximum > BONDED_UNITS:
     raise ValueError("the mana of all units of an asset together must fit an amount")
+if MAX_BLOCK_PPM.maximum * TARGET_SHARE > PARTS_PER_MILLION:
+    raise ValueError("what mana pays for must not raise the price of gas by itself")
 
 
 @record("mana.account")
