@@ -1,10 +1,11 @@
 """The mempool: valid transactions that wait for a block, in each sender's order of nonces.
 
-Pure and bounded: by transactions, by bytes and by sender. Signatures and fees are checked by
-the caller; here only order, room, replacement and expiry matter.
+Pure and bounded: by transactions, by bytes and by sender. Signatures, fees and mana are checked by
+the caller; here only order, room, replacement and expiry matter. What pays a fee goes before what
+does not, and takes its room when there is no other.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Generator, Iterator, Set
 from dataclasses import dataclass
 
 from consensus.compact import short_transaction_id
@@ -14,6 +15,7 @@ from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
 MAX_TRANSACTIONS = 20_000
 MAX_BYTES = 32 * 1024 * 1024
 MAX_PER_SENDER = 64
+MAX_FREE_PER_SENDER = 16  # the sender's mana is tried for each alone
 # A replacement must be worth the gossip: it offers at least a tenth more, and more than nothing,
 # so that duties, which are free, cannot replace one another.
 REPLACEMENT_PERCENT = 110
@@ -34,6 +36,11 @@ class Pending:
         """How long its encoding is."""
         return len(self.data)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it pays no fee: mana pays, or it is a duty."""
+        return self.transaction.max_fee == 0
+
 
 class Mempool:
     """Transactions by id, by short id and, for each sender, by nonce."""
@@ -44,6 +51,7 @@ class Mempool:
         self._by_id: dict[bytes, Pending] = {}
         self._by_short_id: dict[bytes, tuple[Pending, ...]] = {}
         self._by_sender: dict[bytes, dict[int, Pending]] = {}
+        self._free: dict[bytes, Pending] = {}  # by id, as they came
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -65,8 +73,9 @@ class Mempool:
         """Let a checked transaction wait; known ones change nothing.
 
         `next_nonce` is the sender's at the head, `next_height` the next block's. Raises
-        InvalidTransaction: nonce-used, nonce-too-high, expired, replacement-underpriced, or
-        mempool-full (to be tried again later).
+        InvalidTransaction: nonce-used, nonce-too-high, expired, replacement-underpriced,
+        too-many-free or mempool-full (both to be tried again later). In a full mempool the newest
+        that pay no fee go for one that does.
         """
         transaction = pending.transaction
         if pending.id in self._by_id:
@@ -78,13 +87,17 @@ class Mempool:
                 field="valid_until_height",
                 code="expired",
             )
-        replaced = self._by_sender.get(transaction.sender, {}).get(transaction.nonce)
+        waiting = self._by_sender.get(transaction.sender, {})
+        replaced = waiting.get(transaction.nonce)
         if replaced is not None:
             self._check_replacement(replaced, transaction)
-        self._check_room(pending.size_bytes - (replaced.size_bytes if replaced else 0), replaced)
-        if replaced is not None:
-            self._remove(replaced)
+        if pending.is_free:
+            self._check_free(waiting)
+        for gone in self._makes_room(pending, replaced):
+            self._remove(gone)
         self._by_id[pending.id] = pending
+        if pending.is_free:
+            self._free[pending.id] = pending
         short_id = short_transaction_id(pending.id)
         self._by_short_id[short_id] = (*self._by_short_id.get(short_id, ()), pending)
         self._by_sender.setdefault(transaction.sender, {})[transaction.nonce] = pending
@@ -114,13 +127,32 @@ class Mempool:
                 code="replacement-underpriced",
             )
 
-    def _check_room(self, more_bytes: int, replaced: Pending | None) -> None:
-        count = len(self._by_id) + (0 if replaced else 1)
-        if count > self._max_transactions or self.size_bytes + more_bytes > self._max_bytes:
+    def _check_free(self, waiting: dict[int, Pending]) -> None:
+        if sum(one.is_free for one in waiting.values()) >= MAX_FREE_PER_SENDER:
             raise InvalidTransaction(
-                f"the mempool is full ({len(self._by_id)} transactions); try again later",
-                code="mempool-full",
+                f"{MAX_FREE_PER_SENDER} transactions of the sender that pay no fee wait already; "
+                "try again later, or pay a fee",
+                field="max_fee",
+                code="too-many-free",
             )
+
+    def _makes_room(self, pending: Pending, replaced: Pending | None) -> list[Pending]:
+        """What has to go for it: what it replaces, and of what pays no fee the newest."""
+        gone = [] if replaced is None else [replaced]
+        count = len(self._by_id) + 1 - len(gone)
+        size_bytes = self.size_bytes + pending.size_bytes - sum(one.size_bytes for one in gone)
+        others = (one for one in reversed(self._free.values()) if one is not replaced)
+        while count > self._max_transactions or size_bytes > self._max_bytes:
+            other = None if pending.is_free else next(others, None)
+            if other is None:
+                raise InvalidTransaction(
+                    f"the mempool is full ({len(self._by_id)} transactions); try again later",
+                    code="mempool-full",
+                )
+            gone.append(other)
+            count -= 1
+            size_bytes -= other.size_bytes
+        return gone
 
     def next_nonce(self, sender: bytes, next_nonce: int) -> int:
         """The first nonce from `next_nonce` on that no waiting transaction of `sender` uses."""
@@ -130,20 +162,34 @@ class Mempool:
         return next_nonce
 
     def ready(self, next_nonce_of: Callable[[bytes], int]) -> Iterator[Pending]:
-        """Transactions in an order that blocks may include: senders in turn, nonces in order.
+        """Transactions in an order that blocks may include: senders in turn, nonces in order, and
+        those that pay a fee first, as far as their nonces let them.
 
         Every sender gets one place a round, so that nobody crowds the others out. May run in a
         thread while transactions come and go: what comes after the call may be passed over.
         """
         turns = [(sender, next_nonce_of(sender)) for sender in list(self._by_sender)]
+        turns = yield from self._rounds(turns, free=False)
+        yield from self._rounds(turns, free=True)
+
+    def _rounds(
+        self, turns: list[tuple[bytes, int]], *, free: bool
+    ) -> Generator[Pending, None, list[tuple[bytes, int]]]:
+        """Rounds of all that wait, or up to each sender's first that is free; where those are."""
+        stopped: list[tuple[bytes, int]] = []
         while turns:
             following: list[tuple[bytes, int]] = []
             for sender, nonce in turns:
                 pending = self._by_sender.get(sender, {}).get(nonce)
-                if pending is not None:
-                    yield pending
-                    following.append((sender, nonce + 1))
+                if pending is None:
+                    continue
+                if pending.is_free and not free:
+                    stopped.append((sender, nonce))
+                    continue
+                yield pending
+                following.append((sender, nonce + 1))
             turns = following
+        return stopped
 
     def prune(self, next_nonce_of: Callable[[bytes], int], next_height: int) -> int:
         """Drop what a new head has used up or let expire; returns how many."""
@@ -170,6 +216,7 @@ class Mempool:
 
     def _remove(self, pending: Pending) -> None:
         del self._by_id[pending.id]
+        self._free.pop(pending.id, None)
         short_id = short_transaction_id(pending.id)
         others = tuple(one for one in self._by_short_id.pop(short_id) if one is not pending)
         if others:

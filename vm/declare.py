@@ -82,19 +82,21 @@ class ErrorCode:
 @dataclass(frozen=True, slots=True)
 class ActionDeclaration:
     """An action's class and the fixed part of its gas; whether it is a duty: one that a producer's
-    consensus key may send without a fee; and whether it is governed: in no transaction, but
-    carried out by a proposal that passed."""
+    consensus key may send without a fee; whether it is free: mana may pay for it; and whether it is
+    governed: in no transaction, but carried out by a proposal that passed."""
 
     type: type[Action]
     gas: int
     duty: bool
+    free: bool
     governed: bool
 
     def __post_init__(self) -> None:
-        if self.governed and (self.duty or self.has_derived_gas or self.gas > GOVERNED_GAS):
+        without_fee = self.duty or self.free
+        if self.governed and (without_fee or self.has_derived_gas or self.gas > GOVERNED_GAS):
             raise ValueError(
                 f"{self.type.tag}: what is governed costs at most {GOVERNED_GAS} gas, paid by who "
-                "proposes it, whatever its fields; it is no duty"
+                "proposes it, whatever its fields; it is neither a duty nor free"
             )
 
     @property
@@ -128,18 +130,19 @@ class Module:
         self.end_steps: list[BlockStep] = []
 
     def action(
-        self, *, gas: int, duty: bool = False, governed: bool = False
+        self, *, gas: int, duty: bool = False, free: bool = False, governed: bool = False
     ) -> Callable[[type[A]], type[A]]:
         """Declare a record (tag `module.verb`) as an action of fixed cost `gas`.
 
         A `duty` must be such that it can succeed only once: a producer's node may send it
-        without a fee. What is `governed` stands in a proposal; its `context.sender` is
+        without a fee. What is `free` may be paid with mana in place of a fee: what a
+        member does every day. What is `governed` stands in a proposal; its `context.sender` is
         the policy that let it pass.
         """
 
         def declare(cls: type[A]) -> type[A]:
             self._check_record(cls)
-            self.actions.append(ActionDeclaration(cls, gas, duty, governed))
+            self.actions.append(ActionDeclaration(cls, gas, duty, free, governed))
             return cls
 
         return declare

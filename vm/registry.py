@@ -16,10 +16,12 @@ from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chai
 from vm.modules.content import content
 from vm.modules.fee import fee
 from vm.modules.gov import gov
+from vm.modules.mana import mana
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
 from vm.modules.rewards import rewards
 from vm.modules.slashing import slashing
+from vm.modules.social import social
 from vm.modules.stake import stake
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
@@ -32,6 +34,7 @@ MODULES: tuple[Module, ...] = (
     account,
     token,
     fee,
+    mana,
     producer,
     stake,
     rewards,
@@ -39,6 +42,7 @@ MODULES: tuple[Module, ...] = (
     gov,
     upgrade,
     content,
+    social,
 )
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from consensus.kinds import SIGNATURE_BYTES
 from consensus.transaction import Authorization, Transaction, transaction_id
 from vm.context import BlockContext
 from vm.modules.account import authorities_of, most_of
-from vm.modules.fee import fee_for, gas_rules
+from vm.modules.fee import fee_for, gas_rules, level_of
 from vm.modules.producer import is_duty
 from vm.receipt import Event, Receipt
 from vm.registry import REGISTRY
@@ -17,22 +17,24 @@ from vm.view import View
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The gas of a transaction, and its fee in its fee asset's units at the price now."""
+    """The gas of a transaction, and its fee in its fee asset's units at the price now: 0 for a
+    duty, and with a max_fee of 0, which says that mana pays."""
 
     gas: int
     fee: int
 
 
 def quote(view: View, transaction: Transaction) -> Quote:
-    """What the transaction will cost once signed, whatever max_fee it names; a few units above
-    what is charged, as a smaller max_fee takes fewer bytes. Raises InvalidTransaction."""
-    widest = _with_signatures(view, replace(transaction, max_fee=UINT64_MAX, signatures=()))
+    """What the transaction will cost once signed, whatever max_fee above 0 it names; a few units
+    above what is charged, as a smaller max_fee takes fewer bytes. Raises InvalidTransaction."""
+    max_fee = UINT64_MAX if transaction.max_fee else 0
+    widest = _with_signatures(view, replace(transaction, max_fee=max_fee, signatures=()))
     actions = REGISTRY.unpack_actions(widest)
     gas = gas_rules(view).envelope_gas(len(widest.encode()), len(widest.signatures))
     gas += sum(REGISTRY.action_gas(action, view) for action in actions)
-    if is_duty(view, transaction):
+    if not max_fee or is_duty(view, transaction):
         return Quote(gas, 0)
-    return Quote(gas, fee_for(view, transaction.fee_asset, gas))
+    return Quote(gas, fee_for(view, transaction.fee_asset, gas, level_of(view)))
 
 
 def simulate(

@@ -2,6 +2,7 @@
 
 from consensus.transaction import Transaction
 from vm.modules.account import SENDERS
+from vm.modules.mana import MANA
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
 
@@ -11,11 +12,13 @@ def touched_keys(transaction: Transaction) -> tuple[bytes, ...]:
 
     Raises InvalidTransaction for an action that no module declares.
     """
-    sender = transaction.sender
+    sender, payer = transaction.sender, transaction.fee_payer
     keys = [
         SENDERS.state_key(sender),
-        SENDERS.state_key(transaction.fee_payer),
-        BALANCES.state_key(transaction.fee_payer, transaction.fee_asset),
+        SENDERS.state_key(payer),
+        BALANCES.state_key(payer, transaction.fee_asset)
+        if transaction.max_fee
+        else MANA.state_key(payer),
     ]
     for action in REGISTRY.unpack_actions(transaction):
         keys += action.touches(sender)

@@ -7,6 +7,7 @@ Signatures are verified elsewhere (`Transaction.check_signatures`), so that resu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 from consensus.errors import Invalid, InvalidBlock, InvalidTransaction
@@ -15,7 +16,18 @@ from vm.context import BlockContext
 from vm.declare import Action
 from vm.modules.account import bump_nonce, check_authorization, check_nonce
 from vm.modules.chain import check_place
-from vm.modules.fee import GasRules, Room, check_fee, distribute, gas_rules
+from vm.modules.fee import (
+    LOWEST_LEVEL_PPM,
+    GasRules,
+    Limits,
+    Room,
+    check_fee,
+    distribute,
+    gas_rules,
+    level_of,
+    move_level,
+)
+from vm.modules.mana import MAX_BLOCK_PPM, check_mana, use_mana
 from vm.modules.producer import check_duty, is_duty
 from vm.modules.tokens import debit
 from vm.overlay import Overlay
@@ -52,6 +64,14 @@ class Outcome:
         return [event.encode() for event in self.events]
 
 
+class _Payment(Enum):
+    """What pays for a transaction: its payer's fee or mana, or nobody, as it is a duty."""
+
+    FEE = "fee"
+    MANA = "mana"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class _Admitted:
     """A transaction that the block may contain, with what it costs; a duty that fails may not
@@ -61,7 +81,12 @@ class _Admitted:
     actions: tuple[Action, ...]
     gas: int
     fee: int
-    is_duty: bool
+    payment: _Payment
+
+    @property
+    def is_duty(self) -> bool:
+        """Whether a producer's node sends it."""
+        return self.payment is _Payment.NOTHING
 
 
 class BlockExecution:
@@ -74,6 +99,7 @@ class BlockExecution:
         self._state = Overlay(view)
         self._running = Running(block, self._state, registry)
         self._room = Room()
+        self._mana_room = Room()  # the part of it that mana has paid for
         self._fees: dict[str, int] = {}
         self._ids: list[bytes] = []
         self._receipts: list[Receipt] = []
@@ -96,18 +122,21 @@ class BlockExecution:
         """Run a transaction whose signatures verify, of this id and encoded size.
 
         Raises InvalidTransaction, with nothing changed, if this block may not contain it at
-        this place. An action that fails makes a receipt with its code; the fee is paid and
-        the nonce used all the same. A duty must not fail.
+        this place. An action that fails makes a receipt with its code; the fee is paid, or the
+        mana used, and the nonce too all the same. A duty must not fail.
         """
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
     def finish(self) -> Outcome:
-        """Run the modules' end steps, distribute the fees and hand over the result."""
+        """Run the modules' end steps, distribute the fees, move the price's level and hand over the
+        result."""
         context = self._running.context(self._block.producer, None)
         for step in self._registry.end_steps:
             step(context)
         for asset, amount in sorted(self._fees.items()):
             distribute(context, asset, amount)
+        if self._room.gas or self._level_ppm > LOWEST_LEVEL_PPM:
+            move_level(self._state, self._level_ppm, self._room.gas, self._rules.limits.gas)
         return Outcome(
             self._state.writes(),
             tuple(self._ids),
@@ -124,23 +153,47 @@ class BlockExecution:
         decode than all else that an empty block does."""
         return gas_rules(self._parent_state)
 
+    @cached_property
+    def _level_ppm(self) -> int:
+        """The price's level in this block."""
+        return level_of(self._parent_state)
+
+    @cached_property
+    def _mana_limits(self) -> Limits:
+        """Read only when mana is to pay."""
+        return self._rules.limits.share(MAX_BLOCK_PPM.read(self._parent_state))
+
     def _admit(self, transaction: Transaction, size_bytes: int) -> _Admitted:
         check_place(transaction, self._block)
-        by_duty = check_signers(self._state, transaction)
+        payment = self._payment(transaction)
         check_nonce(self._state, transaction)
         actions = self._registry.unpack_actions(transaction)
-        if by_duty:
+        if payment is _Payment.NOTHING:
             check_duty(transaction, [self._registry.actions[item.tag].duty for item in actions])
         gas = self._rules.envelope_gas(size_bytes, len(transaction.signatures))
         gas += sum(self._registry.action_gas(action, self._state) for action in actions)
-        self._room.check(self._rules, gas, size_bytes)
-        fee = 0 if by_duty else check_fee(self._state, transaction, gas)
-        return _Admitted(transaction, actions, gas, fee, by_duty)
+        self._room.check(self._rules.limits, gas, size_bytes)
+        fee = 0
+        if payment is _Payment.FEE:
+            fee = check_fee(self._state, transaction, gas, self._level_ppm)
+        elif payment is _Payment.MANA:
+            free = [self._registry.actions[item.tag].free for item in actions]
+            check_mana(self._state, transaction, free, gas, self._block.time_ms)
+            self._mana_room.check(self._mana_limits, gas, size_bytes)
+        return _Admitted(transaction, actions, gas, fee, payment)
+
+    def _payment(self, transaction: Transaction) -> _Payment:
+        """What pays; raises InvalidTransaction unless those have signed who must."""
+        if check_signers(self._state, transaction):
+            return _Payment.NOTHING
+        return _Payment.FEE if transaction.max_fee else _Payment.MANA
 
     def _run(self, admitted: _Admitted, identity: bytes, size_bytes: int) -> Receipt:
         first_event = len(self._running.events)
         status, failed_action = self._carry_out(admitted)
         self._room.take(admitted.gas, size_bytes)
+        if admitted.payment is _Payment.MANA:
+            self._mana_room.take(admitted.gas, size_bytes)
         receipt = Receipt(
             identity,
             status,
@@ -155,13 +208,16 @@ class BlockExecution:
         return receipt
 
     def _carry_out(self, admitted: _Admitted) -> tuple[str, int | None]:
-        """Take the fee and the nonce and run the actions: the status, and the place of the
-        action that failed. Raises InvalidTransaction, with all undone, for a duty that fails."""
+        """Take the fee or the mana, and the nonce, and run the actions: the status, and the place
+        of the action that failed. Raises InvalidTransaction, with all undone, for a duty that
+        fails."""
         before, transaction = self._running.savepoint(), admitted.transaction
-        if not admitted.is_duty:
+        if admitted.payment is _Payment.FEE:
             asset = transaction.fee_asset
             debit(self._state, transaction.fee_payer, asset, admitted.fee)
             self._fees[asset] = self._fees.get(asset, 0) + admitted.fee
+        elif admitted.payment is _Payment.MANA:
+            use_mana(self._state, transaction.fee_payer, admitted.gas, self._block.time_ms)
         bump_nonce(self._state, transaction.sender)
         failure = self._running.run(transaction.sender, admitted.actions, len(self._receipts))
         if failure is None:

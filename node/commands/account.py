@@ -1,6 +1,7 @@
 """`reelect account`: what accounts hold, who acts for them, their handles, who attests them."""
 
 import secrets
+from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -16,6 +17,7 @@ from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, kno
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Usage
 from node.output import print_fields, print_json
+from node.query.answers import ManaInfo
 from node.query.chain_view import Finality
 from vm.modules.account import HANDLE_TEXT, Attest, ClaimHandle, ReleaseHandle, RevokeAttestation
 
@@ -34,8 +36,8 @@ async def show(
     options: NodeOptions = NO_NODE_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Show what an account holds, its handle, who acts for it and who attests it, and how many
-    transactions it has sent.
+    """Show what an account holds, its handle, who acts for it and who attests it, how much mana it
+    has for free actions, and how many transactions it has sent.
 
     Parameters
     ----------
@@ -62,6 +64,7 @@ async def show(
             "handle": f"@{answer.handle}" if answer.handle else "none",
             "holds": held or "nothing",
             "can claim": claimable or "nothing",
+            "mana": _shown(answer.mana),
             **authority_fields(answer.authority),
             "attested by": format_address(attester) if attester else "nobody",
             "transactions sent": answer.nonce,
@@ -147,3 +150,11 @@ async def revoke(
     async with options.client() as client:
         person = await find_account(client, options.section, account, "ACCOUNT")
         await send(client, options, [RevokeAttestation(person)], as_json=json)
+
+
+def _shown(mana: ManaInfo) -> str:
+    if not mana.max_gas:
+        return "none: it grows with bonded stake"
+    full = datetime.fromtimestamp(mana.full_time_ms / 1000, UTC)
+    when = "full" if mana.gas == mana.max_gas else f"full at {full:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{mana.gas} of {mana.max_gas} gas, {when}"

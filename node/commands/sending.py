@@ -1,7 +1,7 @@
 """The way of a transaction from a command: tried, signed, sent, and waited for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,7 @@ from genesis.file import MAX_GENESIS_BYTES, Genesis
 from node.client import Client, Until
 from node.commands.arguments import client_section, naming
 from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset
+from node.commands.payment import charged, try_payment
 from node.commands.transaction_file import write_transaction
 from node.commands.wallet import Wallet
 from node.config.sections import ClientSection
@@ -25,6 +26,7 @@ from node.output import print_fields, print_json
 from node.query.answers import PENDING, SimulationAnswer, StatusAnswer, TransactionAnswer
 from node.query.chain_view import Finality
 from vm.declare import Action
+from vm.forms import transaction_from_json
 from vm.modules.account import Authority
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
@@ -33,8 +35,8 @@ from vm.registry import REGISTRY
 VALID_BLOCKS = 600
 # One that several must sign waits for people.
 VALID_BLOCKS_UNSIGNED = 86_400
-# The price may rise before a block takes it; what is charged is the price then.
-MAX_FEE_FACTOR = 2
+# What mana pays for waits when its share of blocks is full, and all that follows it with it.
+FREE_VALID_BLOCKS = 120
 OK = "ok"
 UNSIGNED = "unsigned"
 
@@ -85,7 +87,8 @@ class SendOptions(DeliveryOptions):
         Name, address or @handle of the account that pays the fee and signs too; else the one that
         sends.
     max_fee
-        The most that may be charged, in whole tokens; else twice what it costs now.
+        The most that may be charged, in whole tokens; 0: mana must pay. Else mana pays if all
+        actions are free and it suffices, or up to four times what it costs now is charged.
     valid_blocks
         How many blocks may pass before it is void; else 600, with --unsigned 86400.
     unsigned
@@ -132,6 +135,12 @@ class SendOptions(DeliveryOptions):
         return VALID_BLOCKS if self.unsigned is None else VALID_BLOCKS_UNSIGNED
 
     @property
+    def free_lifetime(self) -> int:
+        """How many blocks may pass before it is void if mana pays."""
+        is_said = self.valid_blocks is not None or self.unsigned is not None
+        return self.lifetime if is_said else FREE_VALID_BLOCKS
+
+    @property
     def leaves_a_block(self) -> bool:
         """Whether the transaction is in a block when the command returns."""
         return not (self.dry_run or self.unsigned or self.wait is WaitFor.SENT)
@@ -161,14 +170,13 @@ async def draft(client: Client, options: SendOptions, actions: Sequence[Action])
     status = await client.status()
     check_chain(options.section.genesis, status.chain, f"the node at {client.base_url}")
     asset = await known_asset(client)
-    trial = await _trial(client, options, status, asset.symbol, actions)
-    simulation = await client.simulate(trial)
+    max_fee = None if options.max_fee is None else asset.parse("--max-fee", options.max_fee)
+    order = await _order(client, options, status, asset.symbol, actions)
+    free_until_height = status.head.height + options.free_lifetime
+    made, simulation = await try_payment(client, order, max_fee, free_until_height)
     check_receipt(simulation.receipt)
-    max_fee = simulation.fee * MAX_FEE_FACTOR
-    if options.max_fee is not None:
-        max_fee = asset.parse("--max-fee", options.max_fee)
-    authorities = await read_authorities(client, trial)
-    return Draft(replace(trial, max_fee=max_fee), simulation, asset, authorities)
+    authorities = await read_authorities(client, made)
+    return Draft(made, simulation, asset, authorities)
 
 
 async def read_authorities(client: Client, transaction: Transaction) -> tuple[Authority, ...]:
@@ -196,7 +204,7 @@ def check_chain(genesis: Path, chain: bytes, whose: str) -> None:
         )
 
 
-async def _trial(
+async def _order(
     client: Client,
     options: SendOptions,
     status: StatusAnswer,
@@ -299,7 +307,7 @@ def show_transaction(
         fields |= {
             "height": answer.height,
             "status": answer.receipt.status,
-            "fee": asset.format(answer.receipt.fee),
+            "fee": charged(transaction_from_json(answer.transaction), answer.receipt, asset),
         }
     print_fields(fields)
 
@@ -316,15 +324,17 @@ def show_trial(
     if as_json:
         print_json({**(about or {}), **simulation.to_json()})
         return
-    print_fields(
-        {
-            **(about or {}),
-            "status": simulation.receipt.status,
-            "gas": simulation.gas,
-            "fee": fee_asset.format(simulation.fee),
-            "max fee": fee_asset.format(transaction.max_fee),
-        }
-    )
+    fields: JsonObject = {
+        **(about or {}),
+        "status": simulation.receipt.status,
+        "gas": simulation.gas,
+    }
+    if transaction.max_fee:
+        fields["fee"] = fee_asset.format(simulation.fee)
+        fields["max fee"] = fee_asset.format(transaction.max_fee)
+    else:
+        fields["fee"] = "none, mana pays"
+    print_fields(fields)
 
 
 def show(fields: JsonObject, *, as_json: bool) -> None:

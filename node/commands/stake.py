@@ -29,7 +29,8 @@ async def bond(
     amount: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Bond tokens of the account that sends (--from): they count for the producers that it
-    approves (`reelect vote`), and cannot be spent. Leave some for fees: to unbond costs one.
+    approves (`reelect vote`), cannot be spent, and let mana grow, which pays for free actions in
+    place of fees (`reelect account show`).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`reelect video`: publish files, fetch them from any node, list them."""
+"""`reelect video`: publish files, fetch them from any node, list them, like and comment."""
 
 import mimetypes
 from pathlib import Path
@@ -16,6 +16,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
 from node.commands.keystore_options import read_first_line
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, draft, send
+from node.commands.social import comment, comments, like, unlike
 from node.content_transfer import Report, download_file, measure, upload_file
 from node.failure import Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
@@ -23,7 +24,9 @@ from node.query.answers import ContentItem
 from node.query.chain_view import Finality
 from vm.modules.content import Publish
 
-app = App(name="video", help="Publish videos, fetch them from any node, list them.")
+app = App(name="video", help="Publish, fetch and list videos; like them and comment on them.")
+for _command in (like, unlike, comment, comments):
+    app.command(_command)
 
 
 @app.command

@@ -238,7 +238,7 @@ class BatchAnswer(Record):
 @part
 class SimulationAnswer(Record):
     """What a transaction would do in the next block on `at`, and what it costs: `gas` and `fee`
-    hold for the signed transaction whatever its max_fee."""
+    hold for the signed transaction whatever its max_fee, unless that is 0: mana pays then."""
 
     gas: Counter
     fee: Amount
@@ -257,6 +257,16 @@ class Holding(Record):
 
 
 @part
+class ManaInfo(Record):
+    """The mana that an account has in the block read, the most that it can have, both in gas, and
+    when it has that if it uses none (ms from the Unix epoch)."""
+
+    gas: Amount
+    max_gas: Amount
+    full_time_ms: Counter
+
+
+@part
 class AccountAnswer(Record):
     """An account; every address has one. `nonce` counts its transactions in the state read,
     `next_nonce` is for its next one, after those that wait in this node's mempool. `claimable` is
@@ -266,6 +276,7 @@ class AccountAnswer(Record):
     account: AccountId
     balances: Annotated[tuple[Holding, ...], AtMost(MAX_PAGE)]
     claimable: Amount
+    mana: ManaInfo
     nonce: Counter
     next_nonce: Counter
     authority: Authority

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.kinds import JsonObject
+from node.clock import SlotClock
 from node.events import place_of
 from node.query.answers import (
     MAX_PAGE,
@@ -13,6 +14,7 @@ from node.query.answers import (
     ContentItem,
     ContentsAnswer,
     Holding,
+    ManaInfo,
     ParameterInfo,
     ParametersAnswer,
     RowAnswer,
@@ -26,7 +28,9 @@ from node.query.cursor import make_cursor, read_key_cursor
 from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import account_named, attester_of, authority_of, handle_of, next_nonce
+from vm.modules.chain import chain_constants
 from vm.modules.content import OWNED, VIDEOS
+from vm.modules.mana import mana_of
 from vm.modules.rewards import settled
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
@@ -126,12 +130,13 @@ def account_of(view: ChainView, account: bytes | str) -> bytes:
 def account(
     view: ChainView, account_id: bytes, waiting_nonce: Callable[[bytes], int]
 ) -> AccountAnswer:
-    """An account's first MAX_PAGE balances, by asset, its rewards, nonces and authority."""
+    """An account's first MAX_PAGE balances, by asset, its rewards, mana, nonces and authority."""
     balances = BALANCES.scan(view.state, account_id, limit=MAX_PAGE)
     return AccountAnswer(
         account=account_id,
         balances=tuple(Holding(asset, balance.amount) for (_, asset), balance in balances),
         claimable=settled(view.state, account_id).earned.units,
+        mana=_mana(view, account_id),
         nonce=next_nonce(view.state, account_id),
         next_nonce=waiting_nonce(account_id),
         authority=authority_of(view.state, account_id),
@@ -139,6 +144,13 @@ def account(
         attester=attester_of(view.state, account_id),
         at=place_of(view.block),
     )
+
+
+def _mana(view: ChainView, account_id: bytes) -> ManaInfo:
+    constants = chain_constants(view.state)
+    time_ms = SlotClock(constants.genesis_time_ms, constants.slot_ms).start_ms(view.block.slot)
+    mana = mana_of(view.state, account_id, time_ms)
+    return ManaInfo(mana.gas, mana.max_gas, time_ms + (mana.wait_ms(mana.max_gas) or 0))
 
 
 def parameters(view: ChainView) -> ParametersAnswer:

@@ -143,7 +143,8 @@ def test_nobody_answers(run: Run) -> None:
 
 def test_every_declared_action_is_a_command(run: Run) -> None:
     for tag, declared in REGISTRY.actions.items():
-        answer = run("tx", "call", tag, "--help")
+        command = ("gov", "propose") if declared.governed else ("tx", "call")
+        answer = run(*command, tag, "--help")
         assert answer.code == 0
         for field in declared.type.fields:
             assert f"--{field.name.replace('_', '-')}" in answer.out

@@ -7,7 +7,7 @@ import pytest
 from consensus.errors import InvalidTransaction
 from consensus.hashing import sha256
 from consensus.transaction import Transaction
-from node.mempool import MAX_PER_SENDER, Mempool, Pending
+from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool, Pending
 from tests.node.network import key
 
 ALICE, BOB, CAROL = (key(name).public for name in ("alice", "bob", "carol"))
@@ -96,6 +96,64 @@ def test_a_full_mempool_refuses_but_replaces() -> None:
     assert refusal(small, replace(pending(ALICE, 0, max_fee=200), data=bytes(2 * SIZE))) == (
         "mempool-full"
     )
+
+
+def free(sender: bytes, nonce: int) -> Pending:
+    return pending(sender, nonce, max_fee=0)
+
+
+def test_what_pays_a_fee_comes_before_what_does_not() -> None:
+    pool = Mempool()
+    for item in (free(ALICE, 0), pending(ALICE, 1), free(BOB, 0), pending(BOB, 1)):
+        add(pool, item)
+    for item in (pending(CAROL, 0), free(CAROL, 1), pending(CAROL, 2)):
+        add(pool, item)
+    assert order(pool) == [
+        (CAROL, 0),
+        *((ALICE, 0), (BOB, 0), (CAROL, 1)),
+        *((ALICE, 1), (BOB, 1), (CAROL, 2)),
+    ]
+
+
+def test_in_a_full_mempool_the_newest_that_pay_no_fee_go_first() -> None:
+    pool = Mempool(max_transactions=3)
+    for nonce in range(2):
+        add(pool, free(ALICE, nonce))
+    add(pool, pending(BOB, 0))
+    assert refusal(pool, free(CAROL, 0)) == "mempool-full"
+    add(pool, pending(CAROL, 0))
+    assert order(pool) == [(BOB, 0), (CAROL, 0), (ALICE, 0)]
+    add(pool, pending(CAROL, 1))
+    assert order(pool) == [(BOB, 0), (CAROL, 0), (CAROL, 1)]
+    assert refusal(pool, pending(CAROL, 2)) == "mempool-full"
+    assert (len(pool), pool.size_bytes) == (3, 3 * SIZE)
+
+
+def test_as_many_go_as_a_larger_one_needs_or_none() -> None:
+    pool = Mempool(max_bytes=4 * SIZE)
+    add(pool, pending(BOB, 0))
+    for nonce in range(3):
+        add(pool, free(ALICE, nonce))
+    large = replace(pending(CAROL, 0), data=bytes(4 * SIZE))
+    assert refusal(pool, large) == "mempool-full"
+    add(pool, replace(pending(CAROL, 0), data=bytes(2 * SIZE)))
+    assert order(pool) == [(BOB, 0), (CAROL, 0), (ALICE, 0)]
+    assert pool.size_bytes == 4 * SIZE
+    add(pool, replace(pending(ALICE, 0), data=bytes(SIZE)))  # and one that is free is replaced
+    assert order(pool) == [(BOB, 0), (CAROL, 0), (ALICE, 0)]
+    assert refusal(pool, pending(ALICE, 1)) == "mempool-full"
+
+
+def test_a_sender_has_only_so_many_that_pay_no_fee() -> None:
+    pool = Mempool()
+    add(pool, pending(ALICE, 0))
+    for nonce in range(1, MAX_FREE_PER_SENDER + 1):
+        add(pool, free(ALICE, nonce))
+    assert refusal(pool, free(ALICE, MAX_FREE_PER_SENDER + 1)) == "too-many-free"
+    add(pool, pending(ALICE, MAX_FREE_PER_SENDER + 1))
+    add(pool, free(BOB, 0))
+    pool.prune({ALICE: 2, BOB: 0}.__getitem__, 11)
+    add(pool, free(ALICE, MAX_FREE_PER_SENDER + 2), next_nonce=2)
 
 
 def test_a_new_head_drops_what_is_used_or_expired() -> None:

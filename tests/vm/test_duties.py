@@ -126,8 +126,8 @@ REFUSED: list[tuple[str, str, Make]] = [
         lambda w: w.duty(recommit()).signed(PRODUCERS[0]),
     ),
     (
-        "fee.max-too-low",
-        "max_fee",
+        "mana.not-free",
+        "actions[0]",
         lambda w: replace(w.duty(recommit()), signatures=()).signed(PRODUCERS[0]),
     ),
     ("account.nonce-ahead", "nonce", lambda w: w.duty(recommit(), nonce=1)),

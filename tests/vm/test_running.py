@@ -126,8 +126,10 @@ def test_what_is_proposed_is_checked_before(hall: Hall) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gas", "duty"), [(GOVERNED_GAS + 1, False), (GOVERNED_GAS, True)], ids=["gas", "duty"]
+    ("gas", "duty", "free"),
+    [(GOVERNED_GAS + 1, False, False), (GOVERNED_GAS, True, False), (GOVERNED_GAS, False, True)],
+    ids=["gas", "duty", "free"],
 )
-def test_a_proposer_can_pay_for_what_is_governed(gas: int, duty: bool) -> None:
+def test_a_proposer_can_pay_for_what_is_governed(gas: int, duty: bool, free: bool) -> None:
     with pytest.raises(ValueError, match=r"decree\.set"):
-        decree.action(gas=gas, duty=duty, governed=True)(Set)
+        decree.action(gas=gas, duty=duty, free=free, governed=True)(Set)

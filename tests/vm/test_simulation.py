@@ -15,7 +15,7 @@ def world() -> World:
 
 
 def test_a_quote_covers_the_fee_closely(world: World) -> None:
-    draft = replace(world.order(pay(), publish(), max_fee=0), signatures=())
+    draft = replace(world.order(pay(), publish(), max_fee=1), signatures=())
     quoted = quote(world.state, draft)
     order = replace(draft, max_fee=quoted.fee).signed(ANNA)
     receipt = world.run(order).receipts[0]

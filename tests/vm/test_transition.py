@@ -291,12 +291,13 @@ def test_an_empty_block_reads_little(world: World) -> None:
         *(UNSHARED.state_key(), BLOCK_UNITS.state_key, VOTE_UNITS.state_key),
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
         *(PLAN.state_key(), FIRST_DUE.state_key(), FIRST_TERM.state_key()),
+        fee.LEVEL.state_key(),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
     execute_block(state, world.block(), [])
-    assert len(state.read) == 11
+    assert len(state.read) == 12
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

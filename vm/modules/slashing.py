@@ -92,7 +92,7 @@ class Report(Action):
 def _take(context: Context, producer: bytes) -> tuple[int, int]:
     """Take the producer's share; what was burned, and what the reporter got."""
     state, asset = context.state, chain_constants(context.state).native_asset
-    taken = forfeit(state, producer, STAKE_PPM.read(state))
+    taken = forfeit(context, producer, STAKE_PPM.read(state))
     rewarded = taken * REPORTER_PPM.read(state) // PARTS_PER_MILLION
     count_burned(state, asset, taken - rewarded)
     credit(state, context.sender, asset, rewarded)

@@ -32,7 +32,7 @@ class Approved(Record):
     producers: Choices
 
 
-@stake.action(gas=2_000 + 2 * CHOICES_GAS)
+@stake.action(gas=2_000 + 2 * CHOICES_GAS, free=True)
 @record("stake.approve")
 class Approve(Action):
     """Approve these producers, each with all that the account has bonded, and no others any more;

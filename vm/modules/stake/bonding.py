@@ -5,12 +5,12 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants
+from vm.modules.mana import MANA, note_bonded
 from vm.modules.producer import BONDED_POT, change_votes
 from vm.modules.stake.locking import LOCKED, locked_of
 from vm.modules.stake.releasing import hold_back
 from vm.modules.stake.tables import BONDS, MOST_CHOICES, Bonded, stake
 from vm.modules.tokens import PositiveAmount, debit, drain_pot, fill_pot
-from vm.view import State
 
 # A change counts for as many producers as an account can ever approve: its votes, its place in the
 # ranking and how it shares its rewards.
@@ -54,14 +54,14 @@ class Bond(Action):
         asset = chain_constants(state).native_asset
         debit(state, sender, asset, self.amount)
         fill_pot(state, BONDED_POT, asset, self.amount)
-        units = change_bond(state, sender, self.amount)
+        units = change_bond(context, sender, self.amount)
         context.emit(BondedMore(sender, self.amount, units))
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
-        return (BONDS.state_key(sender),)
+        return (BONDS.state_key(sender), MANA.state_key(sender))
 
 
-@stake.action(gas=5_000 + CHOICES_GAS)
+@stake.action(gas=5_000 + CHOICES_GAS, free=True)
 @record("stake.unbond")
 class Unbond(Action):
     """Take an amount out of the bond: it counts no longer, and comes back by itself once the
@@ -81,16 +81,17 @@ class Unbond(Action):
         asset = chain_constants(state).native_asset
         time_ms = hold_back(context, sender, self.amount)
         drain_pot(state, BONDED_POT, asset, self.amount)
-        units = change_bond(state, sender, -self.amount)
+        units = change_bond(context, sender, -self.amount)
         context.emit(Unbonded(sender, self.amount, units, time_ms))
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
-        return (BONDS.state_key(sender),)
+        return (BONDS.state_key(sender), MANA.state_key(sender))
 
 
-def change_bond(state: State, account: bytes, change: int) -> int:
-    """Count so much more or less in an account's bond and for whom it approves; what is bonded
-    then. An account with nothing bonded approves nobody."""
+def change_bond(context: Context, account: bytes, change: int) -> int:
+    """Count so much more or less in an account's bond, in its mana and for whom it approves; what
+    is bonded then. An account with nothing bonded approves nobody."""
+    state = context.state
     row = BONDS.get(state, account)
     before, approved = (0, ()) if row is None else (row.units, row.approved)
     units = before + change
@@ -100,4 +101,5 @@ def change_bond(state: State, account: bytes, change: int) -> int:
         BONDS.put(state, Bonded(units, approved), account)
     else:
         BONDS.delete(state, account)
+    note_bonded(state, account, units, context.block.time_ms)
     return units

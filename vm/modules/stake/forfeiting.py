@@ -1,5 +1,6 @@
 """Forfeiting: a share of what an account has at stake is taken from it."""
 
+from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.producer import BONDED_POT
 from vm.modules.stake.bonding import change_bond
@@ -10,18 +11,19 @@ from vm.parameter import PARTS_PER_MILLION
 from vm.view import State
 
 
-def forfeit(state: State, account: bytes, ppm: int) -> int:
+def forfeit(context: Context, account: bytes, ppm: int) -> int:
     """Take this share of what an account has bonded, and of each amount that it has unbonded and
     not got back yet, each rounded down; the units taken, which are the caller's to put somewhere.
     """
-    return _of_bond(state, account, ppm) + _of_releases(state, account, ppm)
+    return _of_bond(context, account, ppm) + _of_releases(context.state, account, ppm)
 
 
-def _of_bond(state: State, account: bytes, ppm: int) -> int:
+def _of_bond(context: Context, account: bytes, ppm: int) -> int:
+    state = context.state
     row = BONDS.get(state, account)
     taken = 0 if row is None else row.units * ppm // PARTS_PER_MILLION
     if taken:
-        change_bond(state, account, -taken)
+        change_bond(context, account, -taken)
         drain_pot(state, BONDED_POT, chain_constants(state).native_asset, taken)
     return taken
 

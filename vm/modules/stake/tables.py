@@ -9,6 +9,7 @@ from consensus.kinds import AccountId, Counter
 from consensus.record import AtMost, Record, part, record
 from vm.declare import Module
 from vm.modules.chain import chain_constants
+from vm.modules.mana import MANA
 from vm.modules.producer import BONDED_POT, VOTES
 from vm.modules.tokens import PositiveAmount, pot_of
 from vm.table import Table
@@ -134,3 +135,14 @@ def releases_agree(view: View) -> Iterator[str]:
     first = min((time_ms for time_ms, _ in listed), default=None)
     if (None if next_row is None else next_row.time_ms) != first:
         yield f"the earliest release is due at {first}, not {next_row}"
+
+
+@stake.invariant
+def mana_agrees(view: View) -> Iterator[str]:
+    """Each account's mana grows with what it has bonded."""
+    bonded = {account: row.units for (account,), row in BONDS.every(view)}
+    for (account,), row in MANA.every(view):
+        if bonded.pop(account, 0) != row.units:
+            yield f"the mana of {account.hex()} grows with {row.units} units, not all it has bonded"
+    for account in bonded:
+        yield f"{account.hex()} has something bonded, and no mana"
