@@ -50,15 +50,15 @@ clean:
 
 # The source tree is installed in place, uncompiled, so that edits count at once.
 .venv/installed: .venv/created pyproject.toml setup.py
-	REELECT_PURE=1 $(BIN)/pip install --quiet --editable .
+	REELECT_PURE=1 $(BIN)/pip install --quiet --quiet --editable .
 	touch $@
 
 .venv/installed-test: .venv/created pyproject.toml setup.py
-	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[test]'
+	REELECT_PURE=1 $(BIN)/pip install --quiet --quiet --editable '.[test]'
 	touch $@ .venv/installed
 
 .venv/installed-fuzz: .venv/installed-test
-	REELECT_PURE=1 $(BIN)/pip install --quiet --editable '.[fuzz,test]'
+	REELECT_PURE=1 $(BIN)/pip install --quiet --quiet --editable '.[fuzz,test]'
 	touch $@
 
 # A second verifier of light proofs runs on Node.js.

@@ -22,7 +22,7 @@ COMMANDS = (
     ("status", "node.commands.status:status", "Show how a node and its chain are."),
     ("peers", "node.commands.peers:app", "Look at a node's peers; ban, unban, add."),
     ("tx", "node.commands.tx:app", "Make, sign together, send and look up transactions."),
-    ("account", "node.commands.account:app", "Look at accounts; their keys, recovery, handles, attestations."),
+    ("account", "node.commands.account:app", "Look at accounts; keys, recovery, handles."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),
     ("vote", "node.commands.vote:app", "Approve producers with bonded tokens."),

@@ -81,6 +81,19 @@ class InvalidGenesis(Invalid):
     code = "invalid-genesis"
 
 
+class ProtocolTooNew(Exception):
+    """From this block on the rules are of a version that the program does not know: nothing is
+    wrong with the block, but no verdict on it can be given here."""
+
+    def __init__(self, protocol: int, height: int) -> None:
+        super().__init__(
+            f"from block {height} on the chain follows version {protocol} of the protocol, which "
+            "this program does not know: install a newer one and start it on the same folder"
+        )
+        self.protocol = protocol
+        self.height = height
+
+
 class ActionFailed(Invalid):
     """An action refused by its module: the transaction pays its fee and changes nothing else."""
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from consensus.errors import Invalid, InvalidGenesis
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
 from genesis.file import Genesis, make_genesis
+from genesis.government import put_government
 from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from vm.modules.account import let_attest
@@ -44,6 +45,13 @@ def build_genesis(
             let_withdraw(state, spare.producer)
         for attester in attesters:
             let_attest(state, attester)
+        put_government(
+            state,
+            preset.government,
+            [item.producer for item in producers],
+            [account for account, _ in allocations],
+            genesis_time_ms,
+        )
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)

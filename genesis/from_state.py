@@ -16,6 +16,7 @@ from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord
 from vm.modules.account import authority_of
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
+from vm.modules.gov import ROLL
 from vm.modules.producer import (
     ATTENDANCE,
     BEACONS,
@@ -24,8 +25,10 @@ from vm.modules.producer import (
     PRODUCERS,
     SUSPENSIONS,
     WATCH,
-    let_withdraw,
+    appoint,
+    dismiss,
 )
+from vm.modules.producer.appointment import BY_APPOINTMENT
 from vm.overlay import EmptyView, Overlay
 
 
@@ -51,6 +54,10 @@ def genesis_from_state(
         _check_new(state, producers)
         _dismiss_producers(state)
         put_producers(state, producers)
+        if BY_APPOINTMENT.read(state):
+            for item in producers:
+                appoint(state, item.producer)
+        _begin_memberships(state)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)
@@ -101,6 +108,12 @@ def _check_new(state: Overlay, producers: Sequence[ProducerRecord]) -> None:
             )
 
 
+def _begin_memberships(state: Overlay) -> None:
+    """Members of bodies are members from the first block on: heights begin anew."""
+    for (name, account), member in list(ROLL.every(state)):
+        ROLL.put(state, replace(member, height=0), name, account)
+
+
 def _dismiss_producers(state: Overlay) -> None:
     """Delete what makes accounts producers, but of those that are barred, who must stay known."""
     barred = {account for (account,), _ in OFFENCES.every(state)}
@@ -115,4 +128,4 @@ def _dismiss_producers(state: Overlay) -> None:
         if account not in barred:
             PRODUCERS.delete(state, account)
             BEACONS.delete(state, account)
-            let_withdraw(state, account)
+            dismiss(state, account)

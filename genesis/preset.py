@@ -11,6 +11,7 @@ from consensus.kinds import Amount, Asset, Json, Text, Uint
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
+from genesis.government import Government, parse_government
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
 from vm.modules.fee import Price
 from vm.registry import REGISTRY
@@ -18,7 +19,7 @@ from vm.registry import REGISTRY
 # A chain made from a preset may grow to the largest set.
 PresetEpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MAX_PRODUCERS))]
 
-_SECTIONS = ("chain", "asset", "funding", "fee_prices", "parameters")
+_SECTIONS = ("chain", "asset", "funding", "fee_prices", "parameters", "bodies", "policies")
 
 
 @part
@@ -60,6 +61,7 @@ class Preset:
     funding: FundingSection
     fee_prices: Mapping[str, int]
     parameters: Mapping[str, int]
+    government: Government
 
 
 def preset_names() -> list[str]:
@@ -92,6 +94,7 @@ def parse_preset(text: str) -> Preset:
             _section(document, "funding", FundingSection),
             _prices(_table(document, "fee_prices")),
             _parameters(_table(document, "parameters")),
+            parse_government(_table(document, "bodies"), _table(document, "policies")),
         )
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None

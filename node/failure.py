@@ -8,7 +8,7 @@ the storage is our own bug and shows a traceback.
 import os
 from collections.abc import Iterator
 
-from consensus.errors import Invalid, InvalidProof
+from consensus.errors import Invalid, InvalidProof, ProtocolTooNew
 from storage.errors import NO_ROOM, StorageError
 
 
@@ -102,8 +102,9 @@ def _single(error: BaseException) -> Failure | None:
         return ProofFailed(error.message, field=error.field, code=error.code)
     if isinstance(error, Invalid):
         return Refused(error.message, field=error.field, code=error.code)
-    if isinstance(error, StorageError):
-        return Refused(str(error), code="storage")
+    if isinstance(error, StorageError | ProtocolTooNew):
+        is_ours = isinstance(error, StorageError)
+        return Refused(str(error), code="storage" if is_ours else "protocol-too-new")
     if isinstance(error, OSError) and error.errno is not None:
         place = "" if error.filename is None else str(error.filename)
         reason = error.strerror or str(error)

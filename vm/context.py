@@ -1,6 +1,6 @@
 """What an action sees: its block, the state, who acts, and where events go."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from consensus.codec import Wire
 from consensus.errors import ActionFailed
 from consensus.producers import ProducerSet
 from consensus.record import Record
+from vm.parameter import Parameter
 from vm.view import State
 
 
@@ -40,11 +41,18 @@ class BlockContext:
     handover_height: int
 
 
-class Proposed(Protocol):
-    """The governed actions of all modules, for who holds some until they may be carried out."""
+class Declared(Protocol):
+    """What all modules declare, for those that act on it whatever module it is of."""
 
-    def check(self, wires: Sequence[list[Wire]]) -> tuple[str, ...]:
-        """The actions' types; raises ActionFailed, naming `[i]` and the field, for what is no governed action."""
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of this name, if there is one."""
+
+    def governed_types(self) -> Collection[str]:
+        """The types of all governed actions."""
+
+    def scopes(self, wires: Sequence[list[Wire]]) -> tuple[str, ...]:
+        """What each of these governed actions is: its type, or `type:subject` for one that has a
+        subject. Raises ActionFailed, naming `[i]` and the field, for what is none."""
 
     def carry_out(self, sender: bytes, wires: Sequence[list[Wire]]) -> ActionFailed | None:
         """Carry them out for `sender`, all or nothing: None, or why it failed, naming `[i]`."""
@@ -59,4 +67,4 @@ class Context:
     state: State
     sender: bytes
     emit: Callable[[Record], None]
-    proposed: Proposed
+    declared: Declared

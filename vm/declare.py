@@ -42,6 +42,21 @@ class Action(Record):
         """Gas above the fixed cost, a function of the action's fields and of parameters only."""
         return 0
 
+    @property
+    def subject(self) -> str:
+        """What a governed action is about (a parameter, a body, a pot…), so that a policy can be
+        for that alone; empty if there is nothing of the kind."""
+        return ""
+
+    @property
+    def scope(self) -> str:
+        """Its type, or `type:subject` if it has a subject."""
+        return f"{self.tag}:{self.subject}" if self.subject else self.tag
+
+    def in_words(self) -> str:
+        """What a governed action will do, as a sentence of a proposal."""
+        raise NotImplementedError
+
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         """Keys of rows that it will read or write, as far as it pays to read them ahead: those
         that are others in each transaction. Nothing else depends on them."""

@@ -4,6 +4,7 @@ An action or event is its type and its fields: `{"type": "token.transfer", "to":
 """
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from consensus.codec import Wire
 from consensus.errors import InvalidEncoding
@@ -15,12 +16,14 @@ from vm.receipt import Event
 from vm.registry import REGISTRY
 from vm.table import TableDeclaration
 
+R = TypeVar("R", bound=Record)
+
 
 class TypedForm(TaggedRecord):
     """A record of one of these types, by its tag, in the JSON form that its class gives it."""
 
     def __init__(self, types: Mapping[str, type[Record]]) -> None:
-        self.types = types
+        self.types = {tag: formed(cls) for tag, cls in types.items()}
 
     def _type(self, tag: object) -> type[Record]:
         if not isinstance(tag, str) or tag not in self.types:
@@ -46,13 +49,35 @@ class TypedForm(TaggedRecord):
         return {"oneOf": [typed_schema(cls) for cls in self.types.values()]}
 
 
-ACTION = TypedForm({tag: declared.type for tag, declared in REGISTRY.actions.items()})
+def formed(cls: type[R]) -> type[R]:
+    """The record's class, in which the governed actions that it holds have a JSON form."""
+    fields = tuple(_formed_field(field) for field in cls.fields)
+    if fields == cls.fields:
+        return cls
+    return type(
+        f"_{cls.__name__}Form", (cls,), {"__slots__": (), "__doc__": cls.__doc__, "fields": fields}
+    )
+
+
+def _formed_field(field: Field) -> Field:
+    kind = field.kind
+    if isinstance(kind, Many) and type(kind.kind) is TaggedRecord:
+        return Field(field.name, Many(GOVERNED, kind.maximum, kind.minimum))
+    return field
+
+
+def _actions(*, governed: bool) -> dict[str, type[Record]]:
+    return {tag: d.type for tag, d in REGISTRY.actions.items() if d.governed is governed}
+
+
+GOVERNED = TypedForm(_actions(governed=True))
+ACTION = TypedForm(_actions(governed=False))
 EVENT = TypedForm(REGISTRY.events)
 
 
 def typed_schema(cls: type[Record]) -> JsonObject:
     """The schema of one type of action or event."""
-    plain = cls.schema()
+    plain = formed(cls).schema()
     properties, required = plain["properties"], plain["required"]
     if not isinstance(properties, dict) or not isinstance(required, list):
         raise TypeError("a record's schema has properties and required")
@@ -111,13 +136,13 @@ def event_schema() -> JsonObject:
 def row_to_json(state_key: bytes, value: bytes) -> JsonObject:
     """The JSON form of a row of the state; raises InvalidEncoding if it is no table's."""
     table = REGISTRY.table_of(state_key)
-    row = table.row.decode(value).to_json()
+    row = formed(table.row).decode(value).to_json()
     return {"table": table.name, "key": table.key_to_json(state_key), "row": row}
 
 
 def row_schema(table: TableDeclaration) -> JsonObject:
     """The schema of the JSON form of a table's rows."""
-    names = [field.name for field in table.key]
+    names, row = [field.name for field in table.key], formed(table.row).schema()
     key: JsonObject = {
         "type": "object",
         "properties": {field.name: field.kind.schema() for field in table.key},
@@ -128,7 +153,11 @@ def row_schema(table: TableDeclaration) -> JsonObject:
         "type": "object",
         "title": table.name,
         "description": sentence_of(table.row),
-        "properties": {"table": {"const": table.name}, "key": key, "row": table.row.schema()},
+        "properties": {
+            "table": {"const": table.name},
+            "key": key,
+            "row": row,
+        },
         "required": ["table", "key", "row"],
         "additionalProperties": False,
     }

@@ -15,11 +15,13 @@ from vm.modules.account import account
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
 from vm.modules.fee import fee
+from vm.modules.gov import gov
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
 from vm.modules.slashing import slashing
 from vm.modules.stake import stake
 from vm.modules.tokens import token
+from vm.modules.upgrade import upgrade
 from vm.table import TableDeclaration
 from vm.view import View
 
@@ -32,6 +34,8 @@ MODULES: tuple[Module, ...] = (
     producer,
     stake,
     slashing,
+    gov,
+    upgrade,
     content,
 )
 

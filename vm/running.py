@@ -1,6 +1,6 @@
 """Running actions on the state of one block: all of a list, or none of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from consensus.codec import Wire
@@ -9,6 +9,7 @@ from consensus.record import Record
 from vm.context import BlockContext, Context
 from vm.declare import Action
 from vm.overlay import Overlay
+from vm.parameter import Parameter
 from vm.receipt import Event
 from vm.registry import Registry
 
@@ -25,8 +26,8 @@ class Running:
 
     def context(self, sender: bytes, transaction: int | None) -> Context:
         """What an action of `sender` sees in this transaction (None: in a step of the block)."""
-        proposed = _Proposed(self, self._registry, transaction)
-        return Context(self._block, self.state, sender, self._emitter(transaction), proposed)
+        declared = _Declared(self, self._registry, transaction)
+        return Context(self._block, self.state, sender, self._emitter(transaction), declared)
 
     def run(
         self, sender: bytes, actions: Sequence[Action], transaction: int | None
@@ -63,19 +64,27 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class _Proposed:
-    """The governed actions of a registry, run as part of a transaction or of a block's step."""
+class _Declared:
+    """What a registry declares, run as part of a transaction or of a block's step."""
 
     running: Running
     registry: Registry
     transaction: int | None
 
-    def check(self, wires: Sequence[list[Wire]]) -> tuple[str, ...]:
-        """See `vm.context.Proposed`."""
-        return tuple(action.tag for action in self._unpacked(wires))
+    def parameter(self, name: str) -> Parameter | None:
+        """See `vm.context.Declared`."""
+        return self.registry.parameters.get(name)
+
+    def governed_types(self) -> Collection[str]:
+        """See `vm.context.Declared`."""
+        return [tag for tag, declared in self.registry.actions.items() if declared.governed]
+
+    def scopes(self, wires: Sequence[list[Wire]]) -> tuple[str, ...]:
+        """See `vm.context.Declared`."""
+        return tuple(action.scope for action in self._unpacked(wires))
 
     def carry_out(self, sender: bytes, wires: Sequence[list[Wire]]) -> ActionFailed | None:
-        """See `vm.context.Proposed`."""
+        """See `vm.context.Declared`."""
         try:
             actions = self._unpacked(wires)
         except ActionFailed as error:

@@ -17,6 +17,7 @@ from node.commands.asking import find_account
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Usage
 from vm.declare import Action, sentence_of
+from vm.forms import formed
 from vm.table import json_of_text
 
 
@@ -74,7 +75,7 @@ async def _read(
         if text is not None:
             given[field.name] = await _json_of(client, field, text, options)
     try:
-        return action.from_json(given)
+        return formed(action).from_json(given)
     except Invalid as error:
         raise Usage(str(error), code=error.code) from error
 

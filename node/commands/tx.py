@@ -31,7 +31,8 @@ app.command(call)
 for _command in (sign, merge, send_file):
     app.command(_command)
 for _tag, _declared in REGISTRY.actions.items():
-    call.command(action_command(_declared.type), name=_tag)
+    if not _declared.governed:
+        call.command(action_command(_declared.type), name=_tag)
 
 
 @app.command

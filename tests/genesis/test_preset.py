@@ -5,8 +5,9 @@ import pytest
 from consensus.errors import InvalidGenesis
 from genesis.build import build_genesis
 from genesis.preset import load_preset, parse_preset, preset_names
-from tests.vm.world import ANNA, GENESIS_TIME_MS, producer_records
+from tests.vm.world import ANNA, BEN, GENESIS_TIME_MS, producer_records
 from vm.modules.fee import BURN_PPM, PRICES, TREASURY_PPM
+from vm.modules.gov import POLICIES, ROLL, size_of
 
 GOOD = """
 [chain]
@@ -89,3 +90,74 @@ def test_what_is_wrong_in_a_preset_is_named(old: str, new: str, field: str) -> N
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidGenesis, match="devnet"):
         load_preset("../devnet")
+
+
+GOVERNED = (
+    GOOD
+    + """
+[bodies.all]
+kind = "holders"
+[bodies.elders]
+kind = "members"
+cap = 5
+first_accounts = 1
+term_s = 60
+[bodies.seats]
+kind = "members"
+cap = 21
+least = 4
+seats = true
+first_producers = true
+[policies.law]
+stages = [
+    { body = "elders", percent = 100, open_s = 60 },
+    { body = "all", percent = 51, of_votes = true, open_s = 60 },
+]
+scopes = ["parameter.set:fee.base_gas", "gov.resolve"]
+proposers = "elders"
+"""
+)
+
+
+def test_a_preset_founds_bodies_and_policies() -> None:
+    text = GOVERNED.replace("fee.burn_ppm = 0", "producer.by_appointment = 1")
+    state = build_genesis(
+        parse_preset(text), producer_records(), [(ANNA.public, 5), (BEN.public, 5)], 1000
+    ).state()
+    elder = ROLL.get(state, "elders", ANNA.public)
+    assert elder is not None
+    assert (elder.height, elder.until_ms, size_of(state, "elders")) == (0, 61_000, 1)
+    seats = [account for (_, account), _ in ROLL.every(state, "seats")]
+    assert seats == sorted(item.producer for item in producer_records())
+    law = POLICIES.get(state, "law")
+    assert law is not None
+    assert [stage.body for stage in law.stages] == ["elders", "all"]
+    assert (law.deposit, law.revision, law.proposers) == (0, 1, "elders")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('kind = "holders"', 'kind = "heirs"', "bodies.all.kind"),
+        ('kind = "holders"', 'kind = "holders"\nfirst_accounts = 1', "bodies.all.kind"),
+        ('kind = "holders"', 'kind = "holders"\ncap = 1', "bodies.all.kind"),
+        ("[bodies.all]", "[bodies.All]", "bodies.All"),
+        ("cap = 5", "cap = 5\ncolour = 1", "bodies.elders.colour"),
+        ("cap = 5\nfirst_accounts = 1", "cap = 1\nfirst_accounts = 2", "bodies.elders.cap"),
+        ("least = 4", "least = 3", "bodies.seats.least"),
+        ("first_producers = true", "first_accounts = 1", "bodies.seats.first_accounts"),
+        ("percent = 100", "percent = 101", "policies.law.stages[0].percent"),
+        ("percent = 100, ", "", "policies.law.stages[0].percent"),
+        ('body = "all"', 'body = "none"', "policies.law.stages[1].body"),
+        ('"gov.resolve"]', '"gov.vote"]', "policies.law.scopes[1]"),
+        ('"gov.resolve"]', '"gov resolve"]', "policies.law.scopes[1]"),
+        ('proposers = "elders"', 'proposers = "none"', "policies.law.proposers"),
+        ("[policies.law]", "[policies]\nlaw = 1\n[policies.other]", "policies.law"),
+    ],
+)
+def test_what_is_wrong_with_a_government_is_named(old: str, new: str, field: str) -> None:
+    assert old in GOVERNED
+    allocations = [(ANNA.public, 5), (BEN.public, 5)]
+    with pytest.raises(InvalidGenesis) as caught:
+        build_genesis(parse_preset(GOVERNED.replace(old, new)), producer_records(), allocations, 0)
+    assert caught.value.field == field

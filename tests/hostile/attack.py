@@ -12,6 +12,7 @@ from tests.hostile.client import Victim, new_key
 from tests.hostile.renegade import Renegade
 
 VERDICT_S = 20.0
+ATTACK_S = 240.0  # of the longest, on a slow machine
 _POLL_S = 0.1
 
 
@@ -73,8 +74,10 @@ class Attack:
     alone: bool = False
 
     async def execute(self, scene: Scene) -> None:
-        """Attack; raises AssertionError if the node did not do what it must have done."""
-        await self.run(scene)
+        """Attack; raises AssertionError if the node did not do what it must have done, TooSlowError
+        if nothing comes of it."""
+        with trio.fail_after(ATTACK_S):
+            await self.run(scene)
         if self.outcome in _LOGGED:
             assert scene.names, "nobody's outcome can be seen"
             for victim, peer in scene.names:

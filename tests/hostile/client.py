@@ -200,18 +200,21 @@ class Conversation:
         except Closed as closed:
             return closed.reason
 
-    async def answer(self, reply: Reply) -> None:
-        """Answer questions until the node closes; those that `reply` has nothing for are left."""
+    async def answer(self, reply: Reply, *, until: int | None = None) -> bool:
+        """Answer questions until the node closes (False), or answers the request `until` (True);
+        those that `reply` has nothing for are left."""
         try:
             while True:
                 frame = await self.next_frame()
+                if until is not None and frame.request == until:
+                    return True
                 kind = BY_NUMBER[frame.kind]
                 if kind.role is Role.REQUEST:
                     message = reply(kind.record.decode(frame.payload))
                     if message is not None:
                         await self.send(message, frame.request)
         except Closed:
-            pass
+            return False
 
     async def _last_words(self) -> str:
         try:

@@ -12,6 +12,7 @@ from consensus.compact import compact_block
 from consensus.finality import ChainBlock
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
+from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record
 from consensus.transaction import Transaction, transaction_id
 from node.candidate import read_block
@@ -87,10 +88,7 @@ class Renegade:
         clock = self.chain.clock
         while True:
             await self.catch_up(victim)
-            slot, rules = clock.slot_at(now_ms()) + 2, self.chain.rules
-            head = self.chain.fork.head
-            while (producer := scheduled(rules, head, slot).producer) not in self._seats:
-                slot += 1
+            slot, producer = self._next_turn(clock.slot_at(now_ms()) + 2)
             await trio.sleep(max(0, clock.start_ms(slot) - clock.slot_ms // 2 - now_ms()) / 1000)
             await self.catch_up(victim)
             head, final = self.chain.fork.head, self.chain.fork.final
@@ -99,6 +97,15 @@ class Renegade:
             if final.slot <= head.slot < slot:
                 self._seats = {producer: self._seats[producer]}
                 return slot, head
+
+    def _next_turn(self, first: int) -> tuple[int, bytes]:
+        """Its next slot from this one on, and whose of its seats has it."""
+        rules, head = self.chain.rules, self.chain.fork.head
+        for slot in range(first, first + 2 * MAX_PRODUCERS):
+            producer = scheduled(rules, head, slot).producer
+            if producer in self._seats:
+                return slot, producer
+        raise AssertionError("none of its seats has a turn any more")
 
     def blocks(self, slot: int, parent: ChainBlock, count: int) -> Iterator[bytes]:
         """So many different blocks for its slot, all valid: each pays somebody else."""

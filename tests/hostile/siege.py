@@ -25,6 +25,7 @@ from tests.hostile.watch import Rest, Sample, Watch, metrics, rest_of, rss_bytes
 
 NODES = 4
 SLOT_MS = 1000
+EPOCH_SLOTS = 100_000  # a producer that was found out keeps its seat, and has turns, to the end
 START_MS = 7000
 QUIET_S = 10.0
 SETTLE_S = 40.0
@@ -192,7 +193,8 @@ async def besieged(
     slots; none of it runs afterwards."""
     folder = LocalFolder.at(home / "local")
     with folder.owned():
-        form = choose_form(folder, LocalWishes(nodes=NODES, slot_ms=SLOT_MS))
+        wishes = LocalWishes(nodes=NODES, slot_ms=SLOT_MS, epoch_slots=EPOCH_SLOTS)
+        form = choose_form(folder, wishes)
         chain = await trio.to_thread.run_sync(
             open_or_create, folder, form, lambda _: now_ms() + START_MS
         )

@@ -7,7 +7,7 @@ import trio
 from tests.hostile.attacks import ATTACKS
 from tests.hostile.siege import Figures, besieged
 
-DEADLINE_S = 1200
+DEADLINE_S = 800
 IDS = 100
 MAX_LAG_SLOTS = 3
 MAX_GROWTH_BYTES = 20 * 1024 * 1024

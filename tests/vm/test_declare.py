@@ -13,29 +13,17 @@ from consensus.codec import encode
 from consensus.errors import InvalidEncoding
 from consensus.kinds import AccountId, Counter, Text
 from consensus.record import Record, record
-from tests.vm.world import ANNA, BEN, PRODUCERS, World, apply_to, pay, publish
+from tests.vm.world import ANNA, BEN, World, apply_to, pay, publish
 from vm.context import Context
 from vm.declare import Action, Module, sentence_of
 from vm.forms import (
     event_schema,
     event_to_json,
-    row_schema,
-    row_to_json,
     transaction_from_json,
     transaction_schema,
     transaction_to_json,
 )
-from vm.modules.account import (
-    Attest,
-    ClaimHandle,
-    Guard,
-    SetRecovery,
-    StartRecovery,
-    let_attest,
-    plain_authority,
-)
 from vm.modules.content import OWNED
-from vm.modules.stake import Approve, Bond, Unbond
 from vm.modules.tokens import BALANCES
 from vm.overlay import EmptyView, Overlay
 from vm.parameter import VALUES, Parameter, ParameterValue
@@ -228,23 +216,6 @@ def test_errors_in_a_transactions_json_are_named() -> None:
         with pytest.raises(InvalidEncoding) as caught:
             transaction_from_json({**json, **changed})
         assert caught.value.field == field
-
-
-def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
-    world = World.begin()
-    stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
-    guard = SetRecovery(Guard(BEN.public, 24 * 3600))
-    recovery = StartRecovery(ANNA.public, plain_authority(BEN.public))
-    let_attest(world.state, BEN.public)
-    named = ClaimHandle("the-handle")
-    made = (recovery, Attest(ANNA.public, bytes(32)))
-    world.run(world.order(publish(), *stakes, guard, named), world.order(*made, by=BEN))
-    tables: set[object] = set()
-    for key, value in world.state.scan(b"", start=b"", limit=1000):
-        json = row_to_json(key, value)
-        jsonschema_rs.validator_for(row_schema(REGISTRY.table_of(key))).validate(json)
-        tables.add(json["table"])
-    assert tables == set(REGISTRY.tables) - {"producer.offence", "producer.suspension"}
 
 
 def test_the_reference_page_is_up_to_date() -> None:

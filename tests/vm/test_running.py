@@ -49,6 +49,10 @@ class Set(Action):
 
     value: Annotated[int, Uint(10)]
 
+    @property
+    def subject(self) -> str:
+        return "odd" if self.value % 2 else ""
+
     def apply(self, context: Context) -> None:
         ROW.put(context.state, Row(self.value, context.sender))
         context.emit(Done(self.value))
@@ -68,7 +72,7 @@ class Hall:
 
     def carry_out(self, *actions: Action | list[Wire]) -> ActionFailed | None:
         wires = [a.pack() if isinstance(a, Action) else a for a in actions]
-        return self.running.context(ANNA.public, 3).proposed.carry_out(POLICY, wires)
+        return self.running.context(ANNA.public, 3).declared.carry_out(POLICY, wires)
 
 
 @pytest.fixture
@@ -114,10 +118,10 @@ def test_all_or_nothing(hall: Hall, last: Action | list[Wire], code: str, field:
 
 
 def test_what_is_proposed_is_checked_before(hall: Hall) -> None:
-    proposed = hall.running.context(ANNA.public, 0).proposed
-    assert proposed.check([Set(1).pack(), Set(2).pack()]) == ("decree.set", "decree.set")
+    declared = hall.running.context(ANNA.public, 0).declared
+    assert declared.scopes([Set(1).pack(), Set(2).pack()]) == ("decree.set:odd", "decree.set")
     with pytest.raises(ActionFailed) as caught:
-        proposed.check([Set(1).pack(), pay().pack()])
+        declared.scopes([Set(1).pack(), pay().pack()])
     assert (caught.value.code, caught.value.field) == ("chain.not-governed", "[1]")
 
 

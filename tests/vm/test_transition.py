@@ -24,9 +24,11 @@ from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
 from vm.modules.chain import PROGRESS
+from vm.modules.gov.tables import FIRST_DUE, FIRST_TERM
 from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
 from vm.modules.stake.tables import NEXT
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
+from vm.modules.upgrade import PLAN
 from vm.overlay import Overlay
 from vm.registry import MODULES, REGISTRY, Registry
 from vm.transition import BlockExecution, execute_block
@@ -284,7 +286,8 @@ def test_an_empty_block_reads_little(world: World) -> None:
     producer = PRODUCERS[0].public
     assert state.read == {
         *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
-        *(PROGRESS.state_key(), NEXT.state_key()),
+        *(PROGRESS.state_key(), NEXT.state_key(), PLAN.state_key()),
+        *(FIRST_DUE.state_key(), FIRST_TERM.state_key()),
     }
 
 

@@ -4,6 +4,7 @@ what is paid by heads cannot be had by many accounts (ECONOMIES §0, Sybils).
 No personal data is on chain: an attester keeps them, and commits to them by a salted hash.
 """
 
+from consensus.address import format_address
 from consensus.kinds import AccountId, Counter, Digest
 from consensus.record import Record, record
 from vm.context import Context
@@ -106,6 +107,9 @@ class AnnulAttestation(Action):
 
     account: AccountId
 
+    def in_words(self) -> str:
+        return f"end the attestation of {format_address(self.account)}"
+
     def apply(self, context: Context) -> None:
         _attestation(context, self.account)
         _revoke(context, self.account)
@@ -119,6 +123,10 @@ class SetAttester(Action):
 
     account: AccountId
     attests: bool
+
+    def in_words(self) -> str:
+        verb = "let" if self.attests else "no longer let"
+        return f"{verb} {format_address(self.account)} attest accounts"
 
     def apply(self, context: Context) -> None:
         is_one = ATTESTERS.get(context.state, self.account) is not None

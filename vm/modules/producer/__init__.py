@@ -1,5 +1,6 @@
 """Producers: who may hold a seat, the reveals they are committed to, and what bars them."""
 
+from vm.modules.producer.appointment import appoint, dismiss, may_hold_seat
 from vm.modules.producer.attendance import ATTENDANCE, WATCH, absentees, attend
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import BONDED_POT, Stand, elect, ranked
@@ -54,14 +55,17 @@ __all__ = [
     "Suspension",
     "Votes",
     "absentees",
+    "appoint",
     "attend",
     "change_votes",
     "check_duty",
     "current_beacon",
+    "dismiss",
     "elect",
     "is_duty",
     "let_stand",
     "let_withdraw",
+    "may_hold_seat",
     "possession_message",
     "producer",
     "rank_anew",

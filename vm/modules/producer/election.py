@@ -9,6 +9,7 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants
+from vm.modules.producer.appointment import NOT_APPOINTED, may_stand
 from vm.modules.producer.attendance import absentees
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
@@ -61,6 +62,8 @@ class Stand(Action):
             raise NOT_REGISTERED.failed()
         if OFFENCES.get(state, sender) is not None:
             raise BARRED.failed()
+        if self.standing and not may_stand(state, sender):
+            raise NOT_APPOINTED.failed(field="standing")
         if self.standing == (CANDIDATES.get(state, sender) is not None):
             raise UNCHANGED.failed(field="standing")
         if self.standing:

@@ -7,6 +7,7 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import acts_for
+from vm.modules.producer.appointment import may_stand
 from vm.modules.producer.ranking import let_stand
 from vm.modules.producer.tables import (
     BEACONS,
@@ -68,7 +69,7 @@ def possession_message(chain: bytes, producer_id: bytes, key: bytes) -> bytes:
 
 
 def register(state: State, producer_id: bytes, row: Producer, commitment: Commitment) -> None:
-    """Write the rows of a new producer, which stands for election.
+    """Write the rows of a new producer, which stands for election if it may.
 
     Raises ActionFailed (already-registered, key-of-account, key-taken). That the key's holder
     agrees is the caller's to check.
@@ -81,5 +82,6 @@ def register(state: State, producer_id: bytes, row: Producer, commitment: Commit
         raise KEY_TAKEN.failed(field="key")
     PRODUCERS.put(state, row, producer_id)
     KEYS.put(state, KeyOwner(producer_id), row.key)
-    let_stand(state, producer_id, row.key)
+    if may_stand(state, producer_id):
+        let_stand(state, producer_id, row.key)
     BEACONS.put(state, Beacon(commitment, commitment.end, 0, None), producer_id)

@@ -3,6 +3,7 @@
 from vm.modules.stake.approving import Approve
 from vm.modules.stake.bonding import Bond, Unbond
 from vm.modules.stake.forfeiting import forfeit
+from vm.modules.stake.locking import bonded_by, lock_bond, locked_of
 from vm.modules.stake.releasing import release_due
 from vm.modules.stake.tables import (
     BONDS,
@@ -28,7 +29,10 @@ __all__ = [
     "Release",
     "Unbond",
     "Unbonding",
+    "bonded_by",
     "forfeit",
+    "lock_bond",
+    "locked_of",
     "release_due",
     "stake",
 ]

@@ -6,6 +6,7 @@ from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants
 from vm.modules.producer import BONDED_POT, change_votes
+from vm.modules.stake.locking import LOCKED, locked_of
 from vm.modules.stake.releasing import hold_back
 from vm.modules.stake.tables import BONDS, MOST_CHOICES, Bonded, stake
 from vm.modules.tokens import PositiveAmount, debit, drain_pot, fill_pot
@@ -73,6 +74,9 @@ class Unbond(Action):
         if held is None or held.units < self.amount:
             units = 0 if held is None else held.units
             raise TOO_LITTLE.failed(f"{units} are bonded, not {self.amount}", field="amount")
+        locked = locked_of(state, sender, context.block.time_ms)
+        if held.units - self.amount < locked:
+            raise LOCKED.failed(f"{locked} units have voted on what is still open", field="amount")
         asset = chain_constants(state).native_asset
         time_ms = hold_back(context, sender, self.amount)
         drain_pot(state, BONDED_POT, asset, self.amount)

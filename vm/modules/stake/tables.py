@@ -19,6 +19,7 @@ stake = Module("stake", "Tokens are bonded, and their holders approve producers 
 MOST_CHOICES = 30
 # Of an account at one time: so that a share of all of it can be taken at once.
 MOST_RELEASES = 16
+MOST_LOCKS = 32
 UNBONDING_POT = "stake.unbonding"
 
 MAX_CHOICES = stake.parameter(
@@ -67,10 +68,27 @@ class Next(Record):
     time_ms: Counter
 
 
+@part
+class Lock(Record):
+    """Units that cannot be unbonded before a time (ms from the Unix epoch)."""
+
+    until_ms: Counter
+    units: PositiveAmount
+
+
+@record("stake.locks")
+class Locks(Record):
+    """What of an account's bond has voted on proposals, in the order of the times: the most that
+    any lock holds whose time is not over cannot be unbonded."""
+
+    locks: Annotated[tuple[Lock, ...], AtMost(MOST_LOCKS, 1)]
+
+
 BONDS: Table[Bonded, bytes] = stake.table(Bonded, account=AccountId)
 UNBONDING: Table[Unbonding, bytes] = stake.table(Unbonding, account=AccountId)
 DUE: Table[Due, int, bytes] = stake.table(Due, time_ms=Counter, account=AccountId)
 NEXT: Table[Next] = stake.table(Next)
+LOCKS: Table[Locks, bytes] = stake.table(Locks, account=AccountId)
 
 
 @stake.invariant

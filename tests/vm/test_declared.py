@@ -9,21 +9,30 @@ import jsonschema_rs
 import pytest
 
 from consensus.cid import RAW, Cid, cid_of
-from consensus.codec import UINT64_MAX, Wire
-from consensus.errors import InvalidEncoding, InvalidTransaction
+from consensus.codec import UINT64_MAX, Wire, encode
+from consensus.errors import ActionFailed, InvalidEncoding, InvalidTransaction
 from consensus.kinds import Account, Boolean, Bytes, Kind, Link, Many, Nullable, Text, Uint
 from consensus.record import Field, Nested
-from consensus.transaction import Transaction
-from tests.vm.world import World, apply_to
-from vm.forms import ACTION, typed_schema
+from consensus.transaction import TaggedRecord, Transaction
+from tests.vm.world import ANNA, World, apply_to
+from vm.forms import ACTION, GOVERNED, TypedForm, row_schema, row_to_json, typed_schema
+from vm.modules.gov import policy_id
 from vm.overlay import Overlay
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
+from vm.running import Running
 from vm.transition import BlockExecution
 
 TAGS = list(REGISTRY.actions)
+GOVERNED_TAGS = [tag for tag in TAGS if REGISTRY.actions[tag].governed]
 SAMPLES: list[Wire] = [None, True, 7, "text", b"bytes", [], cid_of(RAW, b"")]
-TEXTS = ["a", "A", "a/a", "a.a", "surround"]
+TEXTS = ["a", "A", "a/a", "a.a", "surround", "yes", "holders"]
+PLAIN: dict[type[Kind], list[Wire]] = {
+    Account: [bytes(32)],
+    Link: [cid_of(RAW, b"")],
+    Boolean: [False, True],
+    TaggedRecord: [["gov.resolve", 1, "a"]],
+}
 
 
 def text_of(kind: Text) -> str:
@@ -39,18 +48,14 @@ def text_of(kind: Text) -> str:
 def fitting(kind: Kind) -> list[Wire]:
     """Values that the kind takes, a plain one first and those at its bounds among them."""
     match kind:
+        case Account() | Link() | Boolean() | TaggedRecord():
+            return PLAIN[type(kind)]
         case Uint():
             return [kind.minimum, kind.maximum]
         case Bytes():
             return [bytes(kind.minimum), bytes(kind.maximum)]
-        case Account():
-            return [bytes(32)]
         case Text():
             return [text_of(kind), *([] if kind.pattern else ["a" * kind.maximum])]
-        case Link():
-            return [cid_of(RAW, b"")]
-        case Boolean():
-            return [False, True]
         case Nullable():
             return [None, *fitting(kind.kind)]
         case Many():
@@ -74,16 +79,16 @@ def refused(kind: Kind) -> list[tuple[Wire, str]]:
         case Text():
             odd = "\n" if kind.pattern else "\x07"
             return whole([odd, "a" * (kind.maximum + 1), *below(kind.minimum, "a")], str)
-        case Link():
-            return whole([], Cid)
-        case Boolean():
-            return whole([], bool)
+        case Link() | Boolean():
+            return whole([], Cid if isinstance(kind, Link) else bool)
         case Nullable():
             return [item for item in refused(kind.kind) if item[0] is not None]
         case Many():
             plain = fitting(kind.kind)[0]
             inside = [([value], f"[0]{path}") for value, path in refused(kind.kind)]
             return [*whole([[plain] * (kind.maximum + 1)], list), *inside]
+        case TaggedRecord():
+            return whole([[], ["gov.resolve"], [1, 1]], list)
         case Nested():
             inner = refused_bodies(kind.type.fields)
             return [*whole([[]], list), *(([*head_of(kind), *b], f".{path}") for b, path in inner)]
@@ -124,7 +129,24 @@ def fields_of(tag: str) -> tuple[Field, ...]:
     return REGISTRY.actions[tag].type.fields
 
 
+def form_of(tag: str) -> TypedForm:
+    return GOVERNED if REGISTRY.actions[tag].governed else ACTION
+
+
+def carry_out(world: World, wire: list[Wire]) -> tuple[ActionFailed | None, Overlay]:
+    """What becomes of a governed action, and the state then."""
+    state = Overlay(world.state)
+    context = Running(world.block(), state, REGISTRY).context(ANNA.public, 0)
+    return context.declared.carry_out(policy_id("any"), [wire]), state
+
+
 def check_refused(world: World, wire: list[Wire], field: str) -> None:
+    if REGISTRY.actions[str(wire[0])].governed:
+        error, state = carry_out(world, wire)
+        assert error is not None
+        assert (error.code, error.field) == ("invalid-encoding", field.removeprefix("actions"))
+        assert not state.writes()
+        return
     execution = world.start()
     with pytest.raises(InvalidTransaction) as caught:
         apply_to(execution, world.order(wire, max_fee=10**8))
@@ -154,15 +176,16 @@ def test_fields_missing_or_too_many_are_refused(world: World, tag: str) -> None:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_field_missing_or_unknown_in_json_is_named(tag: str) -> None:
-    json = ACTION.to_json([tag, 1, *next(fitting_bodies(fields_of(tag)))])
+    form = form_of(tag)
+    json = form.to_json([tag, 1, *next(fitting_bodies(fields_of(tag)))])
     for field in fields_of(tag):
         if isinstance(field.kind, Nullable):
             continue
         with pytest.raises(InvalidEncoding, match="missing") as caught:
-            ACTION.from_json({name: json[name] for name in json if name != field.name})
+            form.from_json({name: json[name] for name in json if name != field.name})
         assert caught.value.field == field.name
     with pytest.raises(InvalidEncoding, match="unknown field") as caught:
-        ACTION.from_json({**json, "colour": 1})
+        form.from_json({**json, "colour": 1})
     assert caught.value.field == "colour"
 
 
@@ -170,12 +193,23 @@ def test_a_field_missing_or_unknown_in_json_is_named(tag: str) -> None:
 def test_json_at_the_bounds_fits_the_schema_and_comes_back(tag: str) -> None:
     validator = jsonschema_rs.validator_for(typed_schema(REGISTRY.actions[tag].type))
     for body in fitting_bodies(fields_of(tag)):
-        json = ACTION.to_json([tag, 1, *body])
+        json = form_of(tag).to_json([tag, 1, *body])
         validator.validate(json)
-        assert ACTION.from_json(json) == [tag, 1, *body]
+        assert form_of(tag).from_json(json) == [tag, 1, *body]
 
 
-@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("tag", GOVERNED_TAGS)
+def test_at_the_bounds_what_is_governed_holds_or_changes_nothing(world: World, tag: str) -> None:
+    for body in fitting_bodies(fields_of(tag)):
+        error, state = carry_out(world, [tag, 1, *body])
+        if error is not None:
+            assert error.code in REGISTRY.errors
+            assert not state.writes()
+        assert list(REGISTRY.broken_invariants(state)) == []
+        assert REGISTRY.unpack_governed([tag, 1, *body]).in_words()
+
+
+@pytest.mark.parametrize("tag", [tag for tag in TAGS if tag not in GOVERNED_TAGS])
 def test_at_the_bounds_an_action_passes_or_fails_by_a_declared_error(
     world: World, tag: str
 ) -> None:
@@ -222,3 +256,14 @@ def changed_tables(after: Overlay, world: World) -> set[str]:
         for key, value in after.writes().items()
         if value != world.state.get(key)
     }
+
+
+@pytest.mark.parametrize("name", list(REGISTRY.tables))
+def test_a_row_at_the_bounds_has_a_json_form_that_fits_its_schema(name: str) -> None:
+    table = REGISTRY.tables[name]
+    validator = jsonschema_rs.validator_for(row_schema(table))
+    key = encode([name, *(fitting(field.kind)[0] for field in table.key)])
+    for body in fitting_bodies(table.row.fields):
+        json = row_to_json(key, encode([name, table.row.version, *body]))
+        assert json["table"] == name
+        validator.validate(json)

@@ -1,0 +1,87 @@
+"""Governance: bodies, policies, proposals, and the votes that decide them."""
+
+from vm.modules.gov.closing import DEPOSITS_POT, Decided, StagePassed, close_due, policy_id
+from vm.modules.gov.constitution import (
+    EndPolicy,
+    Resolve,
+    SetBody,
+    SetPolicy,
+    body_in_words,
+    put_body,
+    put_policy,
+    stage_in_words,
+)
+from vm.modules.gov.counting import Outcome, count, foresee, reaches
+from vm.modules.gov.membership import admit, end_terms, enroll, size_of
+from vm.modules.gov.proposing import Propose, Withdraw
+from vm.modules.gov.roll import Admit, Dismiss, NameAlternates
+from vm.modules.gov.soundness import bodies_agree, polls_agree
+from vm.modules.gov.tables import (
+    ALTERNATES,
+    BALLOTS,
+    BARRED,
+    BODIES,
+    CENSUSES,
+    POLICIES,
+    PROPOSALS,
+    ROLL,
+    TALLIES,
+    Ballot,
+    Body,
+    Member,
+    Policy,
+    Proposal,
+    Stage,
+    Tally,
+    gov,
+)
+from vm.modules.gov.voting import Vote
+
+__all__ = [
+    "ALTERNATES",
+    "BALLOTS",
+    "BARRED",
+    "BODIES",
+    "CENSUSES",
+    "DEPOSITS_POT",
+    "POLICIES",
+    "PROPOSALS",
+    "ROLL",
+    "TALLIES",
+    "Admit",
+    "Ballot",
+    "Body",
+    "Decided",
+    "Dismiss",
+    "EndPolicy",
+    "Member",
+    "NameAlternates",
+    "Outcome",
+    "Policy",
+    "Proposal",
+    "Propose",
+    "Resolve",
+    "SetBody",
+    "SetPolicy",
+    "Stage",
+    "StagePassed",
+    "Tally",
+    "Vote",
+    "Withdraw",
+    "admit",
+    "bodies_agree",
+    "body_in_words",
+    "close_due",
+    "count",
+    "end_terms",
+    "enroll",
+    "foresee",
+    "gov",
+    "policy_id",
+    "polls_agree",
+    "put_body",
+    "put_policy",
+    "reaches",
+    "size_of",
+    "stage_in_words",
+]

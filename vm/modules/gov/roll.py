@@ -1,0 +1,118 @@
+"""The roll: proposals admit members to bodies, dismiss them, and name who comes next (K5, K8)."""
+
+from typing import Annotated
+
+from consensus.address import format_address
+from consensus.kinds import AccountId
+from consensus.record import AtMost, Record, record
+from vm.context import Context
+from vm.declare import Action
+from vm.modules.gov.membership import (
+    ALREADY_MEMBER,
+    DISMISSED,
+    NOT_MEMBER,
+    TOO_FEW,
+    admit,
+    body_named,
+    can_spare,
+    check_eligible,
+    expel,
+    is_member,
+)
+from vm.modules.gov.tables import (
+    ALTERNATES,
+    MAX_ALTERNATES,
+    Alternates,
+    BodyName,
+    Span,
+    gov,
+)
+
+TWICE = gov.error("named-twice", "An account is named twice.")
+
+
+@gov.event
+@record("gov.alternates_named")
+class AlternatesNamed(Record):
+    """Who fills a body's vacancies from now on, the next first."""
+
+    body: BodyName
+    accounts: Annotated[tuple[AccountId, ...], AtMost(MAX_ALTERNATES)]
+
+
+@gov.action(gas=6_000, governed=True)
+@record("gov.admit")
+class Admit(Action):
+    """Make an account a member of a body; where members have terms, begin its term anew."""
+
+    body: BodyName
+    account: AccountId
+
+    @property
+    def subject(self) -> str:
+        return self.body
+
+    def in_words(self) -> str:
+        return f"admit {format_address(self.account)} to {self.body}"
+
+    def apply(self, context: Context) -> None:
+        admit(context, self.body, self.account)
+
+
+@gov.action(gas=10_000, governed=True)
+@record("gov.dismiss")
+class Dismiss(Action):
+    """Take a member out of a body, and bar it for so many seconds; the next alternate takes the
+    place at once."""
+
+    body: BodyName
+    account: AccountId
+    barred_s: Span
+
+    @property
+    def subject(self) -> str:
+        return self.body
+
+    def in_words(self) -> str:
+        barred = f", barred for {self.barred_s} s" if self.barred_s else ""
+        return f"dismiss {format_address(self.account)} from {self.body}{barred}"
+
+    def apply(self, context: Context) -> None:
+        body_named(context.state, self.body)
+        if not is_member(context.state, self.body, self.account):
+            raise NOT_MEMBER.failed(field="account")
+        if not can_spare(context, self.body):
+            raise TOO_FEW.failed(field="body")
+        expel(context, self.body, self.account, reason=DISMISSED, barred_s=self.barred_s)
+
+
+@gov.action(gas=12_000, governed=True)
+@record("gov.name_alternates")
+class NameAlternates(Action):
+    """Say who fills a body's vacancies, the next first, in the place of those named before."""
+
+    body: BodyName
+    accounts: Annotated[tuple[AccountId, ...], AtMost(MAX_ALTERNATES)]
+
+    @property
+    def subject(self) -> str:
+        return self.body
+
+    def in_words(self) -> str:
+        names = ", ".join(format_address(account) for account in self.accounts) or "nobody"
+        return f"name as alternates of {self.body}, in this order: {names}"
+
+    def apply(self, context: Context) -> None:
+        state = context.state
+        body_named(state, self.body)
+        if len(set(self.accounts)) < len(self.accounts):
+            raise TWICE.failed(field="accounts")
+        for account in self.accounts:
+            check_eligible(context, self.body, account)
+            if is_member(state, self.body, account):
+                raise ALREADY_MEMBER.failed(format_address(account), field="accounts")
+        if self.accounts:
+            ALTERNATES.put(state, Alternates(self.accounts), self.body)
+        else:
+            ALTERNATES.delete(state, self.body)
+        context.emit(AlternatesNamed(self.body, self.accounts))
