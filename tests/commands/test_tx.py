@@ -141,9 +141,12 @@ def test_nobody_answers(run: Run) -> None:
     assert (answer.code, answer.error["code"]) == (3, "unreachable")
 
 
-def test_every_declared_action_is_a_command(run: Run) -> None:
+def test_every_action_that_accounts_send_is_a_command(run: Run) -> None:
     for tag, declared in REGISTRY.actions.items():
         answer = run("tx", "call", tag, "--help")
+        if declared.governed:
+            assert answer.code == 2
+            continue
         assert answer.code == 0
         for field in declared.type.fields:
             assert f"--{field.name.replace('_', '-')}" in answer.out
