@@ -7,6 +7,7 @@ characters; JSON escapes them by itself.
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from consensus.kinds import Json
 from node.failure import Failure
@@ -58,6 +59,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def utc(time_ms: int) -> str:
+    """A time (ms from the Unix epoch) as people read it."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def progress(text: str) -> None:

@@ -21,7 +21,7 @@ from vm.modules.account import HANDLE_TEXT, Attest, ClaimHandle, ReleaseHandle, 
 
 _DIGEST = Bytes(DIGEST_BYTES, DIGEST_BYTES)
 
-app = App(name="account", help="Look at accounts; keys, recovery, handles.")
+app = App(name="account", help="Look at accounts; their keys, recovery, handles, attestations.")
 app.command(authority)
 app.command(recovery)
 

@@ -36,19 +36,25 @@ def action_command(action: type[Action]) -> Command:
         *, options: SendOptions = NO_SEND_OPTIONS, json: bool = False, **texts: str | None
     ) -> None:
         async with options.client() as client:
-            made = await _read(client, action, texts, options)
+            made = await read_action(client, action, texts, options)
             await send(client, options, [made], as_json=json)
 
+    describe(command, action)
+    return command
+
+
+def describe(command: Command, action: type[Action], *more: Argument) -> None:
+    """Let the command framework see a command's options: `more`, one for each field of the action,
+    and those of sending; its help is the action's sentence."""
     shared = [
         Argument("options", Argument.KEYWORD_ONLY, annotation=SendOptions, default=NO_SEND_OPTIONS),
         Argument("json", Argument.KEYWORD_ONLY, annotation=JsonFlag, default=False),
     ]
-    arguments = [*map(_argument, action.fields), *shared]
-    # What the command framework reads instead of the function's own arguments.
+    arguments = [*more, *map(_argument, action.fields), *shared]
+    # What the framework reads instead of the function's own arguments.
     command.__dict__["__signature__"] = Signature(arguments)
     command.__annotations__ = {item.name: item.annotation for item in arguments}
     command.__doc__ = sentence_of(action)
-    return command
 
 
 def _option(field: Field) -> str:
@@ -66,9 +72,10 @@ def _help(kind: Kind) -> str:
     return f"{kind.label}, as JSON" if _is_composed(kind) else kind.label
 
 
-async def _read(
+async def read_action(
     client: Client, action: type[Action], texts: dict[str, str | None], options: SendOptions
 ) -> Action:
+    """The action of these fields, as they are spelled in options; raises Usage naming the field."""
     given: dict[str, Json] = {}
     for field in action.fields:
         text = texts.get(field.name)

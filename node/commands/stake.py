@@ -1,7 +1,5 @@
 """`reelect stake`: bond tokens, take them back, and see what an account has at stake."""
 
-from datetime import UTC, datetime
-
 from cyclopts import App
 
 from consensus.address import format_address
@@ -17,7 +15,7 @@ from node.commands.asking import (
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.standings import read_standings
 from node.failure import Usage
-from node.output import print_fields, print_json
+from node.output import print_fields, print_json, utc
 from node.query.chain_view import Finality
 from vm.modules.stake import BONDS, UNBONDING, Bond, Bonded, Release, Unbond, Unbonding
 
@@ -122,5 +120,4 @@ async def _send(
 
 
 def _shown(asset: KnownAsset, release: Release) -> str:
-    when = datetime.fromtimestamp(release.time_ms / 1000, UTC)
-    return f"{asset.format(release.units)} at {when:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{asset.format(release.units)} at {utc(release.time_ms)}"

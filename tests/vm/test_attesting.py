@@ -108,7 +108,7 @@ def test_an_attester_is_set_once(stage: Stage) -> None:
 def test_a_proposal_says_what_it_will_do() -> None:
     address = format_address(ATTESTER)
     told = [SetAttester(ATTESTER, attests).in_words() for attests in (True, False)]
-    assert told == [f"let {address} attest accounts", f"no longer let {address} attest accounts"]
+    assert told == [f"let {address} attest accounts", f"let {address} attest accounts no longer"]
     assert AnnulAttestation(ATTESTER).in_words() == f"end the attestation of {address}"
 
 

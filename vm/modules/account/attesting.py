@@ -125,8 +125,8 @@ class SetAttester(Action):
     attests: bool
 
     def in_words(self) -> str:
-        verb = "let" if self.attests else "no longer let"
-        return f"{verb} {format_address(self.account)} attest accounts"
+        may = "attest accounts" if self.attests else "attest accounts no longer"
+        return f"let {format_address(self.account)} {may}"
 
     def apply(self, context: Context) -> None:
         is_one = ATTESTERS.get(context.state, self.account) is not None
