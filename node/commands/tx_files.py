@@ -87,7 +87,7 @@ async def sign(
     wallet = Wallet(section, options.password_file)
     if key:
         chosen = [known_account(section, name, "--key") for name in key]
-        signed = _signed(transaction, wallet, chosen)
+        signed = transaction.signed(*wallet.pairs(chosen))
         replace_transaction(file, signed)
         show({"file": str(file), "signed_by": _signers(signed)}, as_json=json)
         return
@@ -101,13 +101,9 @@ async def sign(
             field=str(file),
             code="no-key",
         )
-    signed = _signed(transaction, wallet, chosen)
+    signed = transaction.signed(*wallet.pairs(chosen))
     replace_transaction(file, signed)
     _show_signatures(file, replace(found, transaction=signed), as_json=json)
-
-
-def _signed(transaction: Transaction, wallet: Wallet, keys: list[bytes]) -> Transaction:
-    return transaction.signed(*wallet.pairs(keys))
 
 
 def _signers(transaction: Transaction) -> list[Json]:

@@ -12,7 +12,7 @@ from node.config.sections import ClientSection
 from node.failure import Refused
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
-from vm.modules.account import UNSIGNED, Authority, fewest_of, is_authorized
+from vm.modules.account import Authority, fewest_of, is_authorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Wallet:
         keys = {item.key for authority in authorities for item in authority.keys}
         held = self.held(keys)
         if not is_authorized(authorities, held):
-            alone = [authority.keys[0].key for authority in authorities if len(authority.keys) == 1]
-            self.pairs([key for key in alone if key not in held])  # names what is not here
+            absent = ", ".join(format_address(key) for key in sorted(keys.difference(held)))
             raise Refused(
-                "the keys that are here may not act alone: write the transaction to a file with "
-                "--unsigned and let the others sign it (`reelect tx sign`)",
-                code=UNSIGNED.code,
+                f"too few keys are here to sign; absent are {absent}. `reelect keys list` shows "
+                "what there is; --unsigned FILE lets others sign (`reelect tx sign`)",
+                field=str(self.section.keystore),
+                code="unknown-key",
             )
         return self.pairs(sorted(fewest_of(authorities, held)))

@@ -141,7 +141,7 @@ def test_nobody_answers(run: Run) -> None:
     assert (answer.code, answer.error["code"]) == (3, "unreachable")
 
 
-def test_every_declared_action_is_a_command(run: Run) -> None:
+def test_every_action_that_accounts_send_is_a_command(run: Run) -> None:
     for tag, declared in REGISTRY.actions.items():
         command = ("gov", "propose") if declared.governed else ("tx", "call")
         answer = run(*command, tag, "--help")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consensus.address import format_address
 from consensus.errors import InvalidTransaction
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BEN, CLEO, World, apply_to, key
@@ -102,6 +103,13 @@ def test_a_proposal_ends_an_attestation(stage: Stage) -> None:
 def test_an_attester_is_set_once(stage: Stage) -> None:
     assert stage.act(POLICY, SetAttester(ATTESTER, True)) == "account.already-attester"
     assert stage.act(POLICY, SetAttester(OTHER, False)) == "account.not-attester"
+
+
+def test_a_proposal_says_what_it_will_do() -> None:
+    address = format_address(ATTESTER)
+    told = [SetAttester(ATTESTER, attests).in_words() for attests in (True, False)]
+    assert told == [f"let {address} attest accounts", f"let {address} attest accounts no longer"]
+    assert AnnulAttestation(ATTESTER).in_words() == f"end the attestation of {address}"
 
 
 @pytest.mark.parametrize("action", [SetAttester(ATTESTER, True), AnnulAttestation(PERSON)])

@@ -65,10 +65,6 @@ class AttesterSet(Record):
     account: AccountId
     attests: bool
 
-    def in_words(self) -> str:
-        may = "attest accounts" if self.attests else "attest accounts no longer"
-        return f"let {format_address(self.account)} {may}"
-
 
 @account.action(gas=5_000)
 @record("account.attest")
