@@ -68,7 +68,9 @@ def _put_constants(
 
 def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes, int]]) -> None:
     asset = preset.asset
-    ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
+    ASSETS.put(
+        state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap, True, True, None), asset.symbol
+    )
     for account, units in allocations:
         mint(state, account, asset.symbol, units)
     for symbol, units in preset.fee_prices.items():

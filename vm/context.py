@@ -44,7 +44,7 @@ class Proposed(Protocol):
     """The governed actions of all modules, for who holds some until they may be carried out."""
 
     def check(self, wires: Sequence[list[Wire]]) -> tuple[str, ...]:
-        """The actions' types; raises ActionFailed, naming `[i]` and the field, for what is no governed action."""
+        """The actions' types; raises ActionFailed, naming `[i]` and the field, for what is none."""
 
     def carry_out(self, sender: bytes, wires: Sequence[list[Wire]]) -> ActionFailed | None:
         """Carry them out for `sender`, all or nothing: None, or why it failed, naming `[i]`."""

@@ -266,7 +266,7 @@ SAME_KEY = make_producer_record(key("another"), key("consensus 0"), "p", commitm
             "producers[0].account_signature",
         ),
         ({"allocations": [(b"short", 1)]}, "account"),
-        ({"allocations": [(ANNA.public, 10**17 + 1)]}, ""),
+        ({"allocations": [(ANNA.public, 10**17 + 1)]}, "amount"),
         ({"slot_ms": 99}, "slot_ms"),
         ({"genesis_time_ms": -1}, "genesis_time_ms"),
     ],

@@ -81,7 +81,9 @@ def make_simulated_genesis(plan: Plan, population: Population) -> Genesis:
     )
     CONSTANTS.put(state, constants)
     PROGRESS.put(state, FIRST_PROGRESS)
-    ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
+    ASSETS.put(
+        state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap, True, True, None), asset.symbol
+    )
     for client in population.clients:
         mint(state, client.public, asset.symbol, FUNDS)
     PRICES.put(state, Price(1_000_000), asset.symbol)

@@ -197,7 +197,7 @@ def test_fees_are_shared_out_and_the_producer_gets_the_remainder(
 
 
 def test_fees_in_another_asset_are_rounded_up_to_its_unit(world: World) -> None:
-    ASSETS.put(world.state, AssetRow("Dollar", 6, 0, 0, 10**9), "USDT")
+    ASSETS.put(world.state, AssetRow("Dollar", 6, 0, 0, 10**9, True, True, None), "USDT")
     mint(world.state, ANNA.public, "USDT", 10)
     fee.PRICES.put(world.state, fee.Price(1), "USDT")
     outcome = world.run(world.order(pay(), fee_asset="USDT", max_fee=1))
