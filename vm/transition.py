@@ -102,12 +102,12 @@ class BlockExecution:
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
     def finish(self) -> Outcome:
-        """Run the modules' end steps, distribute the fees and hand over the result."""
+        """Distribute the fees, run the modules' end steps and hand over the result."""
         context = self._running.context(self._block.producer, None)
-        for step in self._registry.end_steps:
-            step(context)
         for asset, amount in sorted(self._fees.items()):
             distribute(context, asset, amount)
+        for step in self._registry.end_steps:
+            step(context)
         return Outcome(
             self._state.writes(),
             tuple(self._ids),

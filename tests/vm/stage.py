@@ -6,6 +6,7 @@ from consensus.record import Record
 from tests.vm.world import World
 from vm.context import BlockContext, Context
 from vm.declare import Action, BlockStep
+from vm.overlay import Overlay
 from vm.registry import REGISTRY
 from vm.running import Running
 
@@ -37,8 +38,9 @@ class Stage:
         failure = running.run(sender, [action], 0)
         if failure is not None:
             return failure[1].code
+        for step in REGISTRY.end_steps:
+            step(running.context(self.block.producer, None))
         self._keep(running)
-        self.step(*REGISTRY.end_steps)
         return "ok"
 
     def step(self, *steps: BlockStep, block: BlockContext | None = None) -> None:
@@ -50,9 +52,10 @@ class Stage:
         self._keep(running)
 
     def _running(self, block: BlockContext) -> Running:
-        return Running(block, self.world.state, REGISTRY)
+        return Running(block, Overlay(self.world.state), REGISTRY)
 
     def _keep(self, running: Running) -> None:
+        self.world.keep(running.state.writes())
         for event in running.events:
             tag = str(event.data[0])
             self.events.append(REGISTRY.events[tag].unpack(event.data))

@@ -1,5 +1,6 @@
 """A small chain's first state, its people, and blocks on it, for tests of the transition."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,13 +139,17 @@ class World:
         """The outcome of the next block, whose writes are kept."""
         block = self.block(used=self.height - 1)
         outcome = execute_block(self.state, block, transactions)
-        for row_key, value in outcome.writes.items():
+        self.keep(outcome.writes)
+        self.height += 1
+        return outcome
+
+    def keep(self, writes: Mapping[bytes, bytes | None]) -> None:
+        """Let these be the state's rows (None: deleted)."""
+        for row_key, value in writes.items():
             if value is None:
                 self.state.delete(row_key)
             else:
                 self.state.put(row_key, value)
-        self.height += 1
-        return outcome
 
 
 def apply_to(execution: BlockExecution, transaction: Transaction) -> Receipt:
