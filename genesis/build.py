@@ -8,6 +8,7 @@ from genesis.file import Genesis, make_genesis
 from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
+from vm.modules.economy import ECONOMY, EconomyConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import Producer, let_withdraw, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
@@ -64,6 +65,7 @@ def _put_constants(
     )
     CONSTANTS.put(state, constants)
     PROGRESS.put(state, FIRST_PROGRESS)
+    ECONOMY.put(state, EconomyConstants(preset.economy.day_s, 0))
 
 
 def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes, int]]) -> None:

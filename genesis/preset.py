@@ -12,13 +12,14 @@ from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
+from vm.modules.economy import DayS
 from vm.modules.fee import Price
 from vm.registry import REGISTRY
 
 # A chain made from a preset may grow to the largest set.
 PresetEpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MAX_PRODUCERS))]
 
-_SECTIONS = ("chain", "asset", "funding", "fee_prices", "parameters")
+_SECTIONS = ("chain", "economy", "asset", "funding", "fee_prices", "parameters")
 
 
 @part
@@ -30,6 +31,13 @@ class ChainSection(Record):
     epoch_slots: PresetEpochSlots
     max_unfinal_blocks: MaxUnfinalBlocks
     unbonding_s: UnbondingS
+
+
+@part
+class EconomySection(Record):
+    """`[economy]`: how long the community's day is, never changed either."""
+
+    day_s: DayS
 
 
 @part
@@ -56,6 +64,7 @@ class Preset:
     that differ from their defaults."""
 
     chain: ChainSection
+    economy: EconomySection
     asset: AssetSection
     funding: FundingSection
     fee_prices: Mapping[str, int]
@@ -88,6 +97,7 @@ def parse_preset(text: str) -> Preset:
     try:
         return Preset(
             _section(document, "chain", ChainSection),
+            _section(document, "economy", EconomySection),
             _section(document, "asset", AssetSection),
             _section(document, "funding", FundingSection),
             _prices(_table(document, "fee_prices")),

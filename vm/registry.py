@@ -14,6 +14,7 @@ from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
+from vm.modules.economy import economy
 from vm.modules.fee import fee
 from vm.modules.parameter import parameter
 from vm.modules.producer import producer
@@ -25,6 +26,7 @@ from vm.view import View
 
 MODULES: tuple[Module, ...] = (
     chain,
+    economy,
     parameter,
     account,
     token,

@@ -28,6 +28,7 @@ from tests.vm.world import (
     small_genesis,
 )
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
+from vm.modules.economy import ECONOMY
 from vm.modules.fee import BURN_PPM, PRICES
 from vm.modules.producer import BEACONS, KEYS, PRODUCERS, Producer, elect, let_stand, let_withdraw
 from vm.modules.producer.tables import KeyOwner
@@ -214,6 +215,7 @@ def share_candidate_key(state: State) -> None:
     ("spoil", "message"),
     [
         (CONSTANTS.delete, "chain.constants"),
+        (ECONOMY.delete, "economy.constants"),
         (drop_producer, "no producer has it"),
         (drop_candidate, "fewer than 4 producers stand"),
         (share_key, "no row of its own"),

@@ -212,6 +212,7 @@ PAYING = {
     "producer.beacon",
     "producer.watch",
     "chain.progress",
+    "economy.clock",
 }
 
 

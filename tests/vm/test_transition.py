@@ -24,6 +24,7 @@ from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
 from vm.modules.chain import PROGRESS
+from vm.modules.economy import CLOCK
 from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
 from vm.modules.stake.tables import NEXT
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
@@ -279,12 +280,13 @@ class Noting(Overlay):
 
 
 def test_an_empty_block_reads_little(world: World) -> None:
+    world.run()
     state = Noting(world.state)
-    execute_block(state, world.block(), [])
+    execute_block(state, world.block(used=1), [])
     producer = PRODUCERS[0].public
     assert state.read == {
         *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
-        *(PROGRESS.state_key(), NEXT.state_key()),
+        *(PROGRESS.state_key(), NEXT.state_key(), CLOCK.state_key()),
     }
 
 
