@@ -14,9 +14,11 @@ from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
+from vm.modules.dividends import dividends
 from vm.modules.economy import economy
 from vm.modules.fee import fee
 from vm.modules.parameter import parameter
+from vm.modules.pots import pots
 from vm.modules.producer import producer
 from vm.modules.slashing import slashing
 from vm.modules.stake import stake
@@ -35,6 +37,10 @@ MODULES: tuple[Module, ...] = (
     stake,
     slashing,
     content,
+    # The last to end a block: first pots pass on what the block left in them, then holders are
+    # settled for what it left them.
+    pots,
+    dividends,
 )
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from consensus.codec import encode
 from consensus.errors import InvalidEncoding
 from consensus.kinds import AccountId, Counter, Text
 from consensus.record import Record, record
-from tests.vm.world import ANNA, BEN, PRODUCERS, World, apply_to, pay, publish
+from tests.vm.world import ANNA, BEN, FUNDS, PRODUCERS, World, apply_to, pay, publish
 from vm.context import Context
 from vm.declare import Action, Module, sentence_of
 from vm.forms import (
@@ -26,6 +26,9 @@ from vm.forms import (
     transaction_to_json,
 )
 from vm.modules.content import OWNED
+from vm.modules.dividends import PairName, open_pair
+from vm.modules.fee import TREASURY_PPM
+from vm.modules.pots import Destination, Split, set_split
 from vm.modules.stake import Approve, Bond, Unbond
 from vm.modules.tokens import BALANCES
 from vm.overlay import EmptyView, Overlay
@@ -223,6 +226,9 @@ def test_errors_in_a_transactions_json_are_named() -> None:
 
 def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
     world = World.begin()
+    open_pair(world.state, PairName("REEL", "REEL"), 2 * FUNDS)
+    set_split(world.state, "treasury", Split((), Destination(None, None, "REEL")))
+    TREASURY_PPM.set(world.state, 500_000)
     stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
     world.run(world.order(publish(), *stakes))
     tables: set[object] = set()

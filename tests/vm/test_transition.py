@@ -24,7 +24,9 @@ from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
 from vm.modules.chain import PROGRESS
+from vm.modules.dividends import PAIRS
 from vm.modules.economy import CLOCK
+from vm.modules.pots import ORDER
 from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
 from vm.modules.stake.tables import NEXT
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
@@ -287,6 +289,7 @@ def test_an_empty_block_reads_little(world: World) -> None:
     assert state.read == {
         *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
         *(PROGRESS.state_key(), NEXT.state_key(), CLOCK.state_key()),
+        *(ORDER.state_key(), PAIRS.state_key()),
     }
 
 
