@@ -23,6 +23,7 @@ from vm.modules.producer import producer
 from vm.modules.slashing import slashing
 from vm.modules.stake import stake
 from vm.modules.tokens import token
+from vm.modules.vesting import vesting
 from vm.table import TableDeclaration
 from vm.view import View
 
@@ -37,6 +38,7 @@ MODULES: tuple[Module, ...] = (
     stake,
     slashing,
     content,
+    vesting,
     # The last to end a block: first pots pass on what the block left in them, then holders are
     # settled for what it left them.
     pots,

@@ -30,7 +30,8 @@ from vm.modules.dividends import PairName, open_pair
 from vm.modules.fee import TREASURY_PPM
 from vm.modules.pots import Destination, Split, set_split
 from vm.modules.stake import Approve, Bond, Unbond
-from vm.modules.tokens import BALANCES
+from vm.modules.tokens import BALANCES, count_minted, fill_pot
+from vm.modules.vesting import Grant, Phase, Plan, Reserve, Term, give_grant, set_aside
 from vm.overlay import EmptyView, Overlay
 from vm.parameter import VALUES, Parameter, ParameterValue
 from vm.reference import reference
@@ -229,6 +230,12 @@ def test_every_row_of_a_state_has_a_json_form_that_fits_its_schema() -> None:
     open_pair(world.state, PairName("REEL", "REEL"), 2 * FUNDS)
     set_split(world.state, "treasury", Split((), Destination(None, None, "REEL")))
     TREASURY_PPM.set(world.state, 500_000)
+    count_minted(world.state, "REEL", 10)
+    fill_pot(world.state, "till", "REEL", 10)
+    plan = Plan("gifts", 30, (Phase(2, 3),), Destination(None, None, None))
+    set_aside(world.state, "fund", Reserve("REEL", 6, 0, plan, 0), "till")
+    grant = Grant("REEL", 4, 0, Term(1, 2, 3), None)
+    give_grant(world.state, ANNA.public, "wages", grant, "till")
     stakes = (Bond(1_000), Approve((PRODUCERS[0].public,)), Unbond(1))
     world.run(world.order(publish(), *stakes))
     tables: set[object] = set()
