@@ -69,7 +69,7 @@ def drain_pot(state: State, pot: str, asset: str, amount: int) -> None:
         raise RuntimeError(f"the pot {pot} holds {held} {asset}, not {amount}")
     if held == amount:
         POTS.delete(state, pot, asset)
-    else:
+    elif amount:
         POTS.put(state, Pot(held - amount), pot, asset)
 
 
