@@ -1,6 +1,7 @@
 """Assets, pots, dividends and vesting together, anything in any order, against a naive model."""
 
 from dataclasses import replace
+from fractions import Fraction
 from math import floor
 
 from hypothesis import settings
@@ -307,7 +308,9 @@ class EconomyMachine(RuleBasedStateMachine):
             carried = sum(model.carried(pot, asset) for pot in model.splits)
             assert pot_of(state, CARRIED_POT, asset) == carried
             assert pot_of(state, LOCKED_POT, asset) == model.locked(asset)
-            unclaimed = sum(units for pair, units in model.waiting.items() if pair[1] == asset)
+            unclaimed = Fraction(
+                sum(units for pair, units in model.waiting.items() if pair[1] == asset)
+            )
             unclaimed += sum(share for pair, share in model.earned.items() if pair[2] == asset)
             assert pot_of(state, UNCLAIMED_POT, asset) == unclaimed
             row = ASSETS.get(state, asset)
