@@ -76,6 +76,10 @@ class EconomyMachine(RuleBasedStateMachine):
         self.model.minted["REEL"] = 2 * FUNDS
         assert self.done(POLICY, Create("USDT", "Tether", 6, CAP, True, True, PEOPLE[2]), True)
         self.model.end()
+        for asset in SYMBOLS:
+            self.open_pair("REEL", asset)
+        half = Share(500_000, Destination(None, None, "REEL"))
+        self.set_split("c", [half, replace(half, ppm=1)], Destination("a", None, None))
 
     def done(self, sender: bytes, action: Action, good: bool) -> bool:
         """Whether it is done, which must be so just if it is `good`; the model's block begins."""

@@ -1,6 +1,6 @@
 """Dividends: those who hold an asset share what comes in, by how much they hold (P4)."""
 
-from vm.modules.dividends.claiming import Claim
+from vm.modules.dividends.claiming import Claim, claimable
 from vm.modules.dividends.holdings import holding
 from vm.modules.dividends.opening import Open, is_open, open_pair
 from vm.modules.dividends.sharing import settle, share_out
@@ -30,6 +30,7 @@ __all__ = [
     "Pair",
     "PairName",
     "Pairs",
+    "claimable",
     "dividends",
     "earned_parts",
     "holding",

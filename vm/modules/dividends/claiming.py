@@ -4,15 +4,19 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.dividends.holdings import holding
 from vm.modules.dividends.opening import is_open
 from vm.modules.dividends.sharing import put_earned, settle_account
 from vm.modules.dividends.tables import (
     EARNED,
+    PAIR,
     UNCLAIMED_POT,
     UNIT_PARTS,
     dividends,
+    earned_parts,
 )
 from vm.modules.tokens import credit, drain_pot
+from vm.view import View
 
 NO_PAIR = dividends.error("no-pair", "The asset's holders are not paid in this one.")
 NOTHING_EARNED = dividends.error("nothing-earned", "The account has earned nothing to claim yet.")
@@ -53,3 +57,11 @@ class Claim(Action):
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return (EARNED.state_key(sender, self.held, self.paid),)
+
+
+def claimable(view: View, account: bytes, held: str, paid: str) -> int:
+    """The whole units that an account could claim in the next block."""
+    pair = PAIR.get(view, held, paid)
+    row = EARNED.get(view, account, held, paid)
+    units = holding(view, account, held)
+    return 0 if pair is None else earned_parts(pair, row, units) // UNIT_PARTS
