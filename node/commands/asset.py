@@ -10,7 +10,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, find_account, known_asset
 from node.commands.copied_state import copy_rows, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
-from node.failure import Refused, Usage
+from node.failure import Refused
 from node.output import print_fields, print_json, print_table
 from node.query.chain_view import Finality
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Burn, GatewayIssue
@@ -112,7 +112,7 @@ async def issue(
     """
     to = find_account(options.section, recipient, "RECIPIENT")
     async with options.client() as client:
-        units = _units(await known_asset(client, asset), amount)
+        units = (await known_asset(client, asset)).parse_positive("AMOUNT", amount)
         action = GatewayIssue(to, asset, units, memo)
         check_action(action)
         await send(client, options, [action], as_json=json)
@@ -140,7 +140,7 @@ async def burn(
     """
     async with options.client() as client:
         chosen = await known_asset(client, asset)
-        action = Burn(chosen.symbol, _units(chosen, amount), memo)
+        action = Burn(chosen.symbol, chosen.parse_positive("AMOUNT", amount), memo)
         check_action(action)
         await send(client, options, [action], as_json=json)
 
@@ -155,13 +155,6 @@ async def _row(client: Client, asset: str, finality: Finality) -> AssetRow:
 
 def _pots(state: Overlay, asset: str) -> dict[str, int]:
     return {name: row.amount for (name, held), row in POTS.every(state) if held == asset}
-
-
-def _units(asset: KnownAsset, amount: str) -> int:
-    units = asset.parse("AMOUNT", amount)
-    if units == 0:
-        raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
-    return units
 
 
 def _json(symbol: str, row: AssetRow) -> JsonObject:

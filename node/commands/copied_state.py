@@ -3,7 +3,9 @@
 from consensus.errors import InvalidEncoding
 from consensus.kinds import JsonObject
 from node.client import Client
+from node.commands.asking import KnownAsset
 from node.query.chain_view import Finality
+from vm.modules.tokens import ASSETS
 from vm.overlay import EmptyView, Overlay
 from vm.table import KeyPart, TableDeclaration
 
@@ -24,6 +26,12 @@ async def copy_rows(
     async for item in client.rows(table.name, *first_parts, finality=finality):
         key = table.make_state_key(_key_parts(table, item.key))
         state.put(key, table.row.from_json(item.row).encode())
+
+
+def format_units(state: Overlay, asset: str, units: int) -> str:
+    """Units in whole tokens, with the symbol, by the asset's copied row."""
+    row = ASSETS.get(state, asset)
+    return KnownAsset(asset, 0 if row is None else row.decimals).format(units)
 
 
 def _key_parts(table: TableDeclaration, key: JsonObject) -> list[KeyPart]:

@@ -6,8 +6,8 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, find_account
-from node.commands.copied_state import copy_rows, no_rows
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.copied_state import copy_rows, format_units, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused
 from node.output import print_json, print_table
@@ -61,8 +61,8 @@ async def show(
         ("HOLDS", "HAS EARNED"),
         (
             (
-                _amount(state, held, holding(state, owner, held)),
-                _amount(state, paid, claimable(state, owner, held, paid)),
+                format_units(state, held, holding(state, owner, held)),
+                format_units(state, paid, claimable(state, owner, held, paid)),
             )
             for held, paid in pairs
         ),
@@ -92,8 +92,3 @@ async def _earnings(client: Client, owner: bytes, finality: Finality) -> Overlay
     for table in own:
         await copy_rows(client, state, table, address, finality=finality)
     return state
-
-
-def _amount(state: Overlay, asset: str, units: int) -> str:
-    row = ASSETS.get(state, asset)
-    return KnownAsset(asset, 0 if row is None else row.decimals).format(units)

@@ -5,8 +5,8 @@ from cyclopts import App
 from consensus.address import format_address
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions
-from node.commands.copied_state import copy_rows, no_rows
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
+from node.commands.copied_state import copy_rows, format_units, no_rows
 from node.output import print_fields, print_json, print_table
 from node.query.chain_view import Finality
 from vm.modules.pots import SPLITS, Destination, Split
@@ -29,7 +29,7 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
         print_json({"pots": items})
         return
     print_table(
-        ("POT", "HOLDS"), ((name, _amount(state, asset, units)) for name, asset, units in rows)
+        ("POT", "HOLDS"), ((name, format_units(state, asset, units)) for name, asset, units in rows)
     )
 
 
@@ -68,7 +68,7 @@ async def show(
     print_fields(
         {
             "pot": pot,
-            "holds": [_amount(state, *item) for item in held.items()] or "nothing",
+            "holds": [format_units(state, *item) for item in held.items()] or "nothing",
             "passes on": "nothing" if split is None else _shares(split),
         }
     )
@@ -79,11 +79,6 @@ async def _pots(client: Client, finality: Finality) -> Overlay:
     for table in (ASSETS, POTS):
         await copy_rows(client, state, table, finality=finality)
     return state
-
-
-def _amount(state: Overlay, asset: str, units: int) -> str:
-    row = ASSETS.get(state, asset)
-    return KnownAsset(asset, 0 if row is None else row.decimals).format(units)
 
 
 def _shares(split: Split) -> list[str]:

@@ -16,7 +16,6 @@ from node.commands.asking import (
 )
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.standings import read_standings
-from node.failure import Usage
 from node.output import print_fields, print_json
 from node.query.chain_view import Finality
 from vm.modules.stake import BONDS, UNBONDING, Bond, Bonded, Release, Unbond, Unbonding
@@ -115,9 +114,7 @@ async def _send(
     options: SendOptions, make: type[Bond | Unbond], amount: str, *, as_json: bool
 ) -> None:
     async with options.client() as client:
-        units = (await known_asset(client)).parse("AMOUNT", amount)
-        if units == 0:
-            raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+        units = (await known_asset(client)).parse_positive("AMOUNT", amount)
         await send(client, options, [make(units)], as_json=as_json)
 
 

@@ -53,9 +53,7 @@ async def transfer(
     to = find_account(options.section, recipient, "RECIPIENT")
     async with options.client() as client:
         chosen = await known_asset(client, asset)
-        units = chosen.parse("AMOUNT", amount)
-        if units == 0:
-            raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+        units = chosen.parse_positive("AMOUNT", amount)
         action = Transfer(to, chosen.symbol, units, memo)
         check_action(action)
         await send(client, options, [action], as_json=json)

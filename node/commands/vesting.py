@@ -6,8 +6,8 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, find_account
-from node.commands.copied_state import copy_rows, no_rows
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.copied_state import copy_rows, format_units, no_rows
 from node.commands.pot import destination
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.failure import Refused
@@ -45,7 +45,7 @@ async def list_(
         (
             (
                 *(format_address(who), name),
-                *(_amount(state, row.asset, units) for units in _units(state, row)),
+                *(format_units(state, row.asset, units) for units in _units(state, row)),
                 _schedule(row),
             )
             for (who, name), row in grants
@@ -80,8 +80,8 @@ async def show(
         print_fields(
             {
                 "reserve": name,
-                "set aside": _amount(state, row.asset, row.units),
-                "released": _amount(state, row.asset, row.released),
+                "set aside": format_units(state, row.asset, row.units),
+                "released": format_units(state, row.asset, row.released),
                 "plan": "none" if row.plan is None else _plan(state, row.asset, row.plan),
             }
         )
@@ -145,14 +145,11 @@ def _schedule(row: Grant) -> str:
 
 
 def _plan(state: Overlay, asset: str, plan: Plan) -> list[str]:
-    phases = [f"{phase.periods} × {_amount(state, asset, phase.units)}" for phase in plan.phases]
+    phases = [
+        f"{phase.periods} × {format_units(state, asset, phase.units)}" for phase in plan.phases
+    ]
     return [
         f"every {plan.period_days} days into the pot {plan.pot}",
         *phases,
         f"what a phase leaves {destination(plan.leftover)}",
     ]
-
-
-def _amount(state: Overlay, asset: str, units: int) -> str:
-    row = ASSETS.get(state, asset)
-    return KnownAsset(asset, 0 if row is None else row.decimals).format(units)

@@ -21,13 +21,14 @@ from vm.modules.dividends import (
     PairName,
     open_pair,
     opening,
+    settle,
     share_out,
     tables,
 )
 from vm.modules.dividends.claiming import Claimed
 from vm.modules.dividends.opening import Opened
 from vm.modules.dividends.sharing import Shared
-from vm.modules.pots import Destination, SetSplit
+from vm.modules.pots import Destination, SetSplit, pass_on
 from vm.modules.slashing import Report
 from vm.modules.stake import Bond, Unbond, release_due
 from vm.modules.tokens import (
@@ -107,6 +108,22 @@ def test_opening_is_told_and_done_once(stage: Stage) -> None:
     assert stage.act(POLICY, Open("REEL", "USDT")) == "dividends.pair-exists"
     assert stage.act(POLICY, Open("REEL", "GOLD")) == "token.unknown-asset"
     assert stage.act(POLICY, Open("GOLD", "REEL")) == "token.unknown-asset"
+    assert sound(stage)
+
+
+def test_what_circulates_in_the_block_of_opening_counts_from_the_next_on(stage: Stage) -> None:
+    stage.act(POLICY, IssueToPot("reserve", "REEL", 2 * FUNDS, ""))
+
+    def pay_and_open(context: Context) -> None:
+        acting = replace(context, sender=POLICY)
+        Pay("reserve", CLEO.public, "REEL", FUNDS, "").apply(acting)
+        Open("REEL", "REEL").apply(acting)
+        Pay("reserve", CLEO.public, "REEL", FUNDS, "").apply(acting)
+
+    stage.step(pay_and_open, *REGISTRY.end_steps)
+    pair = PAIR.get(stage.world.state, "REEL", "REEL")
+    assert pair is not None
+    assert pair.units == 4 * FUNDS
     assert sound(stage)
 
 
@@ -273,6 +290,10 @@ def test_the_invariants_see_what_is_nobodys(stage: Stage) -> None:
     assert len(list(REGISTRY.broken_invariants(stage.world.state))) == 1
     mint(stage.world.state, CLEO.public, "REEL", 1)
     assert len(list(REGISTRY.broken_invariants(stage.world.state))) == 2
+
+
+def test_nothing_ends_a_block_after_holders_are_settled() -> None:
+    assert REGISTRY.end_steps[-2:] == [pass_on, settle]
 
 
 def governed(action: type[Action]) -> bool:

@@ -9,12 +9,21 @@ from hypothesis import strategies as st
 
 from consensus.errors import ActionFailed
 from tests.vm.stage import Stage
-from tests.vm.world import ANNA, BEN, CLEO, GENESIS_TIME_MS, key
+from tests.vm.world import ANNA, BEN, CLEO, GENESIS_TIME_MS, World, key, pay
 from vm.declare import Action
 from vm.modules.dividends import UNCLAIMED_POT, Open
 from vm.modules.economy import turn_day
 from vm.modules.pots import Destination
-from vm.modules.tokens import ASSETS, Create, IssueToPot, Pay, balance_of, pot_of
+from vm.modules.tokens import (
+    ASSETS,
+    Create,
+    IssueToPot,
+    Pay,
+    balance_of,
+    count_minted,
+    fill_pot,
+    pot_of,
+)
 from vm.modules.vesting import (
     GRANTS,
     LOCKED_POT,
@@ -25,10 +34,12 @@ from vm.modules.vesting import (
     Phase,
     Plan,
     Release,
+    Reserve,
     SetAside,
     Term,
     go_on,
     reserving,
+    set_aside,
 )
 from vm.modules.vesting.granting import Cancelled, Claimed, Granted
 from vm.modules.vesting.phases import PhaseOver
@@ -354,6 +365,20 @@ def test_what_cannot_be_granted_or_set_aside_is_named(
     more = SetAside("a", "till", "TOK", 10, replace(plan, pot="more"))
     assert failure(stage, POLICY, more) == ("vesting.too-many-plans", "plan")
     assert sound(stage)
+
+
+def test_a_block_releases_before_its_transactions() -> None:
+    world = World.begin()
+    count_minted(world.state, "REEL", 10)
+    fill_pot(world.state, "till", "REEL", 10)
+    plan = Plan("gifts", 1, (Phase(1, 10),), BURN)
+    set_aside(world.state, "fund", Reserve("REEL", 10, 0, plan, 0), "till")
+    outcome = world.run(world.order(pay()))
+    first, transferred, *_ = outcome.events
+    assert (first.transaction, transferred.transaction) == (None, 0)
+    assert Released.unpack(first.data) == Released("fund", "gifts", "REEL", 10, 10)
+    assert pot_of(world.state, "gifts", "REEL") == 10
+    assert list(REGISTRY.broken_invariants(world.state)) == []
 
 
 def test_only_claiming_is_for_everybody() -> None:
