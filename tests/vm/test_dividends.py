@@ -1,6 +1,7 @@
 """Dividends: who earns what, exactly, and that nothing is paid that did not come in (P4)."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from vm.modules.dividends import (
     Claim,
     Open,
     PairName,
+    claimable,
     open_pair,
     opening,
     settle,
@@ -37,6 +39,7 @@ from vm.modules.tokens import (
     Create,
     IssueToPot,
     Pay,
+    Transfer,
     balance_of,
     drain_pot,
     fill_pot,
@@ -256,6 +259,66 @@ def test_the_largest_amounts_are_shared_to_the_unit(rounds: list[tuple[int, int]
     stage.act(BEN.public, Claim("PALT", "GOLD"))
     assert balance_of(state, BEN.public, "GOLD") == came * (2**63 - 1) // total
     assert sound(stage)
+
+
+HOLDERS = [ANNA.public, BEN.public, CLEO.public]
+STEP = st.one_of(
+    st.tuples(st.just("pay"), st.integers(0, 2), st.integers(0, 2), st.integers(1, FUNDS)),
+    st.tuples(st.just("bond"), st.integers(0, 2), st.just(0), st.integers(1, FUNDS)),
+    st.tuples(st.just("claim"), st.integers(0, 2), st.just(0), st.just(0)),
+    st.tuples(st.just("come"), st.just(0), st.just(0), st.integers(1, 10**6)),
+)
+
+
+class Holders:
+    """What each holds in all, what of it is free, and what it has earned: exact fractions."""
+
+    def __init__(self) -> None:
+        self.held = {ANNA.public: FUNDS, BEN.public: FUNDS, CLEO.public: 0}
+        self.free = dict(self.held)
+        self.earned = dict.fromkeys(self.held, Fraction(0))
+        self.came = 0
+
+    def act(self, context: Context, what: str, who: bytes, to: bytes, units: int) -> None:
+        """One step of a block, on the chain and here, if it can be done."""
+        acting = replace(context, sender=who)
+        if what == "come":
+            drain_pot(context.state, "till", "USDT", units)
+            share_out(context.state, "REEL", "USDT", units)
+            self.came += units
+        elif what == "claim" and self.earned[who] >= 1:
+            Claim("REEL", "USDT").apply(acting)
+            self.earned[who] %= 1
+        elif what == "pay" and self.free[who] >= units:
+            Transfer(to, "REEL", units, "").apply(acting)
+            for changed in (self.held, self.free):
+                changed[who] -= units
+                changed[to] += units
+        elif what == "bond" and self.free[who] >= units:
+            Bond(units).apply(acting)
+            self.free[who] -= units
+
+
+@given(st.lists(st.lists(STEP, max_size=6), max_size=8))
+def test_however_much_happens_in_a_block_it_earns_by_what_was_before(
+    blocks: list[list[tuple[str, int, int, int]]],
+) -> None:
+    stage, model = Stage(), Holders()
+    stage.act(POLICY, Create("USDT", "Tether", 6, 10**15, True, True, None))
+    stage.act(POLICY, IssueToPot("till", "USDT", 10**9, ""))
+    stage.act(POLICY, Open("REEL", "USDT"))
+    for steps in blocks:
+        before, model.came = dict(model.held), 0
+
+        def block(context: Context, steps: list[tuple[str, int, int, int]] = steps) -> None:
+            for what, place, other, units in steps:
+                model.act(context, what, HOLDERS[place], HOLDERS[other], units)
+
+        stage.step(block, *REGISTRY.end_steps)
+        for who, units in before.items():
+            model.earned[who] += Fraction(model.came * units, 2 * FUNDS)
+            assert claimable(stage.world.state, who, "REEL", "USDT") == int(model.earned[who])
+        assert sound(stage)
 
 
 def test_the_integers_hold_what_they_can_come_to() -> None:
