@@ -10,6 +10,7 @@ from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from vm.modules.account import let_attest
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
+from vm.modules.economy import ECONOMY, EconomyConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import Producer, let_withdraw, register
 from vm.modules.tokens import ASSETS, AssetRow, count_minted, fill_pot, mint
@@ -76,11 +77,14 @@ def _put_constants(
     )
     CONSTANTS.put(state, constants)
     PROGRESS.put(state, FIRST_PROGRESS)
+    ECONOMY.put(state, EconomyConstants(preset.economy.day_s, 0))
 
 
 def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes, int]]) -> None:
     asset = preset.asset
-    ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
+    ASSETS.put(
+        state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap, True, True, None), asset.symbol
+    )
     for account, units in allocations:
         mint(state, account, asset.symbol, units)
     for pot, units in preset.pots.items():

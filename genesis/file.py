@@ -20,6 +20,7 @@ from consensus.schedule import MIN_EPOCH_ROUNDS, min_epoch_slots
 from consensus.tree import key_path
 from consensus.tree_range import WHOLE, range_hash
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
+from vm.modules.economy import economy_constants
 from vm.modules.producer import BEACONS, ranked
 from vm.modules.tokens import ASSETS
 from vm.overlay import EmptyView, Overlay
@@ -197,6 +198,7 @@ def _check_state(genesis: Genesis, state: View) -> None:
         raise InvalidGenesis("has no token.asset row", field="chain.native_asset")
     if PROGRESS.get(state) != FIRST_PROGRESS:
         raise InvalidGenesis("not where a chain begins", field="chain.progress")
+    economy_constants(state)
     for i, member in enumerate(genesis.members):
         if BEACONS.get(state, member.producer) is None:
             raise InvalidGenesis("has no producer.beacon row", field=f"members[{i}]")

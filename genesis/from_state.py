@@ -16,6 +16,7 @@ from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord
 from vm.modules.account import authority_of
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
+from vm.modules.economy import go_on_from
 from vm.modules.gov import ROLL
 from vm.modules.producer import (
     ATTENDANCE,
@@ -51,6 +52,7 @@ def genesis_from_state(
         name = constants.network if network is None else network
         CONSTANTS.put(state, replace(constants, network=name, genesis_time_ms=genesis_time_ms))
         PROGRESS.put(state, FIRST_PROGRESS)
+        go_on_from(state, genesis_time_ms)
         _check_new(state, producers)
         _dismiss_producers(state)
         put_producers(state, producers)

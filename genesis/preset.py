@@ -13,6 +13,7 @@ from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
 from genesis.government import Government, parse_government
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
+from vm.modules.economy import DayS
 from vm.modules.fee import TREASURY, Price
 from vm.modules.rewards import POOL_POT
 from vm.modules.tokens import Pot
@@ -23,6 +24,7 @@ PresetEpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MAX_PROD
 
 _SECTIONS = (
     "chain",
+    "economy",
     "asset",
     "funding",
     "pots",
@@ -43,6 +45,13 @@ class ChainSection(Record):
     epoch_slots: PresetEpochSlots
     max_unfinal_blocks: MaxUnfinalBlocks
     unbonding_s: UnbondingS
+
+
+@part
+class EconomySection(Record):
+    """`[economy]`: how long the community's day is, never changed either."""
+
+    day_s: DayS
 
 
 @part
@@ -70,6 +79,7 @@ class Preset:
     defaults."""
 
     chain: ChainSection
+    economy: EconomySection
     asset: AssetSection
     funding: FundingSection
     pots: Mapping[str, int]
@@ -104,6 +114,7 @@ def parse_preset(text: str) -> Preset:
     try:
         return Preset(
             _section(document, "chain", ChainSection),
+            _section(document, "economy", EconomySection),
             _section(document, "asset", AssetSection),
             _section(document, "funding", FundingSection),
             _pots(_table(document, "pots")),

@@ -43,6 +43,11 @@ class Overlay:
         self._keys: list[bytes] = []  # of _writes; sorted when a scan needs it
         self._keys_sorted = True
 
+    @property
+    def before(self) -> View:
+        """What it lies over: of a block's own, the state before the block."""
+        return self._base
+
     def get(self, key: bytes) -> bytes | None:
         """The value at `key`, or None."""
         value = self._writes.get(key, _UNWRITTEN)

@@ -14,10 +14,13 @@ from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
+from vm.modules.dividends import dividends
+from vm.modules.economy import economy
 from vm.modules.fee import fee
 from vm.modules.gov import gov
 from vm.modules.mana import mana
 from vm.modules.parameter import parameter
+from vm.modules.pots import pots
 from vm.modules.producer import producer
 from vm.modules.rewards import rewards
 from vm.modules.slashing import slashing
@@ -25,11 +28,13 @@ from vm.modules.social import social
 from vm.modules.stake import stake
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
+from vm.modules.vesting import vesting
 from vm.table import TableDeclaration
 from vm.view import View
 
 MODULES: tuple[Module, ...] = (
     chain,
+    economy,
     parameter,
     account,
     token,
@@ -43,6 +48,11 @@ MODULES: tuple[Module, ...] = (
     upgrade,
     content,
     social,
+    vesting,
+    # The last to end a block: first pots pass on what the block left in them, then holders are
+    # settled for what it left them.
+    pots,
+    dividends,
 )
 
 T = TypeVar("T")

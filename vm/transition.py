@@ -128,15 +128,15 @@ class BlockExecution:
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
     def finish(self) -> Outcome:
-        """Run the modules' end steps, distribute the fees, move the price's level and hand over the
+        """Distribute the fees, move the price's level, run the modules' end steps and hand over the
         result."""
         context = self._running.context(self._block.producer, None)
-        for step in self._registry.end_steps:
-            step(context)
         for asset, amount in sorted(self._fees.items()):
             distribute(context, asset, amount)
         if self._room.gas or self._level_ppm > LOWEST_LEVEL_PPM:
             move_level(self._state, self._level_ppm, self._room.gas, self._rules.limits.gas)
+        for step in self._registry.end_steps:
+            step(context)
         return Outcome(
             self._state.writes(),
             tuple(self._ids),

@@ -19,7 +19,11 @@ class View(Protocol):
 
 
 class State(View, Protocol):
-    """Read and write access."""
+    """Read and write access, in one block."""
+
+    @property
+    def before(self) -> View:
+        """The state as it was before this block."""
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set the value at `key`."""

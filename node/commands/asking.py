@@ -109,6 +109,13 @@ class KnownAsset:
         """The units of an amount in whole tokens; raises Usage."""
         return argument(option, lambda amount: parse_amount(amount, self.decimals), text)
 
+    def parse_positive(self, option: str, text: str) -> int:
+        """The units of an amount that is more than nothing; raises Usage."""
+        units = self.parse(option, text)
+        if units == 0:
+            raise Usage("more than 0 is expected", field=option, code="invalid-encoding")
+        return units
+
     def format(self, units: int) -> str:
         """Units in whole tokens, with the symbol."""
         return f"{format_amount(units, self.decimals)} {self.symbol}"

@@ -87,7 +87,7 @@ async def list_(
         print_json([{"proposal": n, **form.unpack(row.pack()).to_json()} for n, row in items])
         return
     rows = [(n, row.status, row.policy, row.stage + 1, row.title) for n, row in items]
-    print_table(("proposal", "status", "policy", "stage", "title"), rows)
+    print_table(("PROPOSAL", "STATUS", "POLICY", "STAGE", "TITLE"), rows)
 
 
 @app.command
@@ -135,7 +135,7 @@ async def show(
     if ballots:
         print_line("")
         votes = [(s + 1, b.choice, b.weight, format_address(a)) for s, a, b in ballots]
-        print_table(("stage", "vote", "weight", "account"), votes)
+        print_table(("STAGE", "VOTE", "WEIGHT", "ACCOUNT"), votes)
 
 
 def _stage_heading(found: KnownProposal, place: int) -> str:

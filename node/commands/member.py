@@ -22,7 +22,7 @@ async def bodies(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fal
         print_json([{"body": name, **body.to_json()} for name, body in found.items()])
         return
     rows = [(name, body_in_words(body)) for name, body in found.items()]
-    print_table(("body", "made up of"), rows)
+    print_table(("BODY", "MADE UP OF"), rows)
 
 
 @app.command(name="list")
@@ -69,6 +69,6 @@ async def list_(
         )
         for account, member in members.items()
     ]
-    print_table(("member", "since block", "until", "missed"), rows)
+    print_table(("MEMBER", "SINCE BLOCK", "UNTIL", "MISSED"), rows)
     for i, account in enumerate(alternates, 1):
         print_line(f"alternate {i}: {account}")

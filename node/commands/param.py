@@ -40,7 +40,7 @@ async def list_(
         (p.name, _value(values, p), f"{p.minimum} to {p.maximum}", p.unit, p.sentence)
         for p in known
     ]
-    print_table(("parameter", "value", "bounds", "unit", "meaning"), rows)
+    print_table(("PARAMETER", "VALUE", "BOUNDS", "UNIT", "MEANING"), rows)
 
 
 @app.command
@@ -81,7 +81,7 @@ async def show(
     if changes:
         print_line("")
         rows = [(height, change.before, change.after) for height, change in changes]
-        print_table(("changed in block", "from", "to"), rows)
+        print_table(("CHANGED IN BLOCK", "FROM", "TO"), rows)
 
 
 async def _values(client: Client) -> dict[str, int]:

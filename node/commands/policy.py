@@ -24,7 +24,7 @@ async def list_(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = Fals
         (name, " then ".join(stage.body for stage in row.stages), row.scopes or "ended")
         for name, row in found.items()
     ]
-    print_table(("policy", "votes of", "may do"), rows)
+    print_table(("POLICY", "VOTES OF", "MAY DO"), rows)
 
 
 @app.command

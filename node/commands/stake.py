@@ -165,9 +165,7 @@ async def _send(
     options: SendOptions, make: type[Bond | Unbond], amount: str, *, as_json: bool
 ) -> None:
     async with options.client() as client:
-        units = (await known_asset(client)).parse("AMOUNT", amount)
-        if units == 0:
-            raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+        units = (await known_asset(client)).parse_positive("AMOUNT", amount)
         await send(client, options, [make(units)], as_json=as_json)
 
 

@@ -61,9 +61,7 @@ async def transfer(
     async with options.client() as client:
         to = await find_account(client, options.section, recipient, "RECIPIENT")
         chosen = await known_asset(client, asset)
-        units = chosen.parse("AMOUNT", amount)
-        if units == 0:
-            raise Usage("more than 0 is expected", field="AMOUNT", code="invalid-encoding")
+        units = chosen.parse_positive("AMOUNT", amount)
         action = Transfer(to, chosen.symbol, units, memo)
         check_action(action)
         about: JsonObject = {}

@@ -114,7 +114,13 @@ def test_only_what_belongs_to_the_old_chain_changes(
     changed = {key for key in {*rows, *rows_of(state)} if state.get(key) != rows.get(key)}
     tables = {REGISTRY.table_of(key).name for key in changed}
     assert tables == {
-        *("chain.constants", "chain.progress", "producer.beacon", "producer.candidate"),
+        *(
+            "chain.constants",
+            "chain.progress",
+            "economy.clock",
+            "producer.beacon",
+            "producer.candidate",
+        ),
         *("producer.key", "producer.producer", "producer.rank"),
         *("producer.attendance", "producer.watch"),
     }

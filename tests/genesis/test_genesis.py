@@ -28,6 +28,7 @@ from tests.vm.world import (
     small_genesis,
 )
 from vm.modules.chain import CONSTANTS, ChainConstants, chain_constants
+from vm.modules.economy import ECONOMY
 from vm.modules.fee import BURN_PPM, PRICES
 from vm.modules.producer import BEACONS, KEYS, PRODUCERS, Producer, elect, let_stand, let_withdraw
 from vm.modules.producer.tables import KeyOwner
@@ -214,6 +215,7 @@ def share_candidate_key(state: State) -> None:
     ("spoil", "message"),
     [
         (CONSTANTS.delete, "chain.constants"),
+        (ECONOMY.delete, "economy.constants"),
         (drop_producer, "no producer has it"),
         (drop_candidate, "fewer than 4 producers stand"),
         (share_key, "no row of its own"),
@@ -266,7 +268,7 @@ SAME_KEY = make_producer_record(key("another"), key("consensus 0"), "p", commitm
             "producers[0].account_signature",
         ),
         ({"allocations": [(b"short", 1)]}, "account"),
-        ({"allocations": [(ANNA.public, 10**17 + 1)]}, ""),
+        ({"allocations": [(ANNA.public, 10**17 + 1)]}, "amount"),
         ({"slot_ms": 99}, "slot_ms"),
         ({"genesis_time_ms": -1}, "genesis_time_ms"),
     ],

@@ -18,6 +18,8 @@ slot_ms = 500
 epoch_slots = 63
 max_unfinal_blocks = 64
 unbonding_s = 3_600
+[economy]
+day_s = 86_400
 [asset]
 symbol = "LEAF"
 name = "Leaf"
@@ -93,6 +95,7 @@ def test_a_preset_fills_pots_within_the_cap() -> None:
         ("fee.burn_ppm = 0", "burn_ppm = 0", "parameters.burn_ppm"),
         ("[funding]", "[funds]", "funds"),
         ("[chain]", "[chains]", "chains"),
+        ("day_s = 86_400", "day_s = 0", "economy.day_s"),
         ("[asset]", "[[asset]]", "asset"),
         ("[asset]", "[asset", ""),
     ],

@@ -14,6 +14,7 @@ from node.validator import Seat
 from storage.state import StateReader
 from tests.simulation.plan import MIN_SLOTS, SLOT_MS, Plan
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
+from vm.modules.economy import ECONOMY, EconomyConstants
 from vm.modules.fee import PRICES, Price
 from vm.modules.producer import BEACONS, Commitment, Producer, let_withdraw, register
 from vm.modules.tokens import ASSETS, AssetRow, mint
@@ -81,7 +82,10 @@ def make_simulated_genesis(plan: Plan, population: Population) -> Genesis:
     )
     CONSTANTS.put(state, constants)
     PROGRESS.put(state, FIRST_PROGRESS)
-    ASSETS.put(state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap), asset.symbol)
+    ECONOMY.put(state, EconomyConstants(preset.economy.day_s, 0))
+    ASSETS.put(
+        state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap, True, True, None), asset.symbol
+    )
     for client in population.clients:
         mint(state, client.public, asset.symbol, FUNDS)
     PRICES.put(state, Price(1_000_000), asset.symbol)

@@ -1,13 +1,11 @@
 """A chain with bodies and policies, on which time passes: for tests of governance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from consensus.errors import ActionFailed
-from genesis.government import Government
-from genesis.preset import load_preset
 from tests.vm.stage import Stage as Chain
-from tests.vm.world import PRODUCERS, World, commitment_of, key
+from tests.vm.world import BARE, PRODUCERS, World, commitment_of, key
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.gov import (
@@ -36,7 +34,6 @@ from vm.registry import REGISTRY
 from vm.running import Running
 
 ASSET = "REEL"
-UNGOVERNED = replace(load_preset("devnet"), government=Government({}, {}))
 DAY_S = 86_400
 HOLDERS = Body("holders", 0, 0, None, 0, 0, 0, 0, seats=False)
 PRODUCING = Body("producers", 0, 0, None, 0, 0, 0, 0, seats=False)
@@ -77,7 +74,7 @@ def person(number: int) -> bytes:
 class Assembly:
     """A chain without consensus; `time_s` is how much time has passed."""
 
-    chain: Chain = field(default_factory=lambda: Chain(World.begin(UNGOVERNED)))
+    chain: Chain = field(default_factory=lambda: Chain(World.begin(BARE)))
     height: int = 1
 
     def context(self, account: bytes) -> Context:

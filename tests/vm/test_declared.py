@@ -248,6 +248,7 @@ PAYING = {
     "producer.watch",
     "chain.progress",
     "rewards.unshared",
+    "economy.clock",
 }
 
 

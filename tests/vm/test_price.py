@@ -164,7 +164,7 @@ def test_the_level_has_a_highest(world: World) -> None:
 
 
 def test_a_fee_is_rounded_up_once(world: World) -> None:
-    ASSETS.put(world.state, AssetRow("Dollar", 6, 0, 0, 10**9), "USDT")
+    ASSETS.put(world.state, AssetRow("Dollar", 6, 0, 0, 10**9, True, True, None), "USDT")
     PRICES.put(world.state, Price(3), "USDT")
     assert fee_for(world.state, "USDT", 333_333, ONE) == 1
     assert fee_for(world.state, "USDT", 333_334, ONE) == 2
@@ -192,7 +192,7 @@ def test_a_transaction_outlives_full_blocks_by_the_head_room_of_commands(world: 
 def test_a_proposal_sets_and_removes_a_price() -> None:
     stage = Stage()
     state = stage.world.state
-    ASSETS.put(state, AssetRow("Dollar", 6, 0, 0, 10**9), "USDT")
+    ASSETS.put(state, AssetRow("Dollar", 6, 0, 0, 10**9, True, True, None), "USDT")
     mint(state, ANNA.public, "USDT", 10)
     policy = b"p" * 32
     assert stage.act(policy, SetPrice("USDT", 7)) == "ok"

@@ -24,7 +24,10 @@ from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
 from vm.modules.chain import CONSTANTS, PROGRESS
+from vm.modules.dividends import PAIRS
+from vm.modules.economy import CLOCK
 from vm.modules.gov.tables import FIRST_DUE, FIRST_TERM
+from vm.modules.pots import ORDER
 from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
 from vm.modules.rewards import BLOCK_UNITS, OWED_POT, POOL_POT, UNSHARED, VOTE_UNITS
 from vm.modules.stake.tables import NEXT
@@ -200,7 +203,7 @@ def test_fees_are_shared_out_and_the_producer_gets_the_remainder(
 
 
 def test_fees_in_another_asset_are_rounded_up_to_its_unit(world: World) -> None:
-    ASSETS.put(world.state, AssetRow("Dollar", 6, 0, 0, 10**9), "USDT")
+    ASSETS.put(world.state, AssetRow("Dollar", 6, 0, 0, 10**9, True, True, None), "USDT")
     mint(world.state, ANNA.public, "USDT", 10)
     fee.PRICES.put(world.state, fee.Price(1), "USDT")
     outcome = world.run(world.order(pay(), fee_asset="USDT", max_fee=1))
@@ -282,8 +285,9 @@ class Noting(Overlay):
 
 
 def test_an_empty_block_reads_little(world: World) -> None:
+    world.run()
     state = Noting(world.state)
-    execute_block(state, world.block(), [])
+    execute_block(state, world.block(used=1), [])
     producer = PRODUCERS[0].public
     assert state.read == {
         *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
@@ -291,13 +295,13 @@ def test_an_empty_block_reads_little(world: World) -> None:
         *(UNSHARED.state_key(), BLOCK_UNITS.state_key, VOTE_UNITS.state_key),
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
         *(PLAN.state_key(), FIRST_DUE.state_key(), FIRST_TERM.state_key()),
-        fee.LEVEL.state_key(),
+        *(fee.LEVEL.state_key(), CLOCK.state_key(), ORDER.state_key(), PAIRS.state_key()),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
-    execute_block(state, world.block(), [])
-    assert len(state.read) == 12
+    execute_block(state, world.block(used=1), [])
+    assert len(state.read) == 15
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

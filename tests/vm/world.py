@@ -12,6 +12,7 @@ from consensus.producers import ProducerSet
 from consensus.transaction import Transaction, transaction_id
 from genesis.build import build_genesis
 from genesis.file import Genesis
+from genesis.government import Government
 from genesis.preset import Preset, load_preset
 from genesis.producer_record import ProducerRecord, make_producer_record
 from vm.context import BlockContext
@@ -26,6 +27,8 @@ from vm.transition import BlockExecution, Outcome, execute_block
 GENESIS_TIME_MS = 1_700_000_000_000
 FUNDS = 1_000_000_000
 REVEALS = 8
+# Nobody governs, and no pot holds anything from the start.
+BARE = replace(load_preset("devnet"), pots={}, government=Government({}, {}))
 
 
 def key(name: str) -> KeyPair:

@@ -1,0 +1,81 @@
+"""Assets: who and what holds how much of them, and how they are made, sent, paid and burned."""
+
+from vm.modules.tokens.holding import (
+    asset_row,
+    balance_of,
+    count_burned,
+    count_minted,
+    credit,
+    debit,
+    drain_pot,
+    fill_pot,
+    mint,
+    pot_of,
+    take_from_pot,
+)
+from vm.modules.tokens.issuing import (
+    Create,
+    GatewayIssue,
+    Issue,
+    IssueToPot,
+    SetGateway,
+)
+from vm.modules.tokens.paying import (
+    BurnPot,
+    Pay,
+)
+from vm.modules.tokens.tables import (
+    ASSETS,
+    BALANCES,
+    POTS,
+    AssetRow,
+    Balance,
+    CommunityPot,
+    Memo,
+    PositiveAmount,
+    Pot,
+    PotName,
+    conserved,
+    token,
+)
+from vm.modules.tokens.transferring import (
+    Burn,
+    Transfer,
+    Transferred,
+)
+
+__all__ = [
+    "ASSETS",
+    "BALANCES",
+    "POTS",
+    "AssetRow",
+    "Balance",
+    "Burn",
+    "BurnPot",
+    "CommunityPot",
+    "Create",
+    "GatewayIssue",
+    "Issue",
+    "IssueToPot",
+    "Memo",
+    "Pay",
+    "PositiveAmount",
+    "Pot",
+    "PotName",
+    "SetGateway",
+    "Transfer",
+    "Transferred",
+    "asset_row",
+    "balance_of",
+    "conserved",
+    "count_burned",
+    "count_minted",
+    "credit",
+    "debit",
+    "drain_pot",
+    "fill_pot",
+    "mint",
+    "pot_of",
+    "take_from_pot",
+    "token",
+]

@@ -1,0 +1,74 @@
+"""What a holder does with its own units: send them, or burn them."""
+
+from consensus.kinds import AccountId, Amount, Asset
+from consensus.record import Record, record
+from vm.context import Context
+from vm.declare import Action
+from vm.modules.tokens.holding import asset_row, count_burned, credit, debit
+from vm.modules.tokens.tables import BALANCES, Memo, PositiveAmount, token
+
+NOT_TRANSFERABLE = token.error("not-transferable", "Accounts cannot send this asset to each other.")
+
+
+@token.event
+@record("token.transferred")
+class Transferred(Record):
+    """An amount moved between two accounts."""
+
+    source: AccountId
+    to: AccountId
+    asset: Asset
+    amount: Amount
+    memo: Memo
+
+
+@token.event
+@record("token.burned")
+class Burned(Record):
+    """An account has burned an amount of its own."""
+
+    account: AccountId
+    asset: Asset
+    amount: Amount
+    memo: Memo
+
+
+@token.action(gas=1_000)
+@record("token.transfer")
+class Transfer(Action):
+    """Send an amount of an asset to an account, with a memo for people to read."""
+
+    to: AccountId
+    asset: Asset
+    amount: PositiveAmount
+    memo: Memo
+
+    def apply(self, context: Context) -> None:
+        if not asset_row(context.state, self.asset).transferable:
+            raise NOT_TRANSFERABLE.failed(field="asset")
+        debit(context.state, context.sender, self.asset, self.amount)
+        credit(context.state, self.to, self.asset, self.amount)
+        context.emit(Transferred(context.sender, self.to, self.asset, self.amount, self.memo))
+
+    def touches(self, sender: bytes) -> tuple[bytes, ...]:
+        return tuple(BALANCES.state_key(account, self.asset) for account in (sender, self.to))
+
+
+@token.action(gas=1_000)
+@record("token.burn")
+class Burn(Action):
+    """Burn an amount of the sender's own for ever, with a memo for people to read: so a gateway
+    takes back what it has redeemed elsewhere."""
+
+    asset: Asset
+    amount: PositiveAmount
+    memo: Memo
+
+    def apply(self, context: Context) -> None:
+        asset_row(context.state, self.asset)
+        debit(context.state, context.sender, self.asset, self.amount)
+        count_burned(context.state, self.asset, self.amount)
+        context.emit(Burned(context.sender, self.asset, self.amount, self.memo))
+
+    def touches(self, sender: bytes) -> tuple[bytes, ...]:
+        return (BALANCES.state_key(sender, self.asset),)
