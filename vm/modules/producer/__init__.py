@@ -4,6 +4,7 @@ from vm.modules.producer.appointment import appoint, dismiss, may_hold_seat
 from vm.modules.producer.attendance import ATTENDANCE, WATCH, absentees, attend
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import BONDED_POT, Stand, elect, ranked
+from vm.modules.producer.exclusion import Exclude
 from vm.modules.producer.ranking import change_votes, let_stand, let_withdraw, rank_anew, votes_of
 from vm.modules.producer.registration import (
     Deregister,
@@ -61,6 +62,7 @@ __all__ = [
     "Commission",
     "Commitment",
     "Deregister",
+    "Exclude",
     "KeyOwner",
     "Offence",
     "Producer",

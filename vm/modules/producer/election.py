@@ -11,6 +11,7 @@ from vm.declare import Action
 from vm.modules.chain import chain_constants
 from vm.modules.producer.appointment import NOT_APPOINTED, may_stand
 from vm.modules.producer.attendance import absentees
+from vm.modules.producer.exclusion import EXCLUDED, is_excluded
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
     BARRED,
@@ -64,6 +65,8 @@ class Stand(Action):
             raise BARRED.failed()
         if self.standing and not may_stand(state, sender):
             raise NOT_APPOINTED.failed(field="standing")
+        if self.standing and is_excluded(state, sender, context.block.time_ms):
+            raise EXCLUDED.failed(field="standing")
         if self.standing == (CANDIDATES.get(state, sender) is not None):
             raise UNCHANGED.failed(field="standing")
         if self.standing:

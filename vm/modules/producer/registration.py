@@ -17,6 +17,7 @@ from vm.declare import Action
 from vm.modules.account import acts_for
 from vm.modules.producer.appointment import may_stand
 from vm.modules.producer.attendance import ATTENDANCE
+from vm.modules.producer.exclusion import EXCLUDED, is_excluded
 from vm.modules.producer.ranking import let_stand, let_withdraw
 from vm.modules.producer.tables import (
     BARRED,
@@ -97,6 +98,8 @@ class Register(Action):
     key_signature: Signature
 
     def apply(self, context: Context) -> None:
+        if is_excluded(context.state, context.sender, context.block.time_ms):
+            raise EXCLUDED.failed()
         check_commission(context.state, self.commission_ppm)
         commission = fixed_commission(self.commission_ppm)
         row = Producer(self.key, self.name, self.profile, commission)
