@@ -1,6 +1,6 @@
 """The way of a transaction from a command: tried, signed, sent, and waited for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -28,6 +28,7 @@ from node.query.chain_view import Finality
 from vm.declare import Action
 from vm.forms import transaction_from_json
 from vm.modules.account import Authority
+from vm.modules.gov import Proposed
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -309,7 +310,17 @@ def show_transaction(
             "status": answer.receipt.status,
             "fee": charged(transaction_from_json(answer.transaction), answer.receipt, asset),
         }
+        fields |= _numbers(answer)
     print_fields(fields)
+
+
+def _numbers(answer: TransactionAnswer) -> JsonObject:
+    """The number of the proposal that a transaction has made, which its votes must name."""
+    for event in answer.events:
+        data = event["data"]
+        if isinstance(data, Mapping) and data["type"] == Proposed.tag:
+            return {"proposal": data["proposal"]}
+    return {}
 
 
 def show_trial(

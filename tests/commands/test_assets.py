@@ -12,7 +12,7 @@ from genesis.file import Genesis, make_genesis
 from tests.api.world import ALICE, BOB, GENESIS, World, open_world
 from tests.commands.conftest import LivingTransport, Run
 from vm.modules.dividends import PairName, open_pair
-from vm.modules.fee import TREASURY_PPM
+from vm.modules.fee import TREASURY, TREASURY_PPM
 from vm.modules.pots import Destination, Share, Split, set_split
 from vm.modules.rewards import POOL_POT
 from vm.modules.tokens import (
@@ -47,7 +47,7 @@ def rich_genesis() -> Genesis:
     ASSETS.put(state, usdt, "USDT")
     native = ASSETS.get(state, "REEL")
     assert native is not None
-    held = native.minted - pot_of(state, POOL_POT, "REEL")
+    held = native.minted - pot_of(state, POOL_POT, "REEL") - pot_of(state, TREASURY, "REEL")
     open_pair(state, PairName("REEL", "REEL"), held)
     shares = (Share(800_000, Destination(None, None, "REEL")), Share(50_000, BURN))
     set_split(state, "treasury", Split(shares, Destination("wages", None, None)))

@@ -34,7 +34,8 @@ def propose(run: Run, *words: str, policy: str = "council") -> None:
 
 
 def test_a_proposal_is_made_voted_on_and_carried_out(world: World, run: Run) -> None:
-    propose(run, "gov.resolve", "--text", "why", "--title", "Light")
+    words = ("gov.resolve", "--text", "why", "--title", "Light", "--policy", "council")
+    assert "proposal  2" in run("gov", "propose", *words).out
     assert "open" in run("gov", "list").out
     done(run, "gov", "vote", "2", "yes", "--from", "bob")
     shown = run("gov", "show", "2").out
@@ -111,7 +112,7 @@ def test_what_is_not_there_is_named(
 
 def test_policies_bodies_and_parameters_are_shown(world: World, run: Run) -> None:
     assert "council" in run("policy", "list").out
-    assert "67% of the votes of holders within 600 s" in run("policy", "show", "constitution").out
+    assert "67% of the votes of holders within 120 s" in run("policy", "show", "constitution").out
     assert "anybody" in run("policy", "show", "parameters").out
     assert "out after 3 votes missed in a row" in run("member", "bodies").out
     value = str(BURN_PPM.read(world.chain.state.view()))

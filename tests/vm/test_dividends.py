@@ -329,7 +329,7 @@ def test_the_integers_hold_what_they_can_come_to() -> None:
 
 
 def test_fees_become_dividends_in_the_block_that_takes_them() -> None:
-    world = World.begin()
+    world = World.begin(BARE)
     fee.TREASURY_PPM.set(world.state, 500_000)
     fee.BURN_PPM.set(world.state, 0)
     open_pair(world.state, PairName("REEL", "REEL"), 2 * FUNDS)

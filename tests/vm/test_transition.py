@@ -10,6 +10,7 @@ from consensus.record import record
 from consensus.transaction import Transaction, transaction_id
 from tests.vm.world import (
     ANNA,
+    BARE,
     BEN,
     CLEO,
     FUNDS,
@@ -186,8 +187,9 @@ def test_the_payer_must_hold_just_the_fee(world: World, missing: int) -> None:
     ("burn_ppm", "treasury_ppm"), [(0, 0), (500_000, 0), (333_333, 333_333), (500_000, 500_000)]
 )
 def test_fees_are_shared_out_and_the_producer_gets_the_remainder(
-    world: World, burn_ppm: int, treasury_ppm: int
+    burn_ppm: int, treasury_ppm: int
 ) -> None:
+    world = World.begin(BARE)
     fee.BURN_PPM.set(world.state, burn_ppm)
     fee.TREASURY_PPM.set(world.state, treasury_ppm)
     outcome = world.run(world.order(pay(memo="odd")), world.order(pay(), by=BEN))

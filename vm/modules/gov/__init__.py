@@ -13,7 +13,7 @@ from vm.modules.gov.constitution import (
 )
 from vm.modules.gov.counting import Outcome, count, foresee, reaches
 from vm.modules.gov.membership import admit, end_terms, enroll, size_of
-from vm.modules.gov.proposing import Propose, Withdraw
+from vm.modules.gov.proposing import Propose, Proposed, Withdraw
 from vm.modules.gov.roll import Admit, Dismiss, NameAlternates
 from vm.modules.gov.soundness import bodies_agree, polls_agree
 from vm.modules.gov.tables import (
@@ -60,6 +60,7 @@ __all__ = [
     "Policy",
     "Proposal",
     "Propose",
+    "Proposed",
     "Resolve",
     "SetBody",
     "SetPolicy",
