@@ -35,6 +35,7 @@ from tests.vm.world import World
 from vm.modules.account import SENDERS, Sender, next_nonce, plain_authority
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.content import OWNED, VIDEOS, Owned, Video
+from vm.modules.gov import PROPOSALS, ROLL, Member, Propose, Resolve
 from vm.modules.producer import (
     BEACONS,
     CANDIDATES,
@@ -45,6 +46,7 @@ from vm.modules.producer import (
     elect,
     votes_of,
 )
+from vm.modules.producer.appointment import APPOINTMENTS, BY_APPOINTMENT, Appointment
 from vm.modules.slashing import Report
 from vm.modules.stake import Approve, Bond, Unbond, release_due
 from vm.modules.tokens import ASSETS, BALANCES, POTS, Balance, balance_of
@@ -209,6 +211,28 @@ def test_stake_goes_on_and_votes_wait_for_their_producer(rows: dict[bytes, bytes
     assert again.act(ALICE.public, Approve((PLACES[1], newcomer))) == "ok"
     assert again.act(ALICE.public, Approve((newcomer,))) == "ok"
     assert again.act(ALICE.public, Approve((PLACES[1],))) == "stake.no-producer"
+
+
+def test_members_vote_on_the_new_chain_and_the_new_producers_are_appointed(
+    rows: dict[bytes, bytes],
+) -> None:
+    state = Overlay(EmptyView())
+    for row_key, value in rows.items():
+        state.put(row_key, value)
+    BY_APPOINTMENT.set(state, 1)
+    APPOINTMENTS.put(state, Appointment(), PLACES[0])
+    ROLL.put(state, Member(500, 0, 1), "council", ALICE.public)
+    made = genesis_from_state(rows_of(state).items(), RECORDS, NEW_TIME_MS)
+    assert ROLL.get(made.state(), "council", ALICE.public) == Member(0, 0, 1)
+    appointed = {account for (account,), _ in APPOINTMENTS.every(made.state())}
+    assert appointed == set(NEW_SEATS)
+    again = Stage(World(made, made.state()), time_ms=NEW_TIME_MS)
+    resolve = Propose("council", "a title", "", (Resolve("so be it").pack(),))
+    assert again.act(ALICE.public, resolve) == "ok"
+    decided = PROPOSALS.get(again.world.state, 1)
+    assert decided is not None
+    assert decided.status == "passed"
+    assert list(REGISTRY.broken_invariants(again.world.state)) == []
 
 
 def _of_barred() -> ProducerRecord:
