@@ -56,6 +56,13 @@ class Renegade:
         """The one that it uses, or the first until that is known."""
         return next(iter(self._seats.values()))
 
+    @property
+    def innocent(self) -> bytes:
+        """The consensus key of a producer that is none of its own: nothing is proved against it."""
+        rules, head = self.chain.rules, self.chain.fork.head
+        turns = (scheduled(rules, head, head.slot + i) for i in range(1, 2 * MAX_PRODUCERS))
+        return next(member.key for member in turns if member.producer not in self._seats)
+
     async def catch_up(self, victim: Victim) -> None:
         """Learn the chain, as any peer can."""
         async with peer_of(victim, new_key()) as peer:

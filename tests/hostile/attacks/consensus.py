@@ -249,10 +249,10 @@ async def claims_of_another_history_with_wrong_proofs(scene: Scene) -> None:
 
 @attack(Outcome.BANNED, "that is not valid")
 async def evidence_that_proves_nothing(scene: Scene) -> None:
-    """Against a real producer, with signatures that are not its."""
+    """Against a real producer that has done nothing, with signatures that are not its."""
     await scene.renegade.catch_up(scene.victim)
     header = scene.renegade.chain.fork.head.header
-    key = scene.renegade.seat.key.public
+    key = scene.renegade.innocent
 
     def lies() -> Iterable[Record]:
         for i in range(20):
