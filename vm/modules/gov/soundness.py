@@ -22,6 +22,7 @@ from vm.modules.gov.tables import (
     gov,
 )
 from vm.modules.tokens import pot_of
+from vm.table import KeyPart
 from vm.view import View
 
 
@@ -29,7 +30,7 @@ from vm.view import View
 def bodies_agree(view: View) -> Iterator[str]:
     """Bodies count their members, within their caps, and terms are listed."""
     sizes: Count[str] = Count()
-    terms: set[tuple[int | str | bytes, ...]] = set()
+    terms: set[tuple[KeyPart, ...]] = set()
     for (name, account), member in ROLL.every(view):
         sizes[name] += 1
         if member.until_ms:
@@ -42,7 +43,7 @@ def bodies_agree(view: View) -> Iterator[str]:
             yield f"{name} has more members than {body.cap}"
     for name in sizes:
         yield f"there are members of {name}, which is no body"
-    yield from TERMS.disagreements(view, set(terms))
+    yield from TERMS.disagreements(view, terms)
 
 
 @gov.invariant

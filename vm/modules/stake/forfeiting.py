@@ -4,8 +4,8 @@ from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.producer import BONDED_POT
 from vm.modules.stake.bonding import change_bond
-from vm.modules.stake.releasing import note_next, put_releases, releases_of
-from vm.modules.stake.tables import BONDS, DUE, UNBONDING_POT, Release
+from vm.modules.stake.releasing import put_releases, releases_of
+from vm.modules.stake.tables import AGENDA, BONDS, UNBONDING_POT, Release
 from vm.modules.tokens import drain_pot
 from vm.parameter import PARTS_PER_MILLION
 from vm.view import State
@@ -35,10 +35,9 @@ def _of_releases(state: State, account: bytes, ppm: int) -> int:
         if units:
             left.append(Release(release.time_ms, units))
         else:
-            DUE.delete(state, release.time_ms, account)
+            AGENDA.remove(state, release.time_ms, account)
     taken = sum(each.units for each in before) - sum(each.units for each in left)
     if taken:
         put_releases(state, account, left)
         drain_pot(state, UNBONDING_POT, chain_constants(state).native_asset, taken)
-        note_next(state, [key for key, _ in DUE.scan(state, limit=1)])
     return taken

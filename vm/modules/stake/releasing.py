@@ -5,13 +5,10 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.stake.tables import (
-    DUE,
+    AGENDA,
     MOST_RELEASES,
-    NEXT,
     UNBONDING,
     UNBONDING_POT,
-    Due,
-    Next,
     Release,
     Unbonding,
     stake,
@@ -54,25 +51,17 @@ def hold_back(context: Context, account: bytes, amount: int) -> int:
         units += releases[-1].units
         releases = releases[:-1]
     UNBONDING.put(state, Unbonding((*releases, Release(time_ms, units))), account)
-    DUE.put(state, Due(), time_ms, account)
+    AGENDA.add(state, time_ms, account)
     fill_pot(state, UNBONDING_POT, constants.native_asset, amount)
-    if NEXT.get(state) is None:  # no later release is ever due before this one
-        NEXT.put(state, Next(time_ms))
     return time_ms
 
 
 @stake.begin_block
 def release_due(context: Context) -> None:
     """Give back what is due at this block's time, a bounded number of releases a block."""
-    state, now_ms = context.state, context.block.time_ms
-    earliest = NEXT.get(state)
-    if earliest is None or earliest.time_ms > now_ms:
-        return
-    listed = [key for key, _ in DUE.scan(state, limit=RELEASES_A_BLOCK + 1)]
-    due = [key for key in listed[:RELEASES_A_BLOCK] if key[0] <= now_ms]
+    due = AGENDA.take(context.state, context.block.time_ms, limit=RELEASES_A_BLOCK)
     for time_ms, account in due:
         _release(context, time_ms, account)
-    note_next(state, listed[len(due) :][:1])
 
 
 def _release(context: Context, time_ms: int, account: bytes) -> None:
@@ -81,7 +70,6 @@ def _release(context: Context, time_ms: int, account: bytes) -> None:
     if first.time_ms != time_ms:
         raise RuntimeError(f"{account.hex()} is listed and gets nothing back at {time_ms}")
     put_releases(state, account, rest)
-    DUE.delete(state, time_ms, account)
     drain_pot(state, UNBONDING_POT, asset, first.units)
     credit(state, account, asset, first.units)
     context.emit(Released(account, first.units))
@@ -93,11 +81,3 @@ def put_releases(state: State, account: bytes, releases: list[Release]) -> None:
         UNBONDING.put(state, Unbonding(tuple(releases)), account)
     else:
         UNBONDING.delete(state, account)
-
-
-def note_next(state: State, first: list[tuple[int, bytes]]) -> None:
-    """Note the time of the first that is listed, if one is."""
-    if first:
-        NEXT.put(state, Next(first[0][0]))
-    else:
-        NEXT.delete(state)

@@ -7,12 +7,13 @@ from typing import Annotated
 
 from consensus.kinds import AccountId, Counter
 from consensus.record import AtMost, Record, part, record
+from vm.agenda import Agenda
 from vm.declare import Module
 from vm.modules.chain import chain_constants
 from vm.modules.mana import MANA
 from vm.modules.producer import BONDED_POT, VOTES
 from vm.modules.tokens import PositiveAmount, pot_of
-from vm.table import Table
+from vm.table import KeyPart, Table
 from vm.view import View
 
 stake = Module("stake", "Tokens are bonded, and their holders approve producers by them.")
@@ -89,6 +90,7 @@ BONDS: Table[Bonded, bytes] = stake.table(Bonded, account=AccountId)
 UNBONDING: Table[Unbonding, bytes] = stake.table(Unbonding, account=AccountId)
 DUE: Table[Due, int, bytes] = stake.table(Due, time_ms=Counter, account=AccountId)
 NEXT: Table[Next] = stake.table(Next)
+AGENDA: Agenda[bytes] = Agenda(DUE, Due(), NEXT, Next)
 LOCKS: Table[Locks, bytes] = stake.table(Locks, account=AccountId)
 
 
@@ -123,18 +125,12 @@ def votes_agree(view: View) -> Iterator[str]:
 @stake.invariant
 def releases_agree(view: View) -> Iterator[str]:
     """Each account's releases are in order, listed under their times, and the earliest is known."""
-    listed = {key for key, _ in DUE.every(view)}
-    held: set[tuple[int, bytes]] = set()
+    held: set[tuple[KeyPart, ...]] = set()
     for (account,), row in UNBONDING.every(view):
         if any(low.time_ms >= high.time_ms for low, high in pairwise(row.releases)):
             yield f"the releases of {account.hex()} are not in order, one a time"
         held |= {(each.time_ms, account) for each in row.releases}
-    if listed != held:
-        yield f"{len(listed ^ held)} releases are not listed, or listed and not there"
-    next_row = NEXT.get(view)
-    first = min((time_ms for time_ms, _ in listed), default=None)
-    if (None if next_row is None else next_row.time_ms) != first:
-        yield f"the earliest release is due at {first}, not {next_row}"
+    yield from AGENDA.disagreements(view, held)
 
 
 @stake.invariant
