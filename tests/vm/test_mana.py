@@ -27,8 +27,9 @@ from tests.vm.world import (
     pay,
 )
 from vm.modules import fee
-from vm.modules.account import next_nonce
+from vm.modules.account import Attest, RevokeAttestation, let_attest, next_nonce
 from vm.modules.mana import (
+    ATTESTED_GAS,
     BONDED_GAS,
     MANA,
     MAX_BLOCK_PPM,
@@ -156,10 +157,14 @@ def test_parameters_hold_at_once_for_everybody(stage: Stage) -> None:
 def test_the_largest_bond_fits_at_the_highest_rate(stage: Stage) -> None:
     state = stage.world.state
     BONDED_GAS.set(state, BONDED_GAS.maximum)
+    ATTESTED_GAS.set(state, ATTESTED_GAS.maximum)
+    let_attest(state, BEN.public)
+    assert stage.act(BEN.public, Attest(ANNA.public, bytes(32))) == "ok"
     note_bonded(state, ANNA.public, 2**64 - 1, 0)
-    assert mana_of(state, ANNA.public, 2**53 - 1).gas == 2**64 - 1
+    most = (2**64 - 1) * BONDED_GAS.maximum // 10**6 + ATTESTED_GAS.maximum
+    assert mana_of(state, ANNA.public, 2**53 - 1).gas == most < 2**64
     use_mana(state, ANNA.public, 1, 2**53 - 1)
-    assert MANA.get(state, ANNA.public) == Mana(2**64 - 2, 2**53 - 1, 2**64 - 1)
+    assert MANA.get(state, ANNA.public) == Mana(most - 1, 2**53 - 1, 2**64 - 1)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +178,36 @@ def test_how_long_to_wait_is_rounded_up(gas: int, wait_ms: int | None) -> None:
     if wait_ms:
         assert 10 + 100 * wait_ms // regeneration_ms >= gas
         assert 10 + 100 * (wait_ms - 1) // regeneration_ms < gas
+
+
+def test_who_is_attested_has_mana_without_a_bond_until_the_attestation_ends(stage: Stage) -> None:
+    state, attested = stage.world.state, CLEO.public
+    ATTESTED_GAS.set(state, 8_640)
+    let_attest(state, BEN.public)
+    assert now(stage, attested).max_gas == 0
+    assert stage.act(BEN.public, Attest(attested, bytes(32))) == "ok"
+    assert (now(stage, attested).gas, now(stage, attested).max_gas) == (8_640, 8_640)
+    use_mana(state, attested, 8_000, stage.time_ms)
+    stage.time_ms += 1_000_000
+    assert now(stage, attested).gas == 640 + 100
+    assert list(REGISTRY.broken_invariants(state)) == []
+    assert stage.act(BEN.public, RevokeAttestation(attested)) == "ok"
+    assert (now(stage, attested).gas, now(stage, attested).max_gas) == (0, 0)
+    ATTESTED_GAS.set(state, 0)
+    assert stage.act(BEN.public, Attest(attested, bytes(32))) == "ok"
+    assert now(stage, attested).max_gas == 0
+
+
+def test_a_bond_adds_to_what_an_attestation_brings(stage: Stage) -> None:
+    state = stage.world.state
+    let_attest(state, BEN.public)
+    assert stage.act(ANNA.public, Bond(100_000_000)) == "ok"
+    by_bond = now(stage).max_gas
+    assert stage.act(BEN.public, Attest(ANNA.public, bytes(32))) == "ok"
+    assert now(stage).max_gas == by_bond + ATTESTED_GAS.default
+    assert stage.act(ANNA.public, Unbond(100_000_000)) == "ok"
+    assert now(stage).max_gas == ATTESTED_GAS.default
+    assert list(REGISTRY.broken_invariants(state)) == []
 
 
 def test_rows_that_do_not_agree_with_the_bonds_are_found(stage: Stage) -> None:

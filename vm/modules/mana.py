@@ -9,10 +9,12 @@ the most away at once, so that nothing is gained by moving a bond about.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Counter
 from consensus.record import Record, record
 from consensus.transaction import Transaction
 from vm.declare import Module
+from vm.modules.account import is_attested
 from vm.modules.fee import TARGET_SHARE
 from vm.parameter import PARTS_PER_MILLION
 from vm.table import Table
@@ -28,10 +30,18 @@ BONDED_GAS = mana.parameter(
     "bonded_gas",
     default=700,
     minimum=0,
-    maximum=1_000_000,
+    maximum=999_000,
     unit="gas",
     sentence="The most mana of an account for each million native units that it has bonded, "
     "rounded down.",
+)
+ATTESTED_GAS = mana.parameter(
+    "attested_gas",
+    default=200_000,
+    minimum=0,
+    maximum=1_000_000_000,
+    unit="gas",
+    sentence="How much more mana an account that is attested can have, whatever it has bonded.",
 )
 REGENERATION_S = mana.parameter(
     "regeneration_s",
@@ -51,7 +61,7 @@ MAX_BLOCK_PPM = mana.parameter(
     "together, each rounded down.",
 )
 
-if BONDED_GAS.maximum > BONDED_UNITS:
+if (UINT64_MAX // BONDED_UNITS) * BONDED_GAS.maximum + ATTESTED_GAS.maximum > UINT64_MAX:
     raise ValueError("the mana of all units of an asset together must fit an amount")
 if MAX_BLOCK_PPM.maximum * TARGET_SHARE > PARTS_PER_MILLION:
     raise ValueError("what mana pays for must not raise the price of gas by itself")
@@ -93,9 +103,12 @@ class ManaNow:
 
 
 def entitled_gas(view: View, account: bytes) -> int:
-    """The most mana that an account can have."""
+    """The most mana that an account can have: by its bond, and by being attested (ECONOMIES
+    section 0), which an account that has never used any has all of at once."""
     row = MANA.get(view, account) or _NOTHING
-    return row.units * BONDED_GAS.read(view) // BONDED_UNITS
+    by_bond = row.units * BONDED_GAS.read(view) // BONDED_UNITS
+    attested_gas = ATTESTED_GAS.read(view)
+    return by_bond + (attested_gas if attested_gas and is_attested(view, account) else 0)
 
 
 def mana_of(view: View, account: bytes, time_ms: int) -> ManaNow:
