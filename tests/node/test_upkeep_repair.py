@@ -244,7 +244,7 @@ def test_a_lost_manifest_costs_nothing(scene: Scene, chain: Path) -> None:
     assert (done.way, done.final_height) == ("salvaged", scene.end)
 
 
-@pytest.mark.parametrize("tail", [bytes(4096), b"\xa5" * 4096], ids=["zeros", "garbage"])
+@pytest.mark.parametrize("tail", [bytes(32_768), b"\xa5" * 32_768], ids=["zeros", "garbage"])
 def test_what_a_power_cut_may_leave_after_the_last_sync_is_cut_off(
     scene: Scene, chain: Path, tail: bytes
 ) -> None:
