@@ -25,7 +25,7 @@ from tests.hostile.watch import Rest, Sample, Watch, metrics, rest_of, rss_bytes
 
 NODES = 4
 SLOT_MS = 1000
-EPOCH_SLOTS = 100_000  # a producer that was found out keeps its seat, and has turns, to the end
+EPOCH_SLOTS = 21 * 240  # a producer that was found out keeps its seat, and has turns, to the end
 START_MS = 7000
 QUIET_S = 10.0
 SETTLE_S = 40.0
