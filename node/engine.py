@@ -327,13 +327,14 @@ class Engine:
     def add_evidence(self, evidence: Evidence) -> Work[bool]:
         """Keep evidence that is new; returns whether it was. Raises InvalidEvidence for what
         proves nothing."""
-        return (yield from blocking(lambda: self.evidence.add(evidence)))
+        is_new = yield from blocking(lambda: self.evidence.add(evidence))
+        if is_new:
+            logger.error("key %s broke the rules: %s", evidence.key.hex()[:8], evidence.offence)
+        return is_new
 
     def _found(self, evidence: Evidence) -> Work[None]:
-        if not (yield from self.add_evidence(evidence)):
-            return
-        logger.error("key %s broke the rules: %s", evidence.key.hex()[:8], evidence.offence)
-        self._peers.broadcast(evidence)
+        if (yield from self.add_evidence(evidence)):
+            self._peers.broadcast(evidence)
 
     def take_proof(self, proof: FinalityProof) -> Work[bool]:
         """Make final what the proof shows, as far as it is known here; returns whether there is
