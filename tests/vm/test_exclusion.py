@@ -44,6 +44,8 @@ def test_four_must_be_left_and_only_producers_are_excluded(hall: Assembly) -> No
     assert exclude(hall, everyone[0], 60, 3) == "producer.too-few-left"
     assert exclude(hall, everyone[4], 0, 4) == "passed"
     assert hall.chain.act(everyone[4], Stand(standing=True)) == "ok"
+    assert exclude(hall, everyone[4], 0, 5) == "passed"
+    assert CANDIDATES.get(hall.chain.world.state, everyone[4]) is not None
 
 
 def test_to_register_anew_is_no_way_around_it(hall: Assembly) -> None:

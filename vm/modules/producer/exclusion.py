@@ -45,8 +45,8 @@ class Excluded(Record):
 @record("producer.exclude")
 class Exclude(Action):
     """Keep a producer from standing for election for so many seconds: its seat goes to the next in
-    votes when the next set takes over. It stands again when it asks to, after that; 0 lets it at
-    once."""
+    votes when the next set takes over. It stands again when it asks to, after that; 0 ends an
+    exclusion, and withdraws nobody."""
 
     producer: AccountId
     excluded_s: Annotated[int, Uint(MAX_EXCLUSION_S)]
@@ -61,6 +61,10 @@ class Exclude(Action):
         state = context.state
         if PRODUCERS.get(state, self.producer) is None:
             raise NOT_REGISTERED.failed(field="producer")
+        if not self.excluded_s:
+            EXCLUSIONS.delete(state, self.producer)
+            context.emit(Excluded(self.producer, context.block.time_ms))
+            return
         stands = CANDIDATES.get(state, self.producer) is not None
         if stands and len(list(RANKS.scan(state, limit=MIN_PRODUCERS + 1))) <= MIN_PRODUCERS:
             raise TOO_FEW_LEFT.failed(field="producer")
