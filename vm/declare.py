@@ -98,6 +98,8 @@ class ActionDeclaration:
                 f"{self.type.tag}: what is governed costs at most {GOVERNED_GAS} gas, paid by who "
                 "proposes it, whatever its fields; it is neither a duty nor free"
             )
+        if self.governed and self.type.in_words is Action.in_words:
+            raise ValueError(f"{self.type.tag}: a proposal says in words what it will do")
 
     @property
     def has_derived_gas(self) -> bool:

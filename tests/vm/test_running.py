@@ -53,6 +53,9 @@ class Set(Action):
     def subject(self) -> str:
         return "odd" if self.value % 2 else ""
 
+    def in_words(self) -> str:
+        return f"decree {self.value}"
+
     def apply(self, context: Context) -> None:
         ROW.put(context.state, Row(self.value, context.sender))
         context.emit(Done(self.value))
@@ -123,6 +126,15 @@ def test_what_is_proposed_is_checked_before(hall: Hall) -> None:
     with pytest.raises(ActionFailed) as caught:
         declared.scopes([Set(1).pack(), pay().pack()])
     assert (caught.value.code, caught.value.field) == ("chain.not-governed", "[1]")
+
+
+def test_what_is_governed_says_what_it_does() -> None:
+    @record("decree.mute")
+    class Mute(Action):
+        """Say nothing."""
+
+    with pytest.raises(ValueError, match="in words"):
+        decree.action(gas=1, governed=True)(Mute)
 
 
 @pytest.mark.parametrize(
