@@ -100,6 +100,7 @@ def run_one(plan: Plan, mutant: str | None = None) -> Outcome:
     """Run a plan, on a mutant if it is named. Garbage waits for the end: a run is short."""
     logging.disable(logging.CRITICAL)
     gc.disable()
+    gc.freeze()  # what was there before is not looked through again
     with MUTANTS[mutant]() if mutant else nullcontext():
         outcome = run_plan(plan)
     gc.collect()

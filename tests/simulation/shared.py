@@ -25,7 +25,7 @@ from consensus.compact import CompactBlock, compact_block
 from consensus.transaction import Transaction
 from node.candidate import Recorded, read_block
 from node.chain import meta_of
-from node.verified import Verified
+from node.verified import SIGNATURES_KEPT, Verified
 from storage.blocks import ChainMeta
 from storage.state import StateReader
 from vm.context import BlockContext
@@ -83,6 +83,21 @@ def _sharing_meta() -> Callable[[Recorded], ChainMeta]:
     return lambda block: known.find(block.placed.id, lambda: meta_of(block))
 
 
+def _by_object(function: Callable[[K], V]) -> Callable[[K], V]:
+    """The function, computed once for an object: all nodes of a run hold the same records."""
+    known: OrderedDict[int, tuple[K, V]] = OrderedDict()
+
+    def shared(argument: K) -> V:
+        found = known.get(id(argument))
+        if found is None:  # the argument is kept, so that no other object takes its id
+            found = known[id(argument)] = (argument, function(argument))
+            if len(known) > MAX_SHARED:
+                known.popitem(last=False)
+        return found[1]
+
+    return shared
+
+
 def _sharing_compact() -> Callable[[bytes, Sequence[bytes]], CompactBlock]:
     known: _Known[bytes, CompactBlock] = _Known()
     return lambda raw, ids: known.find(raw, lambda: compact_block(raw, ids))
@@ -90,9 +105,10 @@ def _sharing_compact() -> Callable[[bytes, Sequence[bytes]], CompactBlock]:
 
 @contextmanager
 def shared_results() -> Iterator[None]:
-    """Share decoding, execution, the tree's new pages, a final block's place, a header's bytes,
-    compact forms and what verified among all nodes of a run."""
+    """Share decoding, execution, the tree's new pages, a final block's place, the bytes of headers
+    and transactions, compact forms and what verified among all nodes of a run."""
     verified = Verified()
+    signature = lru_cache(maxsize=SIGNATURES_KEPT)(verified.signature)
     decode = lru_cache(maxsize=MAX_SHARED)(read_block)
     with ExitStack() as stack:
         for module in (
@@ -102,8 +118,14 @@ def shared_results() -> Iterator[None]:
             node.sync.download,
         ):
             stack.enter_context(patch.object(module, "read_block", decode))
-        encode = lru_cache(maxsize=MAX_SHARED)(Header.encode)
-        stack.enter_context(patch.object(Header, "encode", encode))
+        for record, method in (
+            (Header, "pack"),
+            (Header, "encode"),
+            (Header, "id"),
+            (Transaction, "encode"),
+        ):
+            stack.enter_context(patch.object(record, method, _by_object(getattr(record, method))))
+        stack.enter_context(patch.object(verified, "signature", signature))
         compact = _sharing_compact()
         for module in (node.block_relay, node.engine, node.exchange):
             stack.enter_context(patch.object(module, "compact_block", compact))
