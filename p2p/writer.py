@@ -18,12 +18,14 @@ class Writer:
         self._queue = queue
         self._held = held
         self._wake = trio.Event()
+        self._waits_for_s = math.inf
         self._since: float | None = None
         self._farewell: str | None = None
 
     def wake(self) -> None:
-        """Something was queued."""
-        self._wake.set()
+        """Something was queued: it wakes who waits for company longer than it may."""
+        if self._queue.linger_s < self._waits_for_s:
+            self._wake.set()
 
     def say_goodbye(self, reason: str) -> None:
         """Send what is queued now, a Goodbye, and no more."""
@@ -54,14 +56,14 @@ class Writer:
 
     async def _something_to_send(self) -> None:
         """Wait until something is queued and has lingered long enough."""
-        queue = self._queue
-        while self._farewell is None and queue.linger_s == math.inf:
-            await self._woken()
-        since = trio.current_time()
+        await self._more_urgent_than(math.inf)
+        queue, since = self._queue, trio.current_time()
         while self._farewell is None and trio.current_time() < since + queue.linger_s:
             with trio.CancelScope(deadline=since + queue.linger_s):
-                await self._woken()
+                await self._more_urgent_than(queue.linger_s)
 
-    async def _woken(self) -> None:
-        self._wake = trio.Event()
-        await self._wake.wait()
+    async def _more_urgent_than(self, linger_s: float) -> None:
+        """Wait for the farewell, or something that may linger for less than so many seconds."""
+        while self._farewell is None and self._queue.linger_s >= linger_s:
+            self._wake, self._waits_for_s = trio.Event(), linger_s
+            await self._wake.wait()
