@@ -16,6 +16,7 @@ from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord
 from vm.modules.account import authority_of
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
+from vm.modules.content import forget_commitments
 from vm.modules.economy import go_on_from
 from vm.modules.gov import ROLL
 from vm.modules.producer import (
@@ -60,6 +61,7 @@ def genesis_from_state(
             for item in producers:
                 appoint(state, item.producer)
         _begin_memberships(state)
+        forget_commitments(state)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)

@@ -24,8 +24,14 @@ Refused with the code and field of the node's problem.
     GET  /v1/light/events/{height}/{index}
     GET  /v1/light/steps                     bytes of DynastySteps
     GET  /v1/light/anchors/{block_id}        bytes of a LightAnchor
-    GET  /v1/content                         ContentsAnswer; ?owner=reel1…
-    GET  /v1/content/{cid}                   ContentAnswer
+    GET  /v1/videos                          VideosAnswer; ?owner=reel1…
+    GET  /v1/videos/{cid}                    VideoAnswer
+    GET  /v1/videos/{cid}/versions           VideosAnswer, the newest first
+    GET  /v1/videos/{cid}/clips              VideosAnswer
+    GET  /v1/spaces                          SpacesAnswer; ?owner=reel1…, ?channel=NAME
+    GET  /v1/spaces/{space}                  SpaceAnswer
+    GET  /v1/spaces/{space}/names            NamesAnswer
+    GET  /v1/names/{space}/{name}            NameAnswer: the newest version
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
     GET  /v1/finality                        FinalityAnswer
@@ -72,11 +78,11 @@ from node.query.answers import (
     BatchResult,
     BlockAnswer,
     BlocksAnswer,
-    ContentAnswer,
-    ContentItem,
-    ContentsAnswer,
     FinalityAnswer,
     FinalityItem,
+    NameAnswer,
+    NameItem,
+    NamesAnswer,
     PeerItem,
     PeersAnswer,
     ProducersAnswer,
@@ -85,10 +91,16 @@ from node.query.answers import (
     RowItem,
     RowsAnswer,
     SimulationAnswer,
+    SpaceAnswer,
+    SpaceItem,
+    SpacesAnswer,
     StatusAnswer,
     StoredBlockAnswer,
     SubmittedAnswer,
     TransactionAnswer,
+    VideoAnswer,
+    VideoItem,
+    VideosAnswer,
 )
 from node.query.chain_view import Finality
 from node.query.peer_forms import PeerAddition, PeerBan, PeerPardon
@@ -100,9 +112,11 @@ FETCH_TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
 ROWS_PER_PAGE = 500
+ITEMS_PER_PAGE = 100
 CBOR = "application/cbor"
 
 A = TypeVar("A", bound=Record)
+P = TypeVar("P", RowsAnswer, VideosAnswer, SpacesAnswer, NamesAnswer)
 Query = Mapping[str, str | int | Sequence[str]]
 
 
@@ -281,14 +295,10 @@ class Client:
     ) -> AsyncIterator[RowItem]:
         """All rows of a table, or those under the first key parts."""
         path = f"/v1/tables/{quote(table, safe='')}/rows"
-        cursor: str | None = None
-        while True:
-            query = {**_page(ROWS_PER_PAGE, cursor, finality), "key": first_parts}
-            page = await self._get(RowsAnswer, path, query)
+        query = {"key": first_parts}
+        async for page in self._pages(RowsAnswer, path, query, finality, ROWS_PER_PAGE):
             for item in page.items:
                 yield item
-            if (cursor := page.next) is None:
-                return
 
     async def light(self, path: str, query: Query) -> bytes:
         """The bytes under a path of /v1/light; believe nothing in them but by what
@@ -296,31 +306,75 @@ class Client:
         and Missing."""
         return await self._bytes(f"/v1/light/{path}", query, max_bytes=MAX_LIGHT_ANSWER_BYTES)
 
-    # Content
+    # Videos, spaces and names
 
-    async def contents(
+    async def videos(
         self, owner: bytes | None = None, *, finality: Finality = Finality.FINAL
-    ) -> AsyncIterator[ContentItem]:
-        """All published videos, or one owner's."""
-        cursor: str | None = None
-        while True:
-            query: dict[str, str | int] = {**_page(100, cursor, finality)}
-            if owner is not None:
-                query["owner"] = format_address(owner)
-            page = await self._get(ContentsAnswer, "/v1/content", query)
+    ) -> AsyncIterator[VideoItem]:
+        """All versions of published videos, or the first versions of one owner's."""
+        named = {} if owner is None else {"owner": format_address(owner)}
+        async for page in self._pages(VideosAnswer, "/v1/videos", named, finality):
             for item in page.items:
                 yield item
-            if (cursor := page.next) is None:
-                return
 
-    async def content(
-        self, cid: Cid, *, finality: Finality = Finality.FINAL
-    ) -> ContentAnswer | None:
-        """A published video, or None."""
+    async def video(self, cid: Cid, *, finality: Finality = Finality.FINAL) -> VideoAnswer | None:
+        """A version of a published video, or None."""
         query = {"finality": finality.value}
         with suppress(Missing):
-            return await self._get(ContentAnswer, f"/v1/content/{cid}", query)
+            return await self._get(VideoAnswer, f"/v1/videos/{cid}", query)
         return None
+
+    async def versions(
+        self, cid: Cid, *, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[VideoItem]:
+        """All versions of a video, the newest first; raises Missing."""
+        async for page in self._pages(VideosAnswer, f"/v1/videos/{cid}/versions", {}, finality):
+            for item in page.items:
+                yield item
+
+    async def clips(
+        self, cid: Cid, *, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[VideoItem]:
+        """The clips of a version of a video; raises Missing."""
+        async for page in self._pages(VideosAnswer, f"/v1/videos/{cid}/clips", {}, finality):
+            for item in page.items:
+                yield item
+
+    async def spaces(
+        self,
+        owner: bytes | None = None,
+        channel: str | None = None,
+        *,
+        finality: Finality = Finality.FINAL,
+    ) -> AsyncIterator[SpaceItem]:
+        """All spaces, one owner's, or those in a channel."""
+        named = {"channel": channel} if channel is not None else {}
+        if owner is not None:
+            named["owner"] = format_address(owner)
+        async for page in self._pages(SpacesAnswer, "/v1/spaces", named, finality):
+            for item in page.items:
+                yield item
+
+    async def space(self, name: str, *, finality: Finality = Finality.FINAL) -> SpaceAnswer:
+        """A space; raises Missing."""
+        return await self._get(SpaceAnswer, f"/v1/spaces/{name}", {"finality": finality.value})
+
+    async def names(
+        self, space: str, *, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[NameItem]:
+        """The names in a space; raises Missing."""
+        async for page in self._pages(NamesAnswer, f"/v1/spaces/{space}/names", {}, finality):
+            for item in page.items:
+                yield item
+
+    async def resolve(
+        self, space: str, name: str, *, finality: Finality = Finality.FINAL
+    ) -> NameAnswer:
+        """What a name in a space stands for; raises Missing."""
+        path, query = f"/v1/names/{space}/{name}", {"finality": finality.value}
+        return await self._get(NameAnswer, path, query)
+
+    # Content
 
     async def upload_block(self, cid: Cid, data: bytes) -> None:
         """Put a content block into the node's store."""
@@ -349,6 +403,22 @@ class Client:
         )
 
     # Requests
+
+    async def _pages(
+        self,
+        answer: type[P],
+        path: str,
+        query: Query,
+        finality: Finality,
+        limit: int = ITEMS_PER_PAGE,
+    ) -> AsyncIterator[P]:
+        """All pages of a list."""
+        cursor: str | None = None
+        while True:
+            page = await self._get(answer, path, {**_page(limit, cursor, finality), **query})
+            yield page
+            if (cursor := page.next) is None:
+                return
 
     async def _get(
         self,

@@ -21,6 +21,7 @@ from node.api import (
     peer_endpoints,
     state_endpoints,
     transaction_endpoints,
+    video_endpoints,
 )
 from node.api.endpoint import Endpoint
 from node.api.node_access import NodeAccess
@@ -36,6 +37,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *chain_endpoints.ENDPOINTS,
     *state_endpoints.ENDPOINTS,
     *transaction_endpoints.ENDPOINTS,
+    *video_endpoints.ENDPOINTS,
     *content_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,

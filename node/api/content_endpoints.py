@@ -1,4 +1,4 @@
-"""Endpoints about content: published videos, and the blocks that they are made of."""
+"""Endpoints about content: the blocks that it is made of."""
 
 import trio
 from starlette.responses import Response
@@ -7,43 +7,25 @@ from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
 from node.api.admin import ADMIN_PROBLEMS, check_admin
-from node.api.endpoint import Call, Content, Endpoint, json_answer
+from node.api.endpoint import Call, Content, Endpoint
 from node.api.node_access import json_response
-from node.api.parameters import CID, CURSOR, FINALITY, OWNER, limit
+from node.api.parameters import CID
 from node.api.problems import Problem, problem_of
-from node.query import state_queries
-from node.query.answers import ContentAnswer, ContentsAnswer, StoredBlockAnswer
+from node.query.answers import StoredBlockAnswer
 from node.query.chain_view import NotFound
 from storage.content import ContentStore
 
 FETCH_TIMEOUT_S = 30.0
-CONTENTS_LIMIT = limit(50)
 
 RAW = "application/octet-stream"
 # Cache-Control of requests that no peer shall be asked for (IPFS's trustless gateways take it).
 ONLY_STORED = "only-if-cached"
 
 
-async def _contents(call: Call) -> Response:
-    view, owner, here = call.node.view(call.value(FINALITY)), call.value(OWNER), _here(call)
-    size, cursor = call.value(CONTENTS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(state_queries.contents(view, owner, size, cursor, here))
-    )
-
-
-async def _content(call: Call) -> Response:
-    view, cid = call.node.view(call.value(FINALITY)), call.value(CID)
-    return json_response(state_queries.content(view, cid, _here(call)))
-
-
-def _here(call: Call) -> state_queries.Holds:
-    return call.node.services.content.has
-
-
 async def _fetch_block(call: Call) -> Response:
     cid = call.value(CID)
-    if ONLY_STORED in call.request.headers.get("cache-control", "") and not _here(call)(cid):
+    only_stored = ONLY_STORED in call.request.headers.get("cache-control", "")
+    if only_stored and not call.node.services.content.has(cid):
         raise Problem(412, "not-stored", f"this node does not store block {cid}")
     data: bytes | None = None
     with trio.move_on_after(FETCH_TIMEOUT_S) as scope:
@@ -80,25 +62,6 @@ def _put(store: ContentStore, cid: Cid, data: bytes) -> bool:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "GET",
-        "/v1/content",
-        "listContent",
-        "Published videos: all in the order of their CIDs, or one owner's by height.",
-        _contents,
-        json_answer(ContentsAnswer),
-        params=(FINALITY, OWNER, CONTENTS_LIMIT, CURSOR),
-    ),
-    Endpoint(
-        "GET",
-        "/v1/content/{cid}",
-        "getContent",
-        "A published video.",
-        _content,
-        json_answer(ContentAnswer),
-        params=(CID, FINALITY),
-        problems=(404,),
-    ),
     Endpoint(
         "GET",
         "/v1/content/blocks/{cid}",

@@ -14,6 +14,7 @@ from node.query.answers import MAX_PAGE
 from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
+from vm.modules.content import NAME_TEXT
 
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
@@ -140,6 +141,12 @@ KEY_PARTS: Param[tuple[str, ...]] = Param(
 OWNER: Param[bytes | None] = Param(
     "owner", "Only this account's videos.", Account().schema(), parse_address, None
 )
+SPACE_OWNER: Param[bytes | None] = Param(
+    "owner", "Only this account's spaces.", Account().schema(), parse_address, None
+)
+CHANNEL: Param[str | None] = Param(
+    "channel", "Only spaces in this channel.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack, None
+)
 AFTER_HEIGHT = integer(
     "after_height", "Only blocks above this height.", 0, JSON_INTEGER_MAX, default=0
 )
@@ -169,6 +176,8 @@ ACCOUNT: Param[bytes | str] = _path(
     _account,
 )
 CID: Param[Cid] = _path("cid", "A content id.", Link().schema(), parse_cid)
+SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)
+VIDEO_NAME: Param[str] = _path("name", "A name in the space.", NAME_TEXT.schema(), NAME_TEXT.unpack)
 TABLE: Param[str] = _path(
     "table", "A table's name.", {"type": "string", "minLength": 1, "maxLength": 128}, _text
 )

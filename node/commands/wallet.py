@@ -1,7 +1,7 @@
 """The account keys at hand, and which of them sign for a transaction's parties."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from consensus.address import format_address, parse_address
@@ -15,12 +15,14 @@ from node.wallet.keystore import Keystore
 from vm.modules.account import Authority, fewest_of, is_authorized
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wallet:
-    """The keys of the local network's accounts and of a keystore."""
+    """The keys of the local network's accounts and of a keystore, whose password is asked for
+    once."""
 
     section: ClientSection
     password_file: Path | None
+    _password: str | None = field(default=None, init=False, repr=False)
 
     def held(self, keys: Collection[bytes]) -> list[bytes]:
         """Those of these public keys that are here, in order."""
@@ -32,18 +34,16 @@ class Wallet:
         ]
 
     def pairs(self, keys: Sequence[bytes]) -> list[KeyPair]:
-        """These keys with their secrets; the password is asked for once. Raises Refused for one
-        that is not here."""
+        """These keys with their secrets; raises Refused for one that is not here."""
         local, store = local_accounts(self.section), Keystore(self.section.keystore)
         pairs: list[KeyPair] = []
-        password: str | None = None
         for key in keys:
             if local is not None and local.holds(key):
                 pairs.append(local.key(key))
                 continue
             name = store.find(format_address(key)).name
-            password = password or ask_password(self.password_file)
-            pairs.append(KeyPair.from_seed(store.seed(name, password)))
+            self._password = self._password or ask_password(self.password_file)
+            pairs.append(KeyPair.from_seed(store.seed(name, self._password)))
         return pairs
 
     def enough(self, authorities: Sequence[Authority]) -> list[KeyPair]:

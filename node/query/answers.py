@@ -20,13 +20,14 @@ from consensus.kinds import (
     Signature,
     Text,
 )
+from consensus.light_answer import MAX_KEY_BYTES
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part
 from node.query.free_form import AnyObject, FreeForm, Integer
 from p2p.scoring import MAX_RECORDS
 from vm.forms import event_schema, transaction_schema
 from vm.modules.account import Authority, HandleName
-from vm.modules.content import Video
+from vm.modules.content import Space, SpaceName, TakenDown, Video, VideoName
 from vm.receipt import Receipt
 
 MAX_PAGE = 500
@@ -39,6 +40,7 @@ PENDING, INCLUDED, FINAL = "pending", "included", "final"
 Cursor = Annotated[str, Text(2048, 1)]
 Sentence = Annotated[str, Text(4096)]
 Name = Annotated[str, Text(128)]
+StateKey = Annotated[bytes, Bytes(MAX_KEY_BYTES, 1)]
 BlockState = Annotated[str, Text(16, 1, f"{INCLUDED}|{FINAL}")]
 TransactionState = Annotated[str, Text(16, 1, f"{PENDING}|{INCLUDED}|{FINAL}")]
 TransactionForm = Annotated[JsonObject, FreeForm(transaction_schema())]
@@ -388,28 +390,88 @@ class ParametersAnswer(Record):
 
 
 @part
-class ContentItem(Record):
-    """A published video; `here`: its first block is in this node's store."""
+class VideoItem(Record):
+    """A version of a published video: its owner, the newest version, what the chain says of this
+    one, and why nodes do not serve it (null: they do); `here`: its first block is in this node's
+    store."""
 
     cid: Cid
+    owner: AccountId
+    newest: Cid
     video: Video
+    taken_down: TakenDown | None
     here: bool
 
 
 @part
-class ContentsAnswer(Record):
-    """Published videos, in the order of their CIDs; one owner's by height of publication."""
+class VideosAnswer(Record):
+    """A page of published videos."""
 
-    items: Annotated[tuple[ContentItem, ...], AtMost(MAX_PAGE)]
+    items: Annotated[tuple[VideoItem, ...], AtMost(MAX_PAGE)]
     next: Cursor | None
     at: Place
 
 
 @part
-class ContentAnswer(Record):
-    """A published video, and the block whose state it was read from."""
+class VideoAnswer(Record):
+    """A version of a published video, and the block whose state it was read from."""
 
-    item: ContentItem
+    item: VideoItem
+    at: Place
+
+
+@part
+class SpaceItem(Record):
+    """A space."""
+
+    name: SpaceName
+    space: Space
+
+
+@part
+class SpacesAnswer(Record):
+    """A page of spaces, in the order of their names."""
+
+    items: Annotated[tuple[SpaceItem, ...], AtMost(MAX_PAGE)]
+    next: Cursor | None
+    at: Place
+
+
+@part
+class SpaceAnswer(Record):
+    """A space, and the block whose state it was read from."""
+
+    item: SpaceItem
+    at: Place
+
+
+@part
+class NameItem(Record):
+    """A name in a space: the video that it stands for, by its first version, and the version that
+    it resolves to: the newest one; null while the video is another account's than the space."""
+
+    space: SpaceName
+    name: VideoName
+    video: Cid
+    cid: Cid | None
+
+
+@part
+class NamesAnswer(Record):
+    """A page of the names in a space, in their order."""
+
+    items: Annotated[tuple[NameItem, ...], AtMost(MAX_PAGE)]
+    next: Cursor | None
+    at: Place
+
+
+@part
+class NameAnswer(Record):
+    """What a name resolves to. `keys` are the state keys of the rows that say so, in hex: those of
+    the space, of the name and of the video's first version, as /v1/light/rows proves them."""
+
+    item: VideoItem
+    keys: Annotated[tuple[StateKey, ...], AtMost(3, 3)]
     at: Place
 
 

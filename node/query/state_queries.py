@@ -1,8 +1,7 @@
-"""Answers about the state: accounts, rows of tables, parameters, content. Any thread may call."""
+"""Answers about the state: accounts, rows of tables, parameters. Any thread may call."""
 
 from collections.abc import Callable, Sequence
 
-from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.kinds import JsonObject
 from node.clock import SlotClock
@@ -10,9 +9,6 @@ from node.events import place_of
 from node.query.answers import (
     MAX_PAGE,
     AccountAnswer,
-    ContentAnswer,
-    ContentItem,
-    ContentsAnswer,
     Holding,
     ManaInfo,
     ParameterInfo,
@@ -29,14 +25,11 @@ from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import account_named, attester_of, authority_of, handle_of, next_nonce
 from vm.modules.chain import chain_constants
-from vm.modules.content import OWNED, VIDEOS
 from vm.modules.mana import mana_of
 from vm.modules.rewards import settled
 from vm.modules.tokens import BALANCES
 from vm.registry import REGISTRY
 from vm.table import KeyPart, TableDeclaration
-
-Holds = Callable[[Cid], bool]
 
 
 def table_named(name: str) -> TableDeclaration:
@@ -71,7 +64,7 @@ def rows(
     """
     table = table_named(name)
     prefix = table.prefix(*_key_parts(table, first_parts))
-    found, following = _scan(view, prefix, limit, cursor)
+    found, following = scan(view, prefix, limit, cursor)
     items = tuple(_row_item(key, value) for key, value in found)
     return RowsAnswer(items, following, place_of(view.block))
 
@@ -104,7 +97,7 @@ def _object(value: object) -> JsonObject:
     return value
 
 
-def _scan(
+def scan(
     view: ChainView, prefix: bytes, limit: int, cursor: str | None
 ) -> tuple[list[tuple[bytes, bytes]], str | None]:
     """A page of rows, and the cursor of the next; a cursor belongs to its prefix."""
@@ -170,26 +163,3 @@ def parameters(view: ChainView) -> ParametersAnswer:
         ),
         place_of(view.block),
     )
-
-
-def content(view: ChainView, cid: Cid, here: Holds) -> ContentAnswer:
-    """A published video; `here` tells which blocks this node stores. Raises NotFound."""
-    return ContentAnswer(_content_item(view, cid, here), place_of(view.block))
-
-
-def contents(
-    view: ChainView, owner: bytes | None, limit: int, cursor: str | None, here: Holds
-) -> ContentsAnswer:
-    """Published videos by CID, or one owner's by height; raises InvalidEncoding (`cursor`)."""
-    table, parts = (VIDEOS, ()) if owner is None else (OWNED, (owner,))
-    found, following = _scan(view, table.prefix(*parts), limit, cursor)
-    cids = [table.key_parts(key)[-1] for key, _ in found]
-    items = tuple(_content_item(view, cid, here) for cid in cids if isinstance(cid, Cid))
-    return ContentsAnswer(items, following, place_of(view.block))
-
-
-def _content_item(view: ChainView, cid: Cid, here: Holds) -> ContentItem:
-    video = VIDEOS.get(view.state, cid)
-    if video is None:
-        raise NotFound(f"no video {cid} is published at height {view.block.height}")
-    return ContentItem(cid, video, here(cid))

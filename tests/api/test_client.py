@@ -45,8 +45,8 @@ async def test_what_commands_ask(world: World) -> None:
         assert row is not None
         assert row.item.row["decimals"] == 8
         assert await client.row("token.asset", "NONE") is None
-        assert await client.content(cid_of(RAW, b"x")) is None
-        assert [item async for item in client.contents()] == []
+        assert await client.video(cid_of(RAW, b"x")) is None
+        assert [item async for item in client.videos()] == []
         with pytest.raises(Refused) as caught:
             await client.block("99")
         assert caught.value.code == "not-found"

@@ -368,10 +368,10 @@ async def test_content_is_listed_stored_and_fetched(world: World) -> None:
         assert (await client.get(f"/v1/content/blocks/{far_cid}")).content == far
         wrong = await client.put(f"/v1/content/blocks/{far_cid}", content=data, headers=raw)
         assert code_of(wrong) == (422, "invalid-proof", "body")
-        assert await get(client, "/v1/content") == await get(
-            client, "/v1/content", {"owner": format_address(BOB.public)}
+        assert await get(client, "/v1/videos") == await get(
+            client, "/v1/videos", {"owner": format_address(BOB.public)}
         )
-        assert code_of(await client.get(f"/v1/content/{cid}")) == (404, "not-found", "")
+        assert code_of(await client.get(f"/v1/videos/{cid}")) == (404, "not-found", "")
 
 
 async def test_a_full_store_says_so(world: World) -> None:

@@ -1,7 +1,7 @@
 """A node as the API sees it: a real chain, mempool and store, but no network."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,10 +37,12 @@ from tests.node.network import (
     make_genesis_of,
     make_seats,
     open_chain,
+    signed,
     take_block,
     take_votes,
     votes_for,
 )
+from vm.modules.content import Claim, Commit, Publish
 
 SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")
@@ -176,6 +178,13 @@ class World:
             for recorded in final:
                 self._log_final(recorded)
             self.mempool.prune(self.next_nonce, self.chain.fork.head.height + 1)
+
+    def publish(self, action: Publish, slots: Sequence[int], *before: Pending) -> None:
+        """In the first slot Alice sends what comes before and commits, then she publishes."""
+        commit = Commit(Claim(ALICE.public, action.cid, action.salt).commitment)
+        nonce = self.next_nonce(ALICE.public) + len(before)
+        self.slots(slots[:1], [*before, signed(self.chain, ALICE, commit, nonce)])
+        self.slots(slots[1:], [signed(self.chain, ALICE, action, nonce + 1)])
 
     def _log_final(self, recorded: Recorded) -> None:
         placed, count = recorded.placed, len(recorded.transaction_ids)

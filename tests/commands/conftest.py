@@ -96,8 +96,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def node(world: World, home: Path, monkeypatch: pytest.MonkeyPatch) -> LivingTransport:
     """The node that commands ask; the keystore has alice, who has funds, and bob."""
     transport = LivingTransport(world)
-    for module in ("node.commands.asking", "node.commands.video"):
-        monkeypatch.setattr(f"{module}.Client", partial(Client, transport=transport))
+    monkeypatch.setattr("node.commands.asking.Client", partial(Client, transport=transport))
     monkeypatch.setattr("node.client.POLL_S", 0)
     monkeypatch.setenv("REELECT_CLIENT_NODE", BASE_URL)
     monkeypatch.setenv("REELECT_CLIENT_ACCOUNT", "alice")

@@ -14,8 +14,9 @@ from node.light.answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, LightAnswers
 from node.light.evidence import LightEvidence
 from tests.api.world import ALICE, BOB, GENESIS, World
 from tests.commands.light_nodes import Alter, Light, Proxy, Refusing, Silent, light_commands
-from tests.node.network import FUNDS, key, signed, transfer
-from vm.modules.content import OWNERSHIP_PROFILE, Publish
+from tests.node.network import FUNDS, key, transfer
+from tests.vm.world import publish
+from vm.modules.content import OWNERSHIP_PROFILE
 from vm.modules.tokens import BALANCES
 
 CAROL = key("carol")
@@ -28,12 +29,8 @@ def light(
     home: Path, capsys: pytest.CaptureFixture[str], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> Light:
     """Alice has paid Bob 5,000 and published VIDEO, and that is final."""
-    publish = Publish(VIDEO, OWNERSHIP_PROFILE.name, 4, "video/mp4", "Film")
-    ready = [
-        transfer(world.chain, ALICE, BOB.public, 5_000, 0),
-        signed(world.chain, ALICE, publish, 1),
-    ]
-    world.slots([1, 2, 3], ready)
+    paid = transfer(world.chain, ALICE, BOB.public, 5_000, 0)
+    world.publish(publish(b"film", title="Film", size_bytes=4), [1, 2, 3], paid)
     monkeypatch.setattr(light_client, "ASK_AGAIN_S", 0)
     return light_commands(home, capsys, world, monkeypatch)
 
@@ -74,7 +71,7 @@ def test_an_account(light: Light) -> None:
         ],
         "final": final_of(light.world),
     }
-    assert light.json("query", "account", format_address(ALICE.public))["nonce"] == 2
+    assert light.json("query", "account", format_address(ALICE.public))["nonce"] == 3
 
 
 def test_an_account_that_nobody_has_paid_holds_nothing(light: Light) -> None:
@@ -99,13 +96,22 @@ def test_a_video(light: Light) -> None:
     found = light.json("query", "video", str(VIDEO))
     assert found["table"] == "content.video"
     assert found["row"] == {
-        "owner": format_address(ALICE.public),
+        "line": {
+            "owner": format_address(ALICE.public),
+            "newest": str(VIDEO),
+            "offered_to": None,
+        },
+        "first": str(VIDEO),
+        "number": 1,
+        "replaces": None,
+        "parent": None,
         "profile": OWNERSHIP_PROFILE.name,
         "size_bytes": 4,
         "media_type": "video/mp4",
         "title": "Film",
-        "height": 1,
-        "time_ms": light.world.chain.clock.start_ms(1),
+        "licence": None,
+        "height": 2,
+        "time_ms": light.world.chain.clock.start_ms(2),
     }
     assert ["title", "Film"] in lines(light("query", "video", str(VIDEO)).out)
 
@@ -122,7 +128,7 @@ def test_any_row(light: Light) -> None:
     assert found["row"] == {"amount": "5000"}
     constants = light.json("query", "row", "chain.constants")
     assert (constants["key"], constants["final"]) == ({}, final_of(light.world))
-    owned = ("query", "row", "content.owned", format_address(ALICE.public), "1", str(VIDEO))
+    owned = ("query", "row", "content.owned", format_address(ALICE.public), "2", str(VIDEO))
     assert light.json(*owned)["row"] == {}
     assert "\npresent, without fields\n" in light(*owned).out
     assert "\nno such row\n" in light("query", "row", "token.asset", "OTHER").out

@@ -34,7 +34,7 @@ from tests.vm.stage import Stage
 from tests.vm.world import World
 from vm.modules.account import SENDERS, Sender, next_nonce, plain_authority
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
-from vm.modules.content import OWNED, VIDEOS, Owned, Video
+from vm.modules.content import OWNED, VIDEOS, Line, Owned, Video
 from vm.modules.gov import PROPOSALS, ROLL, Member, Propose, Resolve
 from vm.modules.producer import (
     BEACONS,
@@ -286,7 +286,20 @@ def test_what_is_no_chains_state_is_refused() -> None:
 
 def test_a_hundred_thousand_accounts_fit_with_a_video_each() -> None:
     account, cid = b"a" * 32, cid_of(DAG_PB, b"video")
-    video = Video(account, "kubo-cidv1-256k-174", 2**40, "video/mp4", "t" * 60, 2**40, 2**41)
+    video = Video(
+        line=Line(account, cid, None),
+        first=cid,
+        number=1,
+        replaces=None,
+        parent=None,
+        profile="kubo-cidv1-256k-174",
+        size_bytes=2**40,
+        media_type="video/mp4",
+        title="t" * 60,
+        licence="CC-BY-4.0",
+        height=2**40,
+        time_ms=2**41,
+    )
     rows = (
         Row(BALANCES.state_key(account, "REEL"), Balance(UINT64_MAX).encode()),
         Row(SENDERS.state_key(account), Sender(2**32).encode()),

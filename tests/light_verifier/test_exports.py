@@ -21,8 +21,8 @@ from tests.light_verifier.running import Trusted, agreed, in_javascript
 from tests.node import handovers
 from tests.node.bench import memory_chain
 from tests.node.handovers import ELECTIONS, epochs, run_epochs
-from tests.node.network import key, signed, transfer
-from vm.modules.content import OWNERSHIP_PROFILE, Publish
+from tests.node.network import key, transfer
+from tests.vm.world import publish
 
 VIDEO = cid_of(RAW, b"film")
 CAROL = format_address(key("carol").public)
@@ -41,11 +41,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def light(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Light]:
-    """Alice has paid Bob 5,000 and published VIDEO at height 1; the final block is of height 29."""
+    """Alice has paid Bob 5,000 and published VIDEO; the final block is of height 29."""
     with open_world(home / "world") as world:
-        publish = Publish(VIDEO, OWNERSHIP_PROFILE.name, 4, "video/mp4", "Film")
         paid = transfer(world.chain, ALICE, BOB.public, 5_000, 0)
-        world.slots(range(1, 31), [paid, signed(world.chain, ALICE, publish, 1)])
+        world.publish(publish(b"film", title="Film", size_bytes=4), range(1, 31), paid)
         yield light_commands(home, capsys, world, monkeypatch)
 
 

@@ -20,6 +20,7 @@ from tests.vm.world import (
     CONSENSUS,
     PRODUCERS,
     World,
+    commit_to,
     commitment_of,
     key,
     pay,
@@ -274,6 +275,7 @@ def test_a_consensus_key_that_acts_for_the_account_sends_no_duties() -> None:
     own = Authority(1, (WeightedKey(CONSENSUS[0].public, 1),))
     SENDERS.put(world.state, Sender(0, own), PRODUCERS[0].public)
     world.run(world.order(pay(PRODUCERS[0], 10**6)))
+    commit_to(world.state, publish(), by=PRODUCERS[0])
     draft = replace(world.order(publish(), by=PRODUCERS[0]), signatures=())
     assert world.run(draft.signed(CONSENSUS[0])).receipts[0].status == "ok"
 

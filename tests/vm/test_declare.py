@@ -13,7 +13,7 @@ from consensus.codec import encode
 from consensus.errors import InvalidEncoding
 from consensus.kinds import AccountId, Counter, Text
 from consensus.record import Record, record
-from tests.vm.world import ANNA, BEN, World, apply_to, pay, publish
+from tests.vm.world import ANNA, BEN, World, apply_to, commit_to, pay, publish
 from vm.context import Context
 from vm.declare import Action, Module, sentence_of
 from vm.forms import (
@@ -192,6 +192,7 @@ def test_a_parameter_has_its_default_until_it_is_set_within_bounds() -> None:
 
 def test_transactions_and_events_have_json_forms_that_fit_their_schemas() -> None:
     world = World.begin()
+    commit_to(world.state, publish())
     orders = [world.order(pay(memo="tea"), payer=BEN), world.order(publish(), nonce=1)]
     for order in orders:
         json = transaction_to_json(order)

@@ -9,10 +9,12 @@ import pytest
 
 from consensus.hashing import sha256
 from consensus.transaction import Transaction
-from tests.vm.world import ANNA, BEN, PRODUCERS, REVEALS, World, pay, publish
+from tests.vm.world import ANNA, BEN, PRODUCERS, REVEALS, SALT, World, pay, publish
 from vm.context import BlockContext
 from vm.declare import Action
 from vm.modules.account import next_nonce
+from vm.modules.content import Claim as ContentClaim
+from vm.modules.content import Commit
 from vm.modules.gov import Admit, Dismiss, NameAlternates, Propose, Resolve, Vote
 from vm.modules.rewards import Claim
 from vm.modules.social import Like
@@ -38,6 +40,7 @@ def random_actions(random: Random) -> list[Action]:
             NameAlternates("council", (member,)),
         ]
     )
+    name = bytes([random.randint(0, 5)])
     chosen: list[Action] = [
         Bond(random.randint(1, 5_000_000)),
         Unbond(random.randint(1, 1_000_000)),
@@ -45,7 +48,8 @@ def random_actions(random: Random) -> list[Action]:
         Propose("council", "a title", "", (governed.pack(),)),
         Vote(random.randint(1, 12), random.choice(["yes", "no", "abstain"])),
         Claim(),
-        publish(bytes([random.randint(0, 5)])),
+        Commit(ContentClaim(random.choice(PEOPLE).public, publish(name).cid, SALT).commitment),
+        publish(name),
         Like(publish(bytes([random.randint(0, 5)])).cid),
         pay(random.choice(PEOPLE), random.randint(1, 9)),
     ]

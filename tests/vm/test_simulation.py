@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.errors import InvalidTransaction
-from tests.vm.world import ANNA, BEN, CLEO, FUNDS, World, pay, publish
+from tests.vm.world import ANNA, BEN, CLEO, FUNDS, World, commit_to, pay, publish
 from vm.simulation import quote, simulate
 
 
@@ -15,6 +15,7 @@ def world() -> World:
 
 
 def test_a_quote_covers_the_fee_closely(world: World) -> None:
+    commit_to(world.state, publish())
     draft = replace(world.order(pay(), publish(), max_fee=1), signatures=())
     quoted = quote(world.state, draft)
     order = replace(draft, max_fee=quoted.fee).signed(ANNA)

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from consensus.cid import DAG_PB, RAW, Cid, cid_of
 from consensus.errors import ActionFailed, InvalidEncoding, InvalidTransaction
 from tests.vm.stage import Stage
-from tests.vm.world import ANNA, BEN, CLEO, World, apply_to, pay, publish
+from tests.vm.world import ANNA, BEN, CLEO, World, apply_to, commit_to, pay, publish
 from vm.declare import Action
 from vm.modules.mana import MANA, REGENERATION_S, Mana, mana_of
 from vm.modules.social import (
@@ -48,8 +48,9 @@ DAY_MS = 86_400_000
 @pytest.fixture
 def stage() -> Stage:
     made = Stage()
-    for name in (b"video", b"other"):
-        assert made.act(CLEO.public, publish(name)) == "ok"
+    for action in (publish(), publish(b"other")):
+        commit_to(made.world.state, action, by=CLEO)
+        assert made.act(CLEO.public, action) == "ok"
     made.events.clear()
     return made
 
@@ -156,6 +157,7 @@ def member(bonded: int = 100 * TOKEN, gas: int | None = None) -> World:
     """A devnet on which Anna has 100 tokens bonded for long, or so much mana."""
     stage = Stage()
     mint(stage.world.state, ANNA.public, "REEL", bonded)
+    commit_to(stage.world.state, publish(), by=CLEO)
     stage.act(CLEO.public, publish())
     assert stage.act(ANNA.public, Bond(bonded)) == "ok"
     most = mana_of(stage.world.state, ANNA.public, stage.time_ms).max_gas
@@ -232,8 +234,9 @@ class SocialMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         """Two videos."""
         self.stage = Stage()
-        for name in (b"video", b"other"):
-            self.stage.act(CLEO.public, publish(name))
+        for action in (publish(), publish(b"other")):
+            commit_to(self.stage.world.state, action, by=CLEO)
+            self.stage.act(CLEO.public, action)
         self.likes: set[tuple[Cid, bytes]] = set()
         self.comments: list[tuple[Cid, bytes]] = []
 

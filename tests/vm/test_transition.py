@@ -17,6 +17,7 @@ from tests.vm.world import (
     PRODUCERS,
     World,
     apply_to,
+    commit_to,
     pay,
     publish,
 )
@@ -25,6 +26,7 @@ from vm.declare import Action, Module
 from vm.modules import fee
 from vm.modules.account import next_nonce
 from vm.modules.chain import CONSTANTS, PROGRESS
+from vm.modules.content.tables import NEXT_LAPSE
 from vm.modules.dividends import PAIRS
 from vm.modules.economy import CLOCK
 from vm.modules.gov.tables import FIRST_DUE, FIRST_TERM
@@ -150,6 +152,7 @@ def test_a_failed_action_undoes_all_actions_but_pays(world: World) -> None:
 
 
 def test_the_payer_pays_and_the_sender_need_hold_nothing(world: World) -> None:
+    commit_to(world.state, publish(), by=CLEO)
     outcome = world.run(world.order(publish(), by=CLEO, payer=BEN))
     assert outcome.receipts[0].status == "ok"
     assert balance_of(world.state, BEN.public, "REEL") == FUNDS - outcome.receipts[0].fee
@@ -168,9 +171,11 @@ def test_max_fee_may_be_just_the_fee(world: World) -> None:
 
 @pytest.mark.parametrize("missing", [0, 1])
 def test_the_payer_must_hold_just_the_fee(world: World, missing: int) -> None:
+    commit_to(world.state, publish())
     first, last = world.order(pay(CLEO, 10**6)), world.order(publish(), nonce=1)
     (fee_of_first, fee_of_last) = (r.fee for r in world.run(first, last).receipts)
     world = World.begin()
+    commit_to(world.state, publish())
     spare = fee_of_last - missing
     world.run(world.order(pay(CLEO, FUNDS - fee_of_first - spare)))
     assert balance_of(world.state, ANNA.public, "REEL") == spare
@@ -297,13 +302,14 @@ def test_an_empty_block_reads_little(world: World) -> None:
         *(UNSHARED.state_key(), BLOCK_UNITS.state_key, VOTE_UNITS.state_key),
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
         *(PLAN.state_key(), FIRST_DUE.state_key(), FIRST_TERM.state_key()),
+        NEXT_LAPSE.state_key(),
         *(fee.LEVEL.state_key(), CLOCK.state_key(), ORDER.state_key(), PAIRS.state_key()),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
     execute_block(state, world.block(used=1), [])
-    assert len(state.read) == 15
+    assert len(state.read) == 16
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

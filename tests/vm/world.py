@@ -17,7 +17,7 @@ from genesis.preset import Preset, load_preset
 from genesis.producer_record import ProducerRecord, make_producer_record
 from vm.context import BlockContext
 from vm.declare import Action
-from vm.modules.content import Publish
+from vm.modules.content import Claim, CommitmentRow, Publish, keep_commitment
 from vm.modules.producer import Commitment
 from vm.modules.tokens import Transfer
 from vm.overlay import Overlay
@@ -27,6 +27,7 @@ from vm.transition import BlockExecution, Outcome, execute_block
 GENESIS_TIME_MS = 1_700_000_000_000
 FUNDS = 1_000_000_000
 REVEALS = 8
+LAPSES_MS = GENESIS_TIME_MS + 10**9
 # Nobody governs, and no pot holds anything from the start.
 BARE = replace(load_preset("devnet"), pots={}, government=Government({}, {}))
 
@@ -167,6 +168,30 @@ def pay(to: KeyPair = BEN, amount: int = 5, asset: str = "REEL", memo: str = "")
     return Transfer(to.public, asset, amount, memo)
 
 
-def publish(name: bytes = b"video", size_bytes: int = 5, title: str = "A day out") -> Publish:
-    """The publication of small content."""
-    return Publish(cid_of(RAW, name), "kubo-cidv1-256k-174", size_bytes, "video/mp4", title)
+SALT = bytes(32)
+
+
+def publish(
+    name: bytes = b"video", size_bytes: int = 5, title: str = "A day out", **changed: Any
+) -> Publish:
+    """The publication of small content; `changed` fields are others."""
+    action = Publish(
+        cid=cid_of(RAW, name),
+        profile="kubo-cidv1-256k-174",
+        size_bytes=size_bytes,
+        media_type="video/mp4",
+        title=title,
+        licence=None,
+        replaces=None,
+        parent=None,
+        place=None,
+        salt=SALT,
+    )
+    return replace(action, **changed)
+
+
+def commit_to(state: Overlay, *actions: Publish, by: KeyPair = ANNA) -> None:
+    """Let an account have committed to these publications, long enough ago."""
+    for action in actions:
+        commitment = Claim(by.public, action.cid, action.salt).commitment
+        keep_commitment(state, CommitmentRow(0, LAPSES_MS), by.public, commitment)

@@ -30,6 +30,7 @@ from vm.modules.account.handles import (
     HandleName,
     ReleaseHandle,
     account_named,
+    handle_fee,
     handle_of,
 )
 from vm.modules.account.nonces import bump_nonce, check_nonce, next_nonce
@@ -97,6 +98,7 @@ __all__ = [
     "check_authorization",
     "check_nonce",
     "fewest_of",
+    "handle_fee",
     "handle_of",
     "is_attested",
     "is_authorized",
