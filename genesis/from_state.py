@@ -18,6 +18,7 @@ from vm.modules.account import authority_of
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.economy import go_on_from
 from vm.modules.gov import ROLL
+from vm.modules.possession import begin_anew
 from vm.modules.producer import (
     ATTENDANCE,
     BEACONS,
@@ -60,6 +61,7 @@ def genesis_from_state(
             for item in producers:
                 appoint(state, item.producer)
         _begin_memberships(state)
+        begin_anew(state)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)
