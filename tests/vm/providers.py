@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from consensus.cid import RAW, Cid, cid_of
+from consensus.cid import Cid
 from consensus.hashing import sha256
-from consensus.segments import GROUP_BYTES, SegmentHasher, SegmentProof, prove_segment
-from consensus.unixfs import KUBO
+from consensus.segments import (
+    GROUP_BYTES,
+    SEGMENT_BYTES,
+    SegmentHasher,
+    SegmentProof,
+    prove_segment,
+)
+from consensus.unixfs import KUBO, file_of
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BARE, World
 from vm.context import BlockContext
@@ -32,28 +39,30 @@ ASSET = "REEL"
 
 @dataclass(frozen=True)
 class File:
-    """A file of one group at most, with its id, root and groups."""
+    """A file with its id, root and the hashes of its groups."""
 
-    data: bytes
+    data: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def cid(self) -> Cid:
-        """Of its only block."""
-        return cid_of(RAW, self.data)
+        """By the profile that gives ownership."""
+        return file_of([self.data]).cid
+
+    @cached_property
+    def _hashed(self) -> tuple[bytes, list[bytes]]:
+        hasher = SegmentHasher()
+        groups = hasher.feed(self.data) + hasher.finish()
+        return hasher.root, groups
 
     @property
     def root(self) -> bytes:
         """Its segment root."""
-        hasher = SegmentHasher()
-        hasher.feed(self.data)
-        hasher.finish()
-        return hasher.root
+        return self._hashed[0]
 
     def prove(self, index: int) -> SegmentProof:
         """A segment's proof."""
-        hasher = SegmentHasher()
-        groups = hasher.feed(self.data) + hasher.finish()
-        return prove_segment(index, self.data[:GROUP_BYTES], groups)
+        start = index * SEGMENT_BYTES // GROUP_BYTES * GROUP_BYTES
+        return prove_segment(index, self.data[start : start + GROUP_BYTES], self._hashed[1])
 
 
 @dataclass
