@@ -19,6 +19,7 @@ from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, chain_constant
 from vm.modules.content import forget_commitments
 from vm.modules.economy import go_on_from
 from vm.modules.gov import ROLL
+from vm.modules.possession import begin_anew
 from vm.modules.producer import (
     ATTENDANCE,
     BEACONS,
@@ -62,6 +63,7 @@ def genesis_from_state(
                 appoint(state, item.producer)
         _begin_memberships(state)
         forget_commitments(state)
+        begin_anew(state)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)

@@ -15,6 +15,7 @@ from genesis.government import Government, parse_government
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
 from vm.modules.economy import DayS
 from vm.modules.fee import TREASURY, Price
+from vm.modules.possession import STORAGE_POT
 from vm.modules.rewards import POOL_POT
 from vm.modules.tokens import Pot
 from vm.registry import REGISTRY
@@ -33,7 +34,7 @@ _SECTIONS = (
     "bodies",
     "policies",
 )
-FUNDED_POTS = (POOL_POT, TREASURY)  # that genesis may fill
+FUNDED_POTS = (POOL_POT, STORAGE_POT, TREASURY)  # that genesis may fill
 
 
 @part

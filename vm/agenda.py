@@ -1,4 +1,4 @@
-"""Agendas: what falls due at a time, found without looking at what does not.
+"""Agendas: what falls due at a time or height, found without looking at what does not.
 
 One row lists each entry in the order of time, one more holds the earliest time, so that a block in
 which nothing falls due reads a single row.
@@ -17,8 +17,9 @@ K = TypeVarTuple("K")
 
 
 class Agenda(Generic[*K]):
-    """Entries of a key `K`, each at a time (ms from the Unix epoch), kept in the tables `due`
-    (key: time, then `K`) and `first`, whose row holds a time alone."""
+    """Entries of a key `K`, each at a time (ms from the Unix epoch; one agenda may count heights in
+    place of times), kept in the tables `due` (key: time, then `K`) and `first`, whose row holds a
+    time alone."""
 
     def __init__(
         self, due: Table[E, int, *K], entry: E, first: Table[N], make_first: Callable[[int], N]

@@ -20,6 +20,7 @@ from vm.modules.fee import fee
 from vm.modules.gov import gov
 from vm.modules.mana import mana
 from vm.modules.parameter import parameter
+from vm.modules.possession import possession
 from vm.modules.pots import pots
 from vm.modules.producer import producer
 from vm.modules.rewards import rewards
@@ -49,6 +50,7 @@ MODULES: tuple[Module, ...] = (
     content,
     social,
     vesting,
+    possession,
     # The last to end a block: first pots pass on what the block left in them, then holders are
     # settled for what it left them.
     pots,

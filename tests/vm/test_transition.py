@@ -23,7 +23,7 @@ from tests.vm.world import (
 )
 from vm.context import Context
 from vm.declare import Action, Module
-from vm.modules import fee
+from vm.modules import fee, possession
 from vm.modules.account import next_nonce
 from vm.modules.chain import CONSTANTS, PROGRESS
 from vm.modules.content.tables import NEXT_LAPSE
@@ -303,13 +303,14 @@ def test_an_empty_block_reads_little(world: World) -> None:
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
         *(PLAN.state_key(), FIRST_DUE.state_key(), FIRST_TERM.state_key()),
         NEXT_LAPSE.state_key(),
+        possession.tables.FIRST_DUE.state_key(),
         *(fee.LEVEL.state_key(), CLOCK.state_key(), ORDER.state_key(), PAIRS.state_key()),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
     execute_block(state, world.block(used=1), [])
-    assert len(state.read) == 16
+    assert len(state.read) == 18
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

@@ -1,0 +1,77 @@
+"""Possession: who stores what, and shows segments of it that the beacon draws (T12)."""
+
+from vm.modules.possession.drawing import (
+    DUE_A_BLOCK,
+    Draw,
+    Drawn,
+    Ended,
+    Missed,
+    drawn_segments,
+    go_on,
+)
+from vm.modules.possession.pledging import (
+    Pledged,
+    PledgeFor,
+    Withdraw,
+    Withdrawn,
+    begin_anew,
+)
+from vm.modules.possession.proving import Kept, Prove
+from vm.modules.possession.registering import Correct, Register, Registered
+from vm.modules.possession.settling import Accrued, Fund, Funded, provider_of
+from vm.modules.possession.tables import (
+    EARNINGS,
+    MAX_PROVIDERS,
+    OWED_POT,
+    PLEDGED_POT,
+    PLEDGES,
+    PROVIDED,
+    PROVIDERS,
+    ROOTS,
+    STORAGE_POT,
+    Challenge,
+    Pledge,
+    Provider,
+    Root,
+    begun_mib,
+    possession,
+)
+
+__all__ = [
+    "DUE_A_BLOCK",
+    "EARNINGS",
+    "MAX_PROVIDERS",
+    "OWED_POT",
+    "PLEDGED_POT",
+    "PLEDGES",
+    "PROVIDED",
+    "PROVIDERS",
+    "ROOTS",
+    "STORAGE_POT",
+    "Accrued",
+    "Challenge",
+    "Correct",
+    "Draw",
+    "Drawn",
+    "Ended",
+    "Fund",
+    "Funded",
+    "Kept",
+    "Missed",
+    "Pledge",
+    "PledgeFor",
+    "Pledged",
+    "Prove",
+    "Provider",
+    "Register",
+    "Registered",
+    "Root",
+    "Withdraw",
+    "Withdrawn",
+    "begin_anew",
+    "begun_mib",
+    "drawn_segments",
+    "go_on",
+    "possession",
+    "provider_of",
+]
