@@ -96,9 +96,9 @@ def open_storage(config: Config) -> Iterator[Storage]:
                 chain.durable_final.height,
                 replayed,
             )
-            content = ContentStore(folder / "content", config.content.quota_bytes)
-            snapshots = SnapshotStore(folder / SNAPSHOTS)
-            yield Storage(chain, journal, content, snapshots)
+            with ContentStore(folder / "content", config.content.quota_bytes) as content:
+                snapshots = SnapshotStore(folder / SNAPSHOTS)
+                yield Storage(chain, journal, content, snapshots)
     finally:
         database.close()
 

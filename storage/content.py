@@ -1,133 +1,195 @@
-"""Content blocks as files named by their CIDs: verified going in and coming out, deduplicated.
+"""A node's store of content: blocks by their CIDs, deduplicated, verified going in and coming out;
+pins, which keep what they name; and garbage collection, which removes the rest.
 
-A block is written under a name of its own beside its place, synced, and renamed into place, so
-that its name is never seen with half its bytes. What an interrupted write left is removed by the
-next opening. One process owns the folder, through one ContentStore that its threads share.
+The files (storage/content_files.py) are the truth: what is there is stored, and pinned. The index
+(storage/content_index.py) counts them. One process owns the folder, through one ContentStore that
+its threads share.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
-from consensus.cid import Cid
+from consensus.cid import DAG_PB, Cid
+from consensus.dagpb import decode_node
 from consensus.errors import Invalid
-from consensus.unixfs import (
-    KUBO,
-    MAX_CONTENT_BLOCK_BYTES,
-    FileBuilder,
-    Profile,
-    check_content_block,
-    read_file,
+from consensus.unixfs import KUBO, Profile, check_content_block, read_file
+from storage.content_files import (
+    ContentError,
+    ContentFiles,
+    ContentStoreFull,
+    MissingBlock,
+    clear_errors,
 )
-from storage.disk import REAL_DISK, AppendFile, Disk
-from storage.errors import NO_ROOM, StorageError
+from storage.content_index import (
+    MAX_PINS,
+    BlockEntry,
+    ContentCounts,
+    ContentIndex,
+    Pin,
+    PinKind,
+)
+from storage.content_ledger import ContentLedger, is_block
+from storage.content_staging import AddedFile, NewFile, staging
+from storage.database import Database, DatabaseDamaged, KeyValueStore
+from storage.disk import REAL_DISK, Disk
+
+__all__ = (
+    "AddedFile",
+    "Collected",
+    "ContentError",
+    "ContentStore",
+    "ContentStoreFull",
+    "MissingBlock",
+    "Verified",
+)
 
 _log = logging.getLogger(__name__)
 
-_UNFINISHED = ".new"  # the end of a name: a block that is being written
-_SHARDS = 256  # folders, by the first byte of the digest
-_MAX_OPEN_FILES = 16
-
-
-class ContentError(StorageError):
-    """The content store cannot do what it is asked; the message says why and what to do."""
-
-
-class ContentStoreFull(ContentError):
-    """The disk is full or the store's quota used up; what was being added is dropped."""
-
-
-class MissingBlock(ContentError):
-    """A block that the store does not hold, or held corrupted."""
-
-    def __init__(self, cid: Cid) -> None:
-        super().__init__(f"block {cid} is not stored here: fetch it from another node")
-        self.cid = cid
+MAX_DAG_NODES = 1_000_000
+_INDEX = "index"
+_PAGE = 256
+_STEP_BLOCKS = 64
+_STEP_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class AddedFile:
-    """A stored file: its id, bytes of content, bytes of all its blocks, and profile's name."""
+class Collected:
+    """A step of a collection: the blocks that it removed and their bytes; the next step begins at
+    the place `next` (None: there is nothing more to remove)."""
 
-    cid: Cid
-    size: int
-    tsize: int
-    profile: str
+    blocks: int
+    size_bytes: int
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A step of a verification: the blocks that it read and their bytes, and those of them that
+    were not whole; the next step begins after the block `next` (None: all are verified)."""
+
+    blocks: int
+    size_bytes: int
+    lost: tuple[Cid, ...]
+    next: Cid | None
+
+
+def open_index(folder: Path) -> Database:
+    """The database of a content store's index; one that is damaged is removed, to be made anew.
+
+    Raises DatabaseError.
+    """
+    try:
+        return Database.open(folder / _INDEX)
+    except DatabaseDamaged as error:
+        _log.warning("%s: it is made anew from the files", error)
+        shutil.rmtree(folder / _INDEX)
+        return Database.open(folder / _INDEX)
 
 
 class ContentStore:
-    """The blocks under one folder, at most `quota_bytes` of them (None: as the disk allows).
+    """The blocks and pins under one folder, at most `quota_bytes` of blocks (None: as the disk
+    allows).
 
-    Opening removes what an interrupted write left behind and counts the bytes in use (one
-    `stat` a block); the folder's parent must exist. All calls block. They raise ContentError if
-    the disk fails; what was not done then leaves nothing that is served or counted.
+    Opening takes as long as what was going on at the last end; without an index, one is made from
+    the files. The folder's parent must exist. All calls block, those of a change at most for one
+    step of another's. They raise ContentError if the disk fails; what was not done then leaves
+    nothing that is served or counted.
     """
 
     def __init__(
-        self, folder: Path, quota_bytes: int | None = None, *, disk: Disk = REAL_DISK
+        self,
+        folder: Path,
+        quota_bytes: int | None = None,
+        *,
+        disk: Disk = REAL_DISK,
+        open_database: Callable[[Path], KeyValueStore] = open_index,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._folder = folder
-        self._quota_bytes = quota_bytes
-        self._disk = disk
-        self._lock = Lock()  # guards _size, and with it each change of a block's file
-        self._numbers = count()  # of the operations that write
-        self._shards = tuple(folder / f"{shard:02x}" for shard in range(_SHARDS))
-        with self._clear_errors():
-            disk.make_folder(folder)
-            for shard in self._shards:
-                disk.make_folder(shard)
-            disk.sync_folder(folder)
-            disk.sync_folder(folder.parent)
-            self._size = sum(map(self._clear, self._shards))
+        self._files = ContentFiles(folder, disk)
+        self._ledger = ContentLedger(
+            self._files, quota_bytes, lambda: open_database(folder), now_ms
+        )
+
+    def close(self) -> None:
+        """Close the index; nobody may be in a call, nor call from then on."""
+        self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def quota_bytes(self) -> int | None:
+        """The most bytes of blocks."""
+        return self._ledger.quota_bytes
 
     @property
     def size(self) -> int:
         """Bytes of the stored blocks and of those being added."""
-        return self._size
+        return self._ledger.size
+
+    @property
+    def counts(self) -> ContentCounts:
+        """How much is stored, how much of that is loose, and how much is pinned."""
+        return self._ledger.counts
+
+    # Blocks
 
     def has(self, cid: Cid) -> bool:
         """Whether the block is stored; its bytes are verified only when they are read."""
-        return self._bytes_of(cid) is not None
+        with clear_errors(self._folder):
+            return self._files.size(cid) is not None
 
     def get(self, cid: Cid) -> bytes | None:
         """The block's bytes, or None. A corrupt block is logged, removed, and so missing."""
-        data = self._load(cid)
-        if data is None or _is_block(cid, data):
+        with clear_errors(self._folder):
+            data = self._files.load(cid)
+        if data is None or is_block(cid, data):
             return data
-        with self._lock:  # another thread may have replaced it meanwhile
-            data = self._load(cid)
-            if data is None or _is_block(cid, data):
+        with self._ledger.indexing() as index:  # another thread may have replaced it meanwhile
+            data = self._files.load(cid)
+            if data is None or is_block(cid, data):
                 return data
             _log.error("block %s in %s was corrupt on disk: removed", cid, self._folder)
-            self._remove(cid)
+            self._ledger.remove(index, [cid])
         return None
 
     def put(self, cid: Cid, data: bytes) -> None:
         """Store a block durably; raises Invalid unless `data` is the block of that CID."""
         check_content_block(cid, data)
-        with self._staging() as staging:
-            staging.add(cid, data)
-            staging.publish(cid)
+        with staging(self._ledger) as place:
+            place.add(cid, data)
+            place.publish(cid)
 
     def delete(self, cid: Cid) -> bool:
-        """Remove a block durably; False if it was not stored."""
-        with self._lock:
-            is_removed = self._remove(cid)
-        if is_removed:
-            with self._clear_errors():
-                self._disk.sync_folder(self._shard(cid))
-        return is_removed
+        """Remove a block durably, whatever holds it; False if it was not stored."""
+        with self._ledger.indexing() as index:
+            if self._files.size(cid) is None:
+                return False
+            self._ledger.remove(index, [cid])
+        return True
+
+    def entry(self, cid: Cid) -> BlockEntry | None:
+        """What the index knows of a block: its bytes and references."""
+        with self._ledger.indexing() as index:
+            return index.entry(cid)
+
+    # Files
 
     @contextmanager
     def new_file(self, profile: Profile = KUBO) -> Iterator["NewFile"]:
         """A file to write in pieces; what is not committed inside the `with` is dropped."""
-        with self._staging() as staging:
-            yield NewFile(staging, profile)
+        with staging(self._ledger) as place:
+            yield NewFile(place, profile)
 
     def add_file(self, path: Path, profile: Profile = KUBO) -> AddedFile:
         """Store a file of this machine: all of it or nothing, a block at a time."""
@@ -147,7 +209,8 @@ class ContentStore:
         def load(block: Cid) -> bytes:
             nonlocal reading
             reading = block
-            data = self._load(block)
+            with clear_errors(self._folder):
+                data = self._files.load(block)
             if data is None:
                 raise MissingBlock(block)
             return data
@@ -159,187 +222,152 @@ class ContentStore:
                 raise MissingBlock(reading) from None
             raise
 
-    def _shard(self, cid: Cid) -> Path:
-        return self._shards[cid.digest[0]]
+    # Pins
 
-    def _file(self, cid: Cid) -> Path:
-        return self._shard(cid) / str(cid)
+    def pin(self, cid: Cid, kind: PinKind = PinKind.USER, name: str = "") -> Pin:
+        """Keep a root and all below it, durably, also what of it is stored only later.
 
-    def _clear(self, shard: Path) -> int:
-        """Remove what was not finished; the bytes of the blocks that were."""
-        sizes = self._disk.sizes(shard)
-        unfinished = [name for name in sizes if name.endswith(_UNFINISHED)]
-        for name in unfinished:
-            self._disk.remove(shard / name)
-            del sizes[name]
-        return sum(sizes.values())
+        Pinned again, it gets the new name. Raises ContentError for more than MAX_PINS.
+        """
+        pin = Pin(cid, kind.value, name, self._ledger.now_ms())
+        with self._ledger.indexing() as index:
+            if index.counts.pins >= MAX_PINS and not index.pins_of(cid):
+                raise ContentError(f"{MAX_PINS} pins are the most: unpin some")
+            self._ledger.write_pin(index, pin)
+        self._ledger.settle()
+        return pin
 
-    def _load(self, cid: Cid) -> bytes | None:
-        """What stands under the block's name, unverified; cut where it is surely too long."""
-        with self._clear_errors():
-            try:
-                return self._disk.read(self._file(cid), MAX_CONTENT_BLOCK_BYTES + 1)
-            except FileNotFoundError:
-                return None
-
-    def _bytes_of(self, cid: Cid) -> int | None:
-        """The size of the block's file, or None if there is none."""
-        with self._clear_errors():
-            try:
-                return self._disk.size(self._file(cid))
-            except FileNotFoundError:
-                return None
-
-    def _is_whole(self, cid: Cid, data: bytes) -> bool:
-        """Whether the block is stored with just these bytes."""
-        return self._bytes_of(cid) == len(data) and self._load(cid) == data
-
-    def _remove(self, cid: Cid) -> bool:
-        size = self._bytes_of(cid)
-        if size is None:
-            return False
-        with self._clear_errors():
-            self._disk.remove(self._file(cid))
-        self._size -= size
+    def unpin(self, cid: Cid, kind: PinKind = PinKind.USER) -> bool:
+        """Let a root go, durably; what nothing else holds is loose then. False if it was not
+        pinned for this reason."""
+        with self._ledger.indexing() as index:
+            if all(pin.kind != kind.value for pin in index.pins_of(cid)):
+                return False
+            self._ledger.remove_pin(index, cid, kind)
+        self._ledger.settle()
         return True
 
-    def _reserve(self, size: int) -> None:
-        """Count bytes about to be written; raises ContentStoreFull above the quota."""
-        with self._lock:
-            if self._quota_bytes is not None and self._size + size > self._quota_bytes:
-                raise ContentStoreFull(
-                    f"the quota of {self._quota_bytes} bytes for content in {self._folder} is "
-                    "used up: raise it or delete content"
-                )
-            self._size += size
+    def pins(self, after: Pin | None = None, limit: int = _PAGE) -> list[Pin]:
+        """At most `limit` pins in order of their CIDs, those after `after`."""
+        with self._ledger.indexing() as index:
+            return index.pins(after, limit)
 
-    def _release(self, size: int) -> None:
-        with self._lock:
-            self._size -= size
+    def pins_of(self, cid: Cid) -> list[Pin]:
+        """The pins that name this root."""
+        with self._ledger.indexing() as index:
+            return index.pins_of(cid)
 
-    def _move_in(self, source: Path, cid: Cid) -> None:
-        """Rename a synced file into place; one that stood there no longer counts."""
-        with self._lock:
-            replaced = self._bytes_of(cid)
-            self._disk.replace(source, self._file(cid))
-            self._size -= replaced or 0
+    def missing(self, root: Cid, limit: int = _PAGE) -> list[Cid]:
+        """At most `limit` of the blocks below a root, itself with them, that are not stored, as far
+        as the nodes that are stored tell; none: all of it is here.
 
-    @contextmanager
-    def _staging(self) -> Iterator["_Staging"]:
-        staging = _Staging(self)
-        try:
-            yield staging
-        finally:
-            staging.close()
+        Raises InvalidEncoding for a node that cannot be read, and ContentError above MAX_DAG_NODES.
+        """
+        found, opened, waiting = dict[Cid, None](), set[Cid](), [root]
+        while waiting and len(found) < limit:
+            cid = waiting.pop()
+            if cid.codec != DAG_PB:
+                if not self.has(cid):
+                    found[cid] = None
+            elif cid not in opened:
+                opened.add(cid)
+                data = self.get(cid)
+                if data is None:
+                    found[cid] = None
+                else:
+                    waiting.extend(reversed(_links(cid, data)))
+            if len(opened) + len(waiting) > MAX_DAG_NODES:
+                raise ContentError(f"{root} has more than {MAX_DAG_NODES} nodes: pin parts of it")
+        return list(found)
 
-    @contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        """Turn errors of the disk into ContentError."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise ContentStoreFull(
-                    f"no room for content in {self._folder}: free space on its disk"
-                ) from error
-            raise ContentError(
-                f"the content store in {self._folder} fails: {error.strerror}; check the disk "
-                "and the folder's permissions"
-            ) from error
+    # Garbage
 
+    def sparing(self) -> AbstractContextManager[int]:
+        """Nothing that is added inside the `with`, or found to be stored already by what adds it,
+        is collected before its end."""
+        return self._ledger.sparing()
 
-class _Staging:
-    """Blocks of one operation, written beside their places until `publish`; `close` drops the
-    others. A block that is stored already, and whole, is not written again.
-    """
+    def collect(
+        self, target_bytes: int = 0, *, added_before_ms: int | None = None, start: int = 0
+    ) -> Collected:
+        """One step of a garbage collection: remove loose blocks, the oldest first, until the store
+        takes at most `target_bytes`; only those added before a time (None: whenever).
 
-    def __init__(self, store: ContentStore) -> None:
-        self._store = store
-        self._disk = store._disk
-        self._number = next(store._numbers)
-        self._unsynced: list[AppendFile] = []
-        self._waiting: dict[Cid, int] = {}  # with their bytes, all reserved
-        self._folders: set[Path] = set()
+        Blocks that are held, or spared, are never removed. A collection may stop after any step.
+        """
+        ledger = self._ledger
+        before_ms = ledger.now_ms() + 1 if added_before_ms is None else added_before_ms
+        with ledger.indexing() as index:
+            for _ in range(_STEP_BLOCKS):
+                if not ledger.settle_one(index):
+                    break
+            else:
+                return Collected(0, 0, start)
+            found = self._garbage(index, ledger.size - target_bytes, before_ms, start)
+            size_before = index.counts.size_bytes
+            ledger.remove(index, found.cids)
+            removed_bytes = size_before - index.counts.size_bytes
+        return Collected(len(found.cids), removed_bytes, found.next)
 
-    def add(self, cid: Cid, data: bytes) -> None:
-        """Write a block, whose bytes are known to be the CID's."""
-        store = self._store
-        self._folders.add(store._shard(cid))
-        if cid in self._waiting or store._is_whole(cid, data):
-            return
-        store._reserve(len(data))
-        self._waiting[cid] = len(data)
-        with store._clear_errors():
-            self._unsynced.append(self._disk.create(self._source(cid)))
-            self._unsynced[-1].append(data)
-            if len(self._unsynced) >= _MAX_OPEN_FILES:
-                self._sync()
+    def _garbage(
+        self, index: ContentIndex, excess_bytes: int, before_ms: int, start: int
+    ) -> "_Garbage":
+        """The oldest loose blocks of these bytes in all, or as many as a step removes."""
+        found = list[Cid]()
+        spared_from = self._ledger.spared_from(index)
+        rows = index.loose(start, _STEP_ROWS)
+        for place, loose in rows:
+            if place >= spared_from or excess_bytes <= 0:
+                return _Garbage(found, None)
+            if len(found) == _STEP_BLOCKS:
+                return _Garbage(found, place)
+            entry = index.entry(loose.cid)
+            if loose.added_ms < before_ms and entry is not None:
+                found.append(loose.cid)
+                excess_bytes -= entry.size_bytes or 0
+        return _Garbage(found, rows[-1][0] + 1 if len(rows) == _STEP_ROWS else None)
 
-    def publish(self, root: Cid) -> None:
-        """Make all blocks durable and visible, the root last; returns when both are so."""
-        with self._store._clear_errors():
-            self._sync()
-            for cid in [cid for cid in self._waiting if cid != root]:
-                self._move(cid)
-            for folder in sorted(self._folders):
-                self._disk.sync_folder(folder)
-            if root in self._waiting:
-                self._move(root)
-                self._disk.sync_folder(self._store._shard(root))
+    def verify(self, after: Cid | None = None, step_bytes: int = 2**25) -> Verified:
+        """One step of a verification: read some blocks, those after `after`, and compare them with
+        their CIDs. What is corrupt is removed, so that it is fetched or stored again."""
+        blocks = size_bytes = 0
+        lost: list[Cid] = []
+        with self._ledger.indexing() as index:
+            rows = index.blocks(after, _STEP_ROWS)
+        for cid, entry in rows:
+            after = cid
+            if entry.size_bytes is None:
+                continue
+            blocks, size_bytes = blocks + 1, size_bytes + entry.size_bytes
+            if self._is_lost(cid):
+                lost.append(cid)
+            if size_bytes >= step_bytes:
+                break
+        return Verified(blocks, size_bytes, tuple(lost), after if rows else None)
 
-    def close(self) -> None:
-        """Drop what was not published."""
-        for file in self._unsynced:
-            with suppress(OSError):
-                file.close()
-        for cid in self._waiting:
-            with suppress(OSError):
-                self._disk.remove(self._source(cid))
-        self._store._release(sum(self._waiting.values()))
-        self._waiting.clear()
-
-    def _source(self, cid: Cid) -> Path:
-        """Where a block is written; another operation may be writing the same block."""
-        return self._store._shard(cid) / f"{cid}.{self._number}{_UNFINISHED}"
-
-    def _sync(self) -> None:
-        while self._unsynced:
-            self._unsynced[-1].sync()
-            self._unsynced.pop().close()
-
-    def _move(self, cid: Cid) -> None:
-        self._store._move_in(self._source(cid), cid)
-        del self._waiting[cid]
+    def _is_lost(self, cid: Cid) -> bool:
+        """Whether a block that the index knows is corrupt or gone; the index knows it then."""
+        with clear_errors(self._folder):
+            data = self._files.load(cid)
+        if data is None:
+            return self._ledger.note_absence(cid)
+        return not is_block(cid, data) and self.get(cid) is None
 
 
-class NewFile:
-    """A file on its way into a store (`ContentStore.new_file`)."""
+@dataclass(frozen=True, slots=True)
+class _Garbage:
+    """What a step of a collection removes, and where the next begins (None: there is none)."""
 
-    def __init__(self, staging: _Staging, profile: Profile) -> None:
-        self._staging = staging
-        self._profile = profile
-        self._builder = FileBuilder(profile)
-
-    def write(self, data: bytes) -> None:
-        """Append bytes; raises ContentStoreFull."""
-        for cid, block in self._builder.feed(data):
-            self._staging.add(cid, block)
-
-    def commit(self) -> AddedFile:
-        """Make the file durable and visible, its root last."""
-        for cid, block in self._builder.finish():
-            self._staging.add(cid, block)
-        root = self._builder.root
-        self._staging.publish(root.cid)
-        return AddedFile(root.cid, root.size, root.tsize, self._profile.name)
+    cids: list[Cid]
+    next: int | None
 
 
-def _is_block(cid: Cid, data: bytes) -> bool:
+def _links(cid: Cid, data: bytes) -> list[Cid]:
+    """The links of a node; raises InvalidEncoding, naming the node, if it is none."""
     try:
-        check_content_block(cid, data)
-    except Invalid:
-        return False
-    return True
+        return [link.hash for link in decode_node(data).links]
+    except Invalid as error:
+        raise error.within(str(cid)) from None
 
 
 def _open_regular(path: Path) -> BinaryIO:

@@ -64,7 +64,8 @@ class Disk(Protocol):
         """Make a file that only its owner may read; one that exists is emptied."""
 
     def replace(self, path: Path, target: Path) -> None:
-        """Put the file `path` in the place of `target`, in the same folder, at once."""
+        """Put the file `path` in the place of `target`, at once; durable by a sync of the folder
+        of each, if they are two."""
 
     def remove(self, path: Path) -> None:
         """Take a file away."""

@@ -115,6 +115,15 @@ class Machine:
             return True
         return (self.disk.operations if store == "disk" else self.database.writes) >= last
 
+    def open_database(self) -> MemoryDatabase:
+        """The database, for a process that opens it, or again after it has closed it."""
+        if self.disk.is_dying or self.database.is_dying:
+            raise End
+        if not self.database.is_open:
+            writes, self.database = self.database.writes, self.database.reopen()
+            self.database.writes = writes
+        return self.database
+
     def restart(self, left: Left, seed: object) -> None:
         """The power goes; then the next process is there."""
         self.disk.fail_at(0)

@@ -137,6 +137,12 @@ class MemoryDatabase:
         self._failed_batch: Values = {}
         self._keeps_failed = False
 
+    def copy(self) -> "MemoryDatabase":
+        """Another database with the same rows, all durable."""
+        made = MemoryDatabase(self.folder)
+        made._rows.write(dict(self._rows.values))
+        return made
+
     def get(self, key: bytes) -> bytes | None:
         """The value under `key`."""
         self._check_open()
@@ -180,6 +186,16 @@ class MemoryDatabase:
     def close(self) -> None:
         """Close the database, without a sync."""
         self._open = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        return self._open
+
+    @property
+    def is_dying(self) -> bool:
+        """Whether its process has met what it does not live through."""
+        return self._failure is not None and not isinstance(self._failure, Exception)
 
     @property
     def rows(self) -> Mapping[bytes, bytes]:

@@ -118,6 +118,11 @@ class MemoryDisk:
         self._share = 0.0
         self._is_dying = False
 
+    @property
+    def is_dying(self) -> bool:
+        """Whether its process has met what it does not live through."""
+        return self._is_dying
+
     def copy(self) -> "MemoryDisk":
         """Another disk with the same files and folders, all durable."""
         made = MemoryDisk()
@@ -210,7 +215,11 @@ class MemoryDisk:
         content = self._found(path)
         failing = self._begins(self.process)
         if not failing or self._share >= 1:
-            self._note_names(path, target)
+            if path.parent == target.parent:
+                self._note_names(path, target)
+            else:  # each folder's names become durable on their own
+                self._note_names(path)
+                self._note_names(target)
             del self._contents[path]
             self._contents[target] = content
         if failing:

@@ -6,7 +6,7 @@ import os
 import resource
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,8 +37,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path) -> ContentStore:
-    return ContentStore(folder)
+def store(folder: Path) -> Iterator[ContentStore]:
+    with ContentStore(folder) as opened:
+        yield opened
+
+
+def reopened(store: ContentStore, folder: Path) -> ContentStore:
+    """The store as the next process finds it."""
+    store.close()
+    store.__init__(folder)  # type: ignore[misc]
+    return store
 
 
 @pytest.fixture
@@ -50,12 +58,17 @@ def source(tmp_path: Path) -> Path:
 
 
 def block_files(folder: Path) -> dict[str, Path]:
-    """All files below the folder, by name."""
-    return {file.name: file for file in folder.rglob("*") if file.is_file()}
+    """All blocks' files, by name."""
+    return {file.name: file for file in folder.glob("??/*")}
+
+
+def new_files(folder: Path) -> list[str]:
+    """What is being written."""
+    return [file.name for file in (folder / "new").iterdir()]
 
 
 def assert_nothing_half_done(folder: Path, store: ContentStore) -> None:
-    assert not [name for name in block_files(folder) if name.endswith(".new")]
+    assert new_files(folder) == []
     assert store.size == sum(file.stat().st_size for file in block_files(folder).values())
 
 
@@ -68,7 +81,7 @@ def test_a_block_goes_in_and_comes_out(folder: Path, store: ContentStore) -> Non
     assert store.get(X) == b"x"
     assert store.size == 1
     assert_nothing_half_done(folder, store)
-    again = ContentStore(folder)
+    again = reopened(store, folder)
     assert (again.get(X), again.size) == (b"x", 1)
 
 
@@ -105,7 +118,8 @@ def test_streaming_pieces_give_the_same_file(folder: Path, store: ContentStore) 
     with store.new_file() as new:
         for i in range(0, len(content), 10_007):
             new.write(content[i : i + 10_007])
-        assert {Path(name).suffix for name in block_files(folder)} == {".new"}
+        assert block_files(folder) == {}
+        assert len(new_files(folder)) > 1
         added = new.commit()
     assert added == store.add_file(VIDEO)
     assert_nothing_half_done(folder, store)
@@ -139,9 +153,9 @@ def test_a_file_that_is_not_committed_leaves_nothing(folder: Path, store: Conten
 
 def test_what_a_crash_left_is_removed_on_opening(folder: Path, store: ContentStore) -> None:
     store.put(X, b"x")
-    y = cid_of(RAW, b"y")
-    (folder / f"{y.digest[0]:02x}" / f"{y}.7.new").write_bytes(b"half")
-    again = ContentStore(folder)
+    (folder / "new" / f"{cid_of(RAW, b'y')}.7").write_bytes(b"half")
+    again = reopened(store, folder)
+    assert_nothing_half_done(folder, again)
     assert again.size == 1
     assert block_files(folder).keys() == {str(X)}
 
@@ -172,16 +186,16 @@ def test_a_corrupt_block_is_missing_until_it_is_put_again(
     added = store.add_file(source, SMALL)
     leaf = cid_of(RAW, content[2048:3072])
     damage(change, block_files(folder)[str(leaf)])
-    reopened = ContentStore(folder)
+    again = reopened(store, folder)
     out: list[bytes] = []
     with caplog.at_level(logging.ERROR), pytest.raises(MissingBlock, match=str(leaf)):
-        out.extend(reopened.read_file(added.cid))
+        out.extend(again.read_file(added.cid))
     assert b"".join(out) == content[:2048]
     assert f"block {leaf}" in caplog.text
-    assert not reopened.has(leaf)
-    assert_nothing_half_done(folder, reopened)
-    reopened.put(leaf, content[2048:3072])
-    assert b"".join(reopened.read_file(added.cid)) == content
+    assert not again.has(leaf)
+    assert_nothing_half_done(folder, again)
+    again.put(leaf, content[2048:3072])
+    assert b"".join(again.read_file(added.cid)) == content
 
 
 def test_get_removes_a_corrupt_block(folder: Path, store: ContentStore) -> None:
@@ -218,10 +232,10 @@ def test_adding_again_heals_a_corrupt_block(
 ) -> None:
     added = store.add_file(source, SMALL)
     damage(change, block_files(folder)[str(added.cid)])
-    reopened = ContentStore(folder)
-    assert reopened.add_file(source, SMALL) == added
-    assert b"".join(reopened.read_file(added.cid)) == source.read_bytes()
-    assert_nothing_half_done(folder, reopened)
+    again = reopened(store, folder)
+    assert again.add_file(source, SMALL) == added
+    assert b"".join(again.read_file(added.cid)) == source.read_bytes()
+    assert_nothing_half_done(folder, again)
 
 
 def test_reading_what_is_not_a_file_or_not_here(store: ContentStore) -> None:
@@ -240,8 +254,9 @@ def test_reading_what_is_not_a_file_or_not_here(store: ContentStore) -> None:
     assert store.get(odd) == b"odd"
 
 
-def test_a_quota_refuses_a_file_whole(folder: Path, source: Path) -> None:
+def test_a_quota_refuses_a_file_whole(tmp_path: Path, source: Path) -> None:
     size = file_of([source.read_bytes()], SMALL).tsize
+    folder = tmp_path / "small"
     store = ContentStore(folder, quota_bytes=size + 1)
     store.put(X, b"x")
     with pytest.raises(ContentStoreFull, match=f"quota of {size + 1} bytes"):

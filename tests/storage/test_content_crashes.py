@@ -1,13 +1,13 @@
 """The content store ended at every operation: what was stored is there, whole, and counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from consensus.cid import RAW, Cid, cid_of, parse_cid
+from consensus.cid import DAG_PB, RAW, Cid, cid_of, parse_cid
 from consensus.errors import Invalid
 from consensus.unixfs import ContentBlock, FileBuilder, Profile, check_content_block
 from storage.content import ContentStore, ContentStoreFull
@@ -16,7 +16,7 @@ from tests.simulation.disk import MemoryDisk, MemoryFile
 
 FOLDER = Path("/node/content")
 SMALL = Profile("small", 1024, 3)
-QUOTA_BYTES = 12_000
+QUOTA_BYTES = 9_000
 
 
 def _leaves(first: int, end: int) -> bytes:
@@ -24,8 +24,8 @@ def _leaves(first: int, end: int) -> bytes:
 
 
 # Two files that share leaves; one that is too large beside them.
-FILES = [_leaves(0, 5) + b"a", _leaves(3, 8) + b"b"]
-TOO_LARGE = _leaves(100, 112)
+FILES = [_leaves(0, 3) + b"a", _leaves(2, 5) + b"b"]
+TOO_LARGE = _leaves(100, 108)
 BLOCKS = [b"x", b"y" * 100]
 
 
@@ -36,30 +36,38 @@ def _built(content: bytes) -> list[ContentBlock]:
 
 
 CIDS = {content: frozenset(cid for cid, _ in _built(content)) for content in (*FILES, TOO_LARGE)}
+EVERYTHING = frozenset().union(*CIDS.values(), (cid_of(RAW, data) for data in BLOCKS))
 ROOTS = {_built(content)[-1][0]: content for content in FILES}
+
+
+Subject = tuple[str, Cid]  # "block" or "pin"
 
 
 @dataclass(frozen=True)
 class Change:
-    """Blocks that are being stored or removed; with `is_done` that has returned."""
+    """Blocks or pins that come or go; with `is_done` that has returned."""
 
-    cids: frozenset[Cid]
-    is_stored: bool
+    subjects: frozenset[Subject]
+    is_coming: bool
     is_done: bool
 
 
 Told = list[Change]
 
 
+def _blocks(cids: Iterable[Cid]) -> frozenset[Subject]:
+    return frozenset(("block", cid) for cid in cids)
+
+
 def _change(
-    told: Told, cids: frozenset[Cid], change: Callable[[], object], *, stored: bool
+    told: Told, subjects: frozenset[Subject], change: Callable[[], object], *, coming: bool
 ) -> None:
-    told.append(Change(cids, stored, is_done=False))
+    told.append(Change(subjects, coming, is_done=False))
     try:
         change()
     except ContentStoreFull:  # what was moved in before stays
         return
-    told.append(Change(cids, stored, is_done=True))
+    told.append(Change(subjects, coming, is_done=True))
 
 
 def _add(store: ContentStore, told: Told, content: bytes) -> None:
@@ -68,22 +76,58 @@ def _add(store: ContentStore, told: Told, content: bytes) -> None:
             new.write(content)
             new.commit()
 
-    _change(told, CIDS[content], write, stored=True)
+    _change(told, _blocks(CIDS[content]), write, coming=True)
 
 
 def _put(store: ContentStore, told: Told, data: bytes) -> None:
     cid = cid_of(RAW, data)
-    _change(told, frozenset([cid]), partial(store.put, cid, data), stored=True)
+    _change(told, _blocks([cid]), partial(store.put, cid, data), coming=True)
 
 
 def _delete(store: ContentStore, told: Told, data: bytes) -> None:
     cid = cid_of(RAW, data)
-    _change(told, frozenset([cid]), partial(store.delete, cid), stored=False)
+    _change(told, _blocks([cid]), partial(store.delete, cid), coming=False)
+
+
+def _pin(store: ContentStore, told: Told, content: bytes) -> None:
+    root = _built(content)[-1][0]
+    _change(told, frozenset([("pin", root)]), partial(store.pin, root), coming=True)
+
+
+def _unpin(store: ContentStore, told: Told, content: bytes) -> None:
+    root = _built(content)[-1][0]
+    _change(told, frozenset([("pin", root)]), partial(store.unpin, root), coming=False)
+
+
+def _collect(store: ContentStore, told: Told) -> None:
+    """What no pin names goes; of a pinned file whose nodes are not all here, anything may."""
+    pinned = [CIDS[ROOTS[pin.cid]] for pin in store.pins()]
+    whole = [cids for cids in pinned if all(map(store.has, _nodes(cids)))]
+    held, kept = frozenset[Cid]().union(*pinned), frozenset[Cid]().union(*whole)
+    told.append(Change(_blocks(held - kept), is_coming=False, is_done=False))
+    _change(told, _blocks(EVERYTHING - held), partial(collect_all, store), coming=False)
+
+
+def _nodes(cids: Iterable[Cid]) -> set[Cid]:
+    return {cid for cid in cids if cid.codec == DAG_PB}
+
+
+def collect_all(store: ContentStore) -> None:
+    """Remove all that is loose."""
+    start: int | None = 0
+    while start is not None:
+        start = store.collect(start=start).next
+
+
+def _open(machine: Machine) -> ContentStore:
+    return ContentStore(
+        FOLDER, QUOTA_BYTES, disk=machine.disk, open_database=lambda _: machine.open_database()
+    )
 
 
 def _live(machine: Machine, told: Told) -> None:
     """The scenario: files that share blocks, one that is refused, blocks that come and go."""
-    store = ContentStore(FOLDER, QUOTA_BYTES, disk=machine.disk)
+    store = _open(machine)
     _put(store, told, BLOCKS[0])
     _add(store, told, FILES[0])
     _delete(store, told, BLOCKS[0])
@@ -95,53 +139,107 @@ def _live(machine: Machine, told: Told) -> None:
     _delete(store, told, BLOCKS[1])
 
 
+def _live_with_pins(machine: Machine, told: Told) -> None:
+    """Another: pins come and go, and what is loose is collected."""
+    store = _open(machine)
+    _put(store, told, BLOCKS[0])
+    _add(store, told, FILES[0])
+    _pin(store, told, FILES[0])
+    _collect(store, told)
+    _pin(store, told, FILES[1])  # before it is here
+    _add(store, told, FILES[1])
+    _unpin(store, told, FILES[0])
+    _put(store, told, BLOCKS[1])
+    _collect(store, told)
+
+
+def _allowed(told: Told, kind: str) -> tuple[set[Cid], set[Cid]]:
+    """What of a kind must be there, and what may."""
+    states: dict[Cid, set[bool]] = {}
+    for change in told:
+        for subject, cid in change.subjects:
+            if subject == kind:
+                known = set() if change.is_done else states.get(cid, {False})
+                states[cid] = known | {change.is_coming}
+    must = {cid for cid, known in states.items() if False not in known}
+    return must, {cid for cid, known in states.items() if True in known}
+
+
+def _stored(machine: Machine) -> dict[Cid, bytes]:
+    """The blocks on the disk, each verified; nothing else is there but pins."""
+    found: dict[Cid, bytes] = {}
+    for path, data in machine.disk.files.items():
+        if path.parent.name != "pins":
+            found[parse_cid(path.name)] = data
+            check_content_block(parse_cid(path.name), data)
+    return found
+
+
 def _held(machine: Machine, told: Told) -> ContentStore:
     """The store, opened; all that must be there is, whole, nothing else is, and it is counted."""
-    store = ContentStore(FOLDER, QUOTA_BYTES, disk=machine.disk)
-    files = {path.name: data for path, data in machine.disk.files.items()}
-    for name, data in files.items():
-        check_content_block(parse_cid(name), data)
-    assert store.size == sum(map(len, files.values())) <= QUOTA_BYTES
-    allowed: dict[Cid, set[bool]] = {}
-    for change in told:
-        for cid in change.cids:
-            states = set() if change.is_done else allowed.get(cid, {False})
-            allowed[cid] = states | {change.is_stored}
-    held = {parse_cid(name) for name in files}
-    assert {cid for cid, states in allowed.items() if False not in states} <= held
-    assert held <= {cid for cid, states in allowed.items() if True in states}
+    store = _open(machine)
+    blocks = _stored(machine)
+    counts = store.counts
+    assert (counts.blocks, counts.size_bytes) == (len(blocks), sum(map(len, blocks.values())))
+    assert store.size == counts.size_bytes <= QUOTA_BYTES
+    must, may = _allowed(told, "block")
+    assert must <= blocks.keys() <= may
+    must, may = _allowed(told, "pin")
+    pinned = {pin.cid for pin in store.pins()}
+    assert must <= pinned <= may
+    assert counts.pins == len(pinned)
     return store
 
 
 def _check(machine: Machine, told: Told) -> None:
-    """A root is there with its whole file, and the store goes on."""
+    """A root is there with its whole file, and the store goes on; garbage is what is not pinned."""
     store = _held(machine, told)
+    collected = {cid for change in told if not change.is_coming for _, cid in change.subjects}
     for root, content in ROOTS.items():
-        if store.has(root):
+        if store.has(root) and collected.isdisjoint(CIDS[content]):
             assert b"".join(store.read_file(root)) == content
-    _delete(store, told, BLOCKS[1])
+    before = _stored(machine).keys()
+    pinned = [CIDS[ROOTS[pin.cid]] for pin in store.pins()]
+    _collect(store, told)
+    kept = {cid for cids in pinned if _nodes(cids) <= before for cid in cids & before}
+    held = {cid for cids in pinned for cid in cids & before}
+    assert kept <= _stored(machine).keys() <= held
+    assert store.counts.loose_blocks == 0
     for content in FILES:
         _add(store, told, content)
     assert all(store.has(root) for root in ROOTS)
 
 
-def test_no_end_at_any_operation_loses_or_halves_a_block() -> None:
+def _made() -> Machine:
+    """A machine with an empty store."""
     machine = Machine()
-    ContentStore(FOLDER, QUOTA_BYTES, disk=machine.disk)
-    done = every_crash(_live, _check, start=lambda: Machine(machine.disk.copy()))
+    _open(machine)
+    return machine
+
+
+def _copy(machine: Machine) -> Machine:
+    return Machine(machine.disk.copy(), machine.database.copy())
+
+
+@pytest.mark.parametrize("scenario", [_live, _live_with_pins])
+def test_no_end_at_any_operation_loses_or_halves_a_block(
+    scenario: Callable[[Machine, Told], None],
+) -> None:
+    machine = _made()
+    done = every_crash(scenario, _check, start=lambda: _copy(machine))
     assert done.points > 100
 
 
 def test_a_store_whose_making_ends_anywhere_is_made_again() -> None:
     def make(machine: Machine, told: Told) -> None:
-        store = ContentStore(FOLDER, QUOTA_BYTES, disk=machine.disk)
+        store = _open(machine)
         _put(store, told, BLOCKS[0])
 
     def check(machine: Machine, told: Told) -> None:
         _put(_held(machine, told), told, BLOCKS[1])
 
-    endings = [Ending(1.0, left) for left in Left]
-    done = every_crash(make, check, endings={"disk": endings})
+    endings = {"disk": [Ending(1.0, Left.PART)], "database": [Ending(1.0, Left.ALL)]}
+    done = every_crash(make, check, endings=endings)
     assert done.points > 256
 
 
