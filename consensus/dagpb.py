@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from consensus.cid import Cid
-from consensus.codec import UINT64_MAX
 from consensus.errors import InvalidEncoding
+from consensus.varint import encode_varint, read_varint
 
 DIRECTORY, FILE = 1, 2
 _OTHER_KINDS = {0: "raw", 3: "metadata", 4: "symlink", 5: "sharded directory"}
 
-_MAX_VARINT_BYTES = 10
 # A key is field number << 3 | wire type, where 0 is a varint and 2 length-delimited bytes.
 _NODE_DATA, _NODE_LINK = 0x0A, 0x12
 _LINK_HASH, _LINK_NAME, _LINK_TSIZE = 0x0A, 0x12, 0x18
@@ -56,23 +55,12 @@ class UnixfsData:
         return sum(self.blocksizes)
 
 
-def _varint(value: int) -> bytes:
-    if not 0 <= value <= UINT64_MAX:
-        raise InvalidEncoding(f"{value} is not an unsigned 64-bit integer")
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _chunk(key: int, content: bytes) -> bytes:
-    return bytes((key,)) + _varint(len(content)) + content
+    return bytes((key,)) + encode_varint(len(content)) + content
 
 
 def _number(key: int, value: int) -> bytes:
-    return bytes((key,)) + _varint(value)
+    return bytes((key,)) + encode_varint(value)
 
 
 class _Reader:
@@ -92,20 +80,11 @@ class _Reader:
         return True
 
     def varint(self) -> int:
-        value = 0
-        for i in range(_MAX_VARINT_BYTES):
-            if self.position >= len(self.data):
-                raise InvalidEncoding("truncated")
-            byte = self.data[self.position]
-            self.position += 1
-            value |= (byte & 0x7F) << (7 * i)
-            if byte < 0x80:
-                if byte == 0 and i:
-                    raise InvalidEncoding("a varint is not in its shortest form")
-                if value > UINT64_MAX:
-                    break
-                return value
-        raise InvalidEncoding("a varint above 64 bits")
+        found = read_varint(self.data, self.position)
+        if found is None:
+            raise InvalidEncoding("truncated")
+        value, self.position = found
+        return value
 
     def chunk(self) -> bytes:
         size = self.varint()
