@@ -7,6 +7,7 @@ are those of IPIP-0499.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from consensus.cid import DAG_PB, RAW, Cid, cid_of
@@ -212,6 +213,25 @@ def directory_node(entries: Iterable[DirectoryEntry]) -> DirectoryNode:
     return DirectoryNode(cid_of(DAG_PB, data), data, tsize)
 
 
+def directory_entries(data: bytes) -> tuple[DirectoryEntry, ...] | None:
+    """The entries of a directory by the order of their names; None if the node is a file's.
+
+    Raises InvalidEncoding for any other node: one above MAX_DIRECTORY_BYTES, a sharded directory,
+    a name twice or a name that is none.
+    """
+    if len(data) > MAX_DIRECTORY_BYTES:
+        raise InvalidEncoding(f"{len(data)} bytes; a directory has at most {MAX_DIRECTORY_BYTES}")
+    node = decode_node(data)
+    if decode_unixfs(node.data or b"").kind == FILE:
+        return None
+    entries = tuple(
+        DirectoryEntry(link.name or "", link.hash, link.tsize or 0) for link in node.links
+    )
+    if any(low.name == high.name for low, high in pairwise(entries)):
+        raise InvalidEncoding("a name occurs twice in the directory", field="entries")
+    return entries
+
+
 def check_content_block(cid: Cid, data: bytes) -> None:
     """Raise InvalidEncoding for a block above 2 MiB, InvalidProof unless `cid` is its id."""
     if len(data) > MAX_CONTENT_BLOCK_BYTES:
@@ -223,7 +243,7 @@ def check_content_block(cid: Cid, data: bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Expected:
+class Place:
     """A place in a file's tree: what its parent says it is (the root: unknown sizes)."""
 
     cid: Cid
@@ -232,9 +252,12 @@ class _Expected:
     tsize: int | None = None
 
 
-def _open(place: _Expected, data: bytes) -> tuple[int, list[_Expected]]:
-    """Check a block's sizes at its place: the content below it, and its children in order."""
-    children: list[_Expected] = []
+def open_place(place: Place, data: bytes) -> tuple[int, list[Place]]:
+    """The bytes of content below a block, and its children in order.
+
+    Raises InvalidEncoding for a block that breaks a rule at its place.
+    """
+    children: list[Place] = []
     if place.cid.codec == RAW:
         size = tsize = len(data)
     elif place.cid.codec == DAG_PB:
@@ -246,7 +269,7 @@ def _open(place: _Expected, data: bytes) -> tuple[int, list[_Expected]]:
     return size, children
 
 
-def _open_node(depth: int, data: bytes) -> tuple[int, int, list[_Expected]]:
+def _open_node(depth: int, data: bytes) -> tuple[int, int, list[Place]]:
     """The content bytes, Tsize and children of an inner node of a file.
 
     Every child but the last holds at least MIN_INNER_BYTES, so that the blocks of a tree,
@@ -267,12 +290,12 @@ def _open_node(depth: int, data: bytes) -> tuple[int, int, list[_Expected]]:
         )
     if min(sizes[:-1], default=MIN_INNER_BYTES) < MIN_INNER_BYTES or sizes[-1] < 1:
         raise InvalidEncoding(f"chunks of less than {MIN_INNER_BYTES} bytes", field="blocksizes")
-    children: list[_Expected] = []
+    children: list[Place] = []
     tsize = len(data)
     for link, size in zip(node.links, sizes, strict=True):
         if link.tsize is None or link.name:
             raise InvalidEncoding("links of a file have a size and no name", field="links")
-        children.append(_Expected(link.hash, depth + 1, size, link.tsize))
+        children.append(Place(link.hash, depth + 1, size, link.tsize))
         tsize += link.tsize
     return message.filesize, tsize, children
 
@@ -287,14 +310,14 @@ def read_file(
     its CID's, InvalidEncoding for a tree that breaks a rule, and whatever `get_block` raises.
     Memory: one block and one node a level.
     """
-    places = [_Expected(root, 0)]
+    places = [Place(root, 0)]
     while places:
         place = places.pop()
         if note_next is not None:
             note_next([following.cid for following in reversed(places[-MAX_AHEAD:])])
         data = get_block(place.cid)
         check_content_block(place.cid, data)
-        _, children = _open(place, data)
+        _, children = open_place(place, data)
         if place.cid.codec == RAW:
             yield data
         places.extend(reversed(children))
@@ -309,7 +332,7 @@ class FileWalk:
 
     def __init__(self, root: Cid, max_bytes: int = UINT64_MAX) -> None:
         """Begin at `root`; a file of more than `max_bytes` of content is refused."""
-        self._places = [_Expected(root, 0)]  # the next one last
+        self._places = [Place(root, 0)]  # the next one last
         self._max_bytes = max_bytes
         self._size: int | None = None
 
@@ -346,11 +369,11 @@ class FileWalk:
         if all(place.cid != cid for place in window):
             return False
         check_content_block(cid, data)
-        opened: list[_Expected] = []
+        opened: list[Place] = []
         size = 0
         for place in window:
             if place.cid == cid:
-                size, children = _open(place, data)
+                size, children = open_place(place, data)
                 opened.extend(reversed(children))
             else:
                 opened.append(place)

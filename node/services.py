@@ -84,6 +84,10 @@ class PeersView(Protocol):
         """Have other faults from now on."""
 
 
+def _serve_all(_: Cid) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """A running node, as its API sees it.
@@ -92,7 +96,8 @@ class Services:
     raises Invalid…; `fetch` brings a content block from this node or its peers (None: nobody
     has it); `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
     whose keys the node holds; `genesis_file` reads the genesis file, and raises NotFound if it is
-    gone or was exchanged.
+    gone or was exchanged; `is_served` says whether content may be given out (it is asked in
+    threads).
     """
 
     chain: Chain
@@ -108,3 +113,4 @@ class Services:
     now_ms: Callable[[], int]
     seats: tuple[bytes, ...]
     genesis_file: Callable[[], bytes]
+    is_served: Callable[[Cid], bool] = _serve_all

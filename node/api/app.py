@@ -28,6 +28,7 @@ from node.api.node_access import NodeAccess
 from node.api.openapi import openapi
 from node.api.parameters import ROW_KEY
 from node.api.problems import Problem
+from node.gateway.gateway import Gateway
 from node.loop_monitor import LoopMonitor
 from node.services import Services
 
@@ -67,7 +68,11 @@ def make_app(
         services, monitor or LoopMonitor(), admin_token=admin_token, loopback=loopback
     )
     return Starlette(
-        routes=[*_routes(node), Route(OPENAPI_PATH, _page(openapi(ENDPOINTS)))],
+        routes=[
+            *_routes(node),
+            Route(OPENAPI_PATH, _page(openapi(ENDPOINTS))),
+            Route("/ipfs/{path:path}", Gateway(services)),
+        ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _no_route, Exception: _bug},
     )

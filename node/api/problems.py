@@ -73,6 +73,11 @@ class Problem(Exception):
         return Response(body, self.status, self.headers, MEDIA_TYPE)
 
 
+class Broken(Exception):
+    """An answer that was begun and cannot be brought to its end: the connection is reset, so that
+    nobody takes what was sent of it for the whole."""
+
+
 def problem_of(error: Invalid) -> Problem:
     """The problem that a rejection stands for: 404 for what is not there, 410 for a block that is
     not kept, 400 for input that is malformed, 503 where trying again helps, 422 for what the

@@ -3,6 +3,8 @@
 import ipaddress
 import logging
 import math
+import socket
+import struct
 from collections.abc import Sequence
 from functools import partial
 from typing import cast
@@ -15,12 +17,15 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from node.api.problems import Broken
 from node.failure import cannot_listen
 
 MAX_CONNECTIONS = 256
 IDLE_S = 5.0
 SEND_TIMEOUT_S = 20.0
 GRACE_S = 1.0
+# To linger for no time: what is still to be sent is dropped, and the other side told so.
+_RESET = struct.pack("ii", 1, 0)
 
 _log = logging.getLogger("reelect.api")
 
@@ -141,6 +146,8 @@ class _Connection:
         self._receiving.deadline = math.inf
         try:
             await self._app(scope, receive, send)
+        except Broken:
+            await self._reset()
         finally:
             self._running -= 1
             self._idle_at = trio.current_time() + IDLE_S
@@ -151,6 +158,11 @@ class _Connection:
         """Send nothing after this moment."""
         self._end = end
         self._sending.deadline = min(self._sending.deadline, end)
+
+    async def _reset(self) -> None:
+        """End the connection so that the client sees a fault, whatever was sent (RST)."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        await trio.aclose_forcefully(self._stream)
 
     async def receive_some(self, max_bytes: int) -> bytes:
         """What has come; empty at the end, and when the client has been idle for too long."""
