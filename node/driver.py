@@ -9,7 +9,7 @@ from consensus.errors import Invalid
 from consensus.record import Record
 from node.work import Ask, Call, Enter, Pause, Step, Wait, Work
 from p2p.identity import PeerId
-from p2p.network import Network
+from p2p.network import Network, PeerInfo
 
 T = TypeVar("T")
 
@@ -33,6 +33,14 @@ class Driver:
     def send(self, peer: PeerId, message: Record) -> bool:
         """Send gossip to one peer, even if it has it; False if it is gone."""
         return self.network.send(peer, message)
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        """The connected peers."""
+        return self.network.peers()
+
+    async def request(self, peer: PeerId, message: Record, timeout_s: float) -> Record:
+        """A peer's answer; raises RequestFailed."""
+        return await self.network.request(peer, message, timeout_s)
 
     def holders(self, message: Record) -> list[PeerId]:
         """The peers that are known to have this gossip."""

@@ -18,7 +18,9 @@ from node.alarm import alarm, check_no_alarm
 from node.candidate import Recorded
 from node.chain import Chain
 from node.config.sections import MIN_KEPT_SNAPSHOTS, Config
-from node.content_fetch import ContentFetch
+from node.content.catalogue import ChainCatalogue
+from node.content.exchange import ContentExchange, ContentSettings
+from node.content.replicator import Replication
 from node.driver import Driver
 from node.engine import Engine
 from node.events import Announcer
@@ -166,6 +168,15 @@ def network_config(config: Config) -> NetworkConfig:
     )
 
 
+def _content_settings(config: Config) -> ContentSettings:
+    content = config.content
+    return ContentSettings(
+        Replication(content.replicas, content.replicate_bytes),
+        content.max_upload_bytes_per_s,
+        config.node.data_dir / "holdings.cbor",
+    )
+
+
 def _snapshot_service(config: Config, storage: Storage) -> SnapshotService:
     """As often as the configuration says, and never so seldom that blocks above the last one
     would be dropped."""
@@ -206,6 +217,7 @@ class Node:
 
         def changed(new: Recorded | None, final: tuple[Recorded, ...]) -> None:
             announcer.changed(new, final)
+            self.content.note_final(final)
             if final:
                 self._snapshots.note_final(final[-1].placed.height)
 
@@ -225,19 +237,27 @@ class Node:
         self._exchange = Exchange(
             self.engine, self._sync, driver, now_ms=now_ms, spawn=driver.spawn
         )
+        self.content = ContentExchange(
+            self._identity,
+            chain.id,
+            ChainCatalogue(chain),
+            storage.content,
+            driver,
+            settings=_content_settings(config),
+            now_ms=now_ms,
+        )
         self._handler = PeerHandler(
             chain,
             self.mempool,
             self._exchange,
             driver,
-            storage.content,
+            self.content,
             now_ms=now_ms,
             accepted=accepted,
             snapshots=self._snapshots,
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
         driver.network = self.network
-        self._content_fetch = ContentFetch(storage.content, self.network)
 
     @property
     def services(self) -> Services:
@@ -247,11 +267,12 @@ class Node:
             mempool=self.mempool,
             network=self.network,
             content=self._storage.content,
+            content_exchange=self.content,
             hub=self.hub,
             finality_log=self.engine.finality_log,
             compact_blocks=self._exchange.relay.counts,
             submit=self._handler.submit,
-            fetch=self._content_fetch.fetch,
+            fetch=self.content.blocks.fetch,
             health=self.health,
             now_ms=self._now_ms,
             seats=self.validator.producers,
@@ -290,6 +311,7 @@ class Node:
             nursery.start_soon(attend_slots, self.engine, self._driver, self._now_ms)
             nursery.start_soon(self._tell_of_stalls)
             nursery.start_soon(self._snapshots.run)
+            nursery.start_soon(self.content.run)
             task_status.started()
 
     async def _run_network(

@@ -1,5 +1,5 @@
 """What the node does with what its peers send: the consensus part is Exchange's, that of
-snapshots SnapshotService's; here are transactions and content."""
+snapshots SnapshotService's, that of content ContentExchange's; here are transactions."""
 
 import logging
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from consensus.evidence import Evidence
 from consensus.record import Record
 from consensus.transaction import decode_transaction, transaction_id
 from node.chain import Chain
+from node.content.exchange import ContentExchange
 from node.driver import Driver
 from node.exchange import Exchange
 from node.mempool import Mempool, Pending
@@ -22,12 +23,8 @@ from node.work import Work
 from p2p.handler import Verdict
 from p2p.identity import PeerId, short_id
 from p2p.messages import (
-    MAX_CONTENT_BYTES,
     MAX_TRANSACTION_IDS,
     MAX_TRANSACTIONS_BYTES,
-    Content,
-    ContentBlock,
-    GetContent,
     GetTransactions,
     Status,
     TransactionIds,
@@ -37,7 +34,6 @@ from p2p.messages import (
 )
 from p2p.questions import RequestFailed
 from p2p.scoring import REJECTED_POINTS
-from storage.content import ContentStore
 
 FETCH_TIMEOUT_S = 2.0
 
@@ -61,7 +57,7 @@ class PeerHandler:
         mempool: Mempool,
         exchange: Exchange,
         driver: Driver,
-        content: ContentStore,
+        content: ContentExchange,
         *,
         now_ms: Callable[[], int],
         accepted: Callable[[Pending], None],
@@ -177,29 +173,18 @@ class PeerHandler:
             known = (self._mempool.get(i) for i in request.ids)
             found = (item.data for item in known if item is not None)
             return Transactions(fitting(found, MAX_TRANSACTION_IDS, MAX_TRANSACTIONS_BYTES))
-        if isinstance(request, GetContent):
-            return await trio.to_thread.run_sync(self._content_blocks, request)
-        return await trio.to_thread.run_sync(self._read, request)
+        answer = await self._content.serve(peer, request)
+        return await trio.to_thread.run_sync(self._read, request) if answer is None else answer
 
     def _read(self, request: Record) -> Record | None:
         found = None if self._snapshots is None else self._snapshots.serve(request)
         return self._exchange.serve(request) if found is None else found
 
-    def _content_blocks(self, request: GetContent) -> Content:
-        found: list[ContentBlock] = []
-        room = MAX_CONTENT_BYTES
-        for cid in request.cids:
-            data = self._content.get(cid)
-            if data is None or len(data) > room:
-                continue
-            room -= len(data)
-            found.append(ContentBlock(cid, data))
-        return Content(tuple(found))
-
     # Connections
 
     def connected(self, peer: PeerId) -> None:
         """Tell a new peer what it may have missed."""
+        self._content.connected(peer)
         for message in self._exchange.greeting():
             self._driver.network.send(peer, message)
         waiting = [
@@ -211,6 +196,7 @@ class PeerHandler:
     def disconnected(self, peer: PeerId) -> None:
         """Nothing more is expected of it; others are asked for what it announced."""
         self._exchange.forget(peer)
+        self._content.disconnected(peer)
         self._wanted.gone(peer)
         self._ask_for_transactions()
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from consensus.cid import Cid
 from node.block_relay import CompactCounts
 from node.chain import Chain
+from node.content.exchange import ContentExchange
 from node.finality_log import FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool
@@ -88,13 +89,19 @@ def _serve_all(_: Cid) -> bool:
     return True
 
 
+class Fetch(Protocol):
+    """Brings a content block from this node or others."""
+
+    async def __call__(self, cid: Cid, root: Cid | None = None) -> bytes | None:
+        """The block, of the file `root` if that is known; None if nobody has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """A running node, as its API sees it.
 
     `submit` checks a transaction's bytes, lets it wait, tells the peers and returns its id, or
-    raises Invalid…; `fetch` brings a content block from this node or its peers (None: nobody
-    has it); `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
+    raises Invalid…; `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
     whose keys the node holds; `genesis_file` reads the genesis file, and raises NotFound if it is
     gone or was exchanged; `is_served` says whether content may be given out (it is asked in
     threads).
@@ -104,11 +111,12 @@ class Services:
     mempool: Mempool
     network: PeersView
     content: ContentStore
+    content_exchange: ContentExchange
     hub: Hub
     finality_log: FinalityLog
     compact_blocks: CompactCounts
     submit: Callable[[bytes], Awaitable[bytes]]
-    fetch: Callable[[Cid], Awaitable[bytes | None]]
+    fetch: Fetch
     health: Callable[[], Health]
     now_ms: Callable[[], int]
     seats: tuple[bytes, ...]

@@ -25,11 +25,13 @@ INBOX_BYTES = _MIB
 KNOWN_ITEMS = 8_192
 KNOWN_ITEM_BYTES = 160
 
-# Questions: of a peer, waiting and being answered at once (and for all peers together); to the
-# peer, open and given up.
+# Questions: of a peer, waiting and being answered at once (and for all peers together), those for
+# content apart from others; to the peer, open and given up.
 MAX_SERVING = 16
 MAX_ANSWERING = 2
 MAX_ANSWERING_IN_ALL = 8
+MAX_GIVING = 2
+MAX_GIVING_IN_ALL = 8
 MAX_ASKING = 256
 ABANDONED_REQUESTS = 1_024
 
@@ -56,6 +58,7 @@ PEER_BYTES = (
     + 4 * LARGEST_UNASKED_BYTES
     # answers being made, and their encodings
     + 2 * MAX_ANSWERING * LARGEST_PAYLOAD_BYTES
+    + 2 * MAX_GIVING * MAX_CONTENT_BYTES
     + 2 * KNOWN_ITEMS * KNOWN_ITEM_BYTES
     + FIXED_BYTES
 )

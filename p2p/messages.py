@@ -45,6 +45,13 @@ from consensus.snapshot import (
 )
 from consensus.transaction import MAX_TRANSACTION_BYTES
 from p2p.peeraddress import PeerAddress
+from p2p.provider import (
+    MAX_HOPS,
+    MAX_PROVIDERS,
+    MAX_RECORD_BYTES,
+    CarriedProvider,
+    KnownProvider,
+)
 
 PROTOCOL_VERSION = 1
 MAX_VOTES = 64
@@ -55,6 +62,9 @@ MAX_HEADERS = 512
 MAX_CONTENT_CIDS = 16
 MAX_CONTENT_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
+MAX_WANTED_CIDS = 64
+MAX_PROVIDER_RECORDS = 64
+MAX_PROVIDERS_BYTES = 64 * 1024
 MAX_PEERS = 32
 MAX_EVIDENCE_BYTES = 2048
 MAX_SNAPSHOTS = 4
@@ -207,9 +217,12 @@ class GetHeaders(Record):
 
 @record("get_content")
 class GetContent(Record):
-    """Asks for content blocks by CID."""
+    """Asks for content blocks by CID. If `root` says of which file they are, who has not all of
+    them may ask somebody else who is nearer to a provider of that, with one hop less."""
 
     cids: Annotated[tuple[Cid, ...], AtMost(MAX_CONTENT_CIDS, 1)]
+    root: Cid | None = None
+    hops: Annotated[int, Uint(MAX_HOPS)] = 0
 
 
 @part
@@ -225,6 +238,36 @@ class Content(Record):
     """The asked content blocks that the sender has and that fit MAX_CONTENT_BYTES together."""
 
     blocks: Annotated[tuple[ContentBlock, ...], AtMost(MAX_CONTENT_CIDS)]
+
+
+@record("want_have")
+class WantHave(Record):
+    """Asks which of these content blocks a node has."""
+
+    cids: Annotated[tuple[Cid, ...], AtMost(MAX_WANTED_CIDS, 1)]
+
+
+@record("have")
+class Have(Record):
+    """Which of the blocks that were asked about the sender has: bit i % 8 (the lowest is 0) of
+    byte i // 8 for the i-th of them, in as many bytes as that takes, the rest 0."""
+
+    bits: Annotated[bytes, Bytes(MAX_WANTED_CIDS // 8, 1)]
+
+
+@record("get_providers")
+class GetProviders(Record):
+    """Asks for provider records that the sender has not, or only older ones of the same nodes.
+    `known` are all that it has."""
+
+    known: Annotated[tuple[KnownProvider, ...], AtMost(MAX_PROVIDERS)]
+
+
+@record("providers")
+class Providers(Record):
+    """Provider records, MAX_PROVIDERS_BYTES together."""
+
+    records: Annotated[tuple[CarriedProvider, ...], AtMost(MAX_PROVIDER_RECORDS)]
 
 
 @record("get_peers")
@@ -403,6 +446,8 @@ _BLOCKS = Rate(20, 256)
 _VOTE_ITEMS = Rate(400, 4_096)
 _ID_ITEMS = Rate(2_000, 20_000)
 _REQUESTS = Rate(50, 200)
+CONTENT_REQUESTS = Rate(400, 800)  # most are for one block of 256 KiB
+_PROVIDERS = Rate(8, 64)
 _WINDOWS = Rate(16, 64)  # each costs as much as reading MAX_HEADERS blocks
 
 _CONSENSUS, _CONTROL = Priority.CONSENSUS, Priority.CONTROL
@@ -464,8 +509,14 @@ MESSAGES: tuple[MessageKind, ...] = (
         _FREE,
         _TRANSACTIONS,
     ),
-    MessageKind(48, GetContent, Role.REQUEST, 1024, _REQUESTS, _CONTROL, Content),
+    MessageKind(48, GetContent, Role.REQUEST, 1024, CONTENT_REQUESTS, _CONTROL, Content),
     MessageKind(49, Content, Role.RESPONSE, _CONTENT_BYTES, _FREE, _BULK),
+    MessageKind(50, WantHave, Role.REQUEST, MAX_WANTED_CIDS * 42, CONTENT_REQUESTS, _CONTROL, Have),
+    MessageKind(51, Have, Role.RESPONSE, 64, _FREE, _CONTROL),
+    MessageKind(
+        52, GetProviders, Role.REQUEST, MAX_PROVIDERS * 48, _PROVIDERS, _CONTROL, Providers
+    ),
+    MessageKind(53, Providers, Role.RESPONSE, MAX_PROVIDERS_BYTES + 1024, _FREE, _BULK),
     MessageKind(64, GetSnapshots, Role.REQUEST, 64, _NOTICES, _CONTROL, Snapshots),
     MessageKind(65, Snapshots, Role.RESPONSE, MAX_SNAPSHOTS * 128 + 64, _FREE, _CONTROL),
     MessageKind(66, GetManifest, Role.REQUEST, 128, _NOTICES, _CONTROL, Manifest),
@@ -486,6 +537,8 @@ if any(answer not in BY_TYPE for answer in ANSWERS):
     raise ValueError("an answer has no line of its own")
 if MAX_HEADERS > MAX_PROOF_HEADERS:
     raise ValueError("a proof must have room for as many headers as may be asked for")
+if MAX_RECORD_BYTES > MAX_PROVIDERS_BYTES:
+    raise ValueError("an answer must have room for the largest provider record")
 if MAX_CONTENT_BLOCK_BYTES > MAX_CONTENT_BYTES or MAX_TRANSACTION_BYTES > MAX_TRANSACTIONS_BYTES:
     raise ValueError("an answer must have room for one item of the largest size")
 

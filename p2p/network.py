@@ -20,7 +20,7 @@ from p2p.counters import Counters
 from p2p.gossip import Gossip
 from p2p.handler import Handler
 from p2p.identity import PeerId, short_id
-from p2p.limits import MAX_ANSWERING_IN_ALL
+from p2p.limits import MAX_ANSWERING_IN_ALL, MAX_GIVING_IN_ALL
 from p2p.links import LinkFaults, Links, describe
 from p2p.messages import (
     BY_TYPE,
@@ -111,6 +111,7 @@ class Network:
         self._gossip = Gossip(handler, self._connections.peers, self.counters)
         self.budget = Budget(config.budget_bytes, self._connections.shed)
         self.answering = trio.CapacityLimiter(MAX_ANSWERING_IN_ALL)
+        self.giving = trio.CapacityLimiter(MAX_GIVING_IN_ALL)
         self._closing = trio.Event()
         self._port = 0
 

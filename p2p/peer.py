@@ -23,12 +23,14 @@ from p2p.limits import (
     KNOWN_ITEMS,
     MAX_ANSWERING,
     MAX_ASKING,
+    MAX_GIVING,
     MAX_SERVING,
     READ_BYTES,
 )
 from p2p.messages import (
     BY_NUMBER,
     BY_TYPE,
+    Content,
     GetStatus,
     Goodbye,
     MessageKind,
@@ -59,6 +61,7 @@ class Owner(Protocol):
     counters: Counters
     budget: Budget
     answering: trio.CapacityLimiter
+    giving: trio.CapacityLimiter
 
     def sift(self, peer: "Peer", kind: MessageKind, payload: bytes) -> Parcel | None:
         """What is new in received gossip, None if nothing is; raises InvalidEncoding."""
@@ -109,6 +112,7 @@ class Peer:
         self._questions = Questions()
         self._serving = 0
         self._answering = trio.CapacityLimiter(MAX_ANSWERING)
+        self._giving = trio.CapacityLimiter(MAX_GIVING)
 
     @property
     def direction(self) -> str:
@@ -405,9 +409,13 @@ class Peer:
             self._refuse(frame.request, "too much of what was asked is still unread")
 
     async def _answer(self, kind: MessageKind, request: Record) -> Record:
-        """Large answers are made few at once; small ones need not wait for them."""
+        """Large answers are made few at once; small ones need not wait for them, and those that
+        the chain needs not for content."""
         if kind.answer is None or BY_TYPE[kind.answer].priority is Priority.CONTROL:
             return await self._owner.serve(self, request)
+        if kind.answer is Content:
+            async with self._giving, self._owner.giving:
+                return await self._owner.serve(self, request)
         async with self._answering, self._owner.answering:
             return await self._owner.serve(self, request)
 

@@ -193,6 +193,26 @@ class ContentSection(Section):
     quota_bytes: Annotated[
         int, Setting(10 * 2**30, integer(0, 2**60), "Most bytes of content on disk.")
     ]
+    replicate_bytes: Annotated[
+        int,
+        Setting(
+            2**30,
+            integer(0, 2**60),
+            "Of these, bytes that are kept of others' videos for the network's sake; 0: none.",
+        ),
+    ]
+    replicas: Annotated[
+        int,
+        Setting(3, integer(1, 64), "How many nodes are to hold each video; the same on all."),
+    ]
+    max_upload_bytes_per_s: Annotated[
+        int,
+        Setting(
+            64 * 2**20,
+            integer(0, 2**40),
+            "Bytes of content a second that are given to all peers together; 0: any.",
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

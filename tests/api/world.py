@@ -12,11 +12,15 @@ from starlette.types import ASGIApp, Message, Scope
 
 from consensus.cid import Cid
 from consensus.kinds import JsonObject
+from consensus.record import Record
 from consensus.transaction import decode_transaction, transaction_id
 from node.api.app import make_app
 from node.block_relay import CompactCounts
 from node.candidate import Recorded
 from node.chain import Chain
+from node.content.catalogue import ChainCatalogue
+from node.content.exchange import ContentExchange, ContentSettings
+from node.content.replicator import Replication
 from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
@@ -30,6 +34,7 @@ from p2p.limits import DEFAULT_BUDGET_BYTES
 from p2p.links import NO_FAULTS, LinkFaults
 from p2p.network import NetworkSizes, PeerInfo
 from p2p.peeraddress import PeerAddress
+from p2p.questions import RemoteError
 from storage.content import ContentStore
 from tests.node.network import (
     key,
@@ -68,6 +73,13 @@ class NoNetwork:
         """Whoever the test has connected."""
         return self.connected
 
+    async def request(self, peer: bytes, message: Record, timeout_s: float) -> Record:
+        """Nobody serves anything."""
+        raise RemoteError("not served here")
+
+    def misbehaved(self, peer: bytes, points: float, why: str) -> None:
+        """Nobody does."""
+
     def banned(self) -> dict[bytes, float]:
         """Whoever was banned."""
         return self.bans
@@ -102,6 +114,15 @@ class World:
         self.mempool = Mempool()
         self.network = NoNetwork()
         self.content = ContentStore(folder / "content", quota_bytes=8 * 2**20)
+        self.content_exchange = ContentExchange(
+            key("node"),
+            chain.id,
+            ChainCatalogue(chain),
+            self.content,
+            self.network,
+            settings=ContentSettings(Replication(3, 0)),
+            now_ms=lambda: self.now_ms,
+        )
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
         self.finality_log = FinalityLog()
@@ -119,6 +140,7 @@ class World:
             mempool=self.mempool,
             network=self.network,
             content=self.content,
+            content_exchange=self.content_exchange,
             hub=self.hub,
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,
@@ -156,7 +178,7 @@ class World:
         """At the head."""
         return nonce_at_head(self.chain, account)
 
-    async def fetch(self, cid: Cid) -> bytes | None:
+    async def fetch(self, cid: Cid, root: Cid | None = None) -> bytes | None:
         """From the store, or from `elsewhere`."""
         return self.content.get(cid) or self.elsewhere.get(cid)
 

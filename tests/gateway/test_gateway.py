@@ -220,7 +220,7 @@ async def test_a_client_that_goes_away_ends_the_reading(world: World, published:
 async def test_a_silent_network_is_a_timeout(
     world: World, published: Published, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async def fetch(_: Cid) -> bytes | None:
+    async def fetch(cid: Cid, root: Cid | None = None) -> bytes | None:
         await trio.sleep_forever()
 
     absent = cid_of(RAW, b"absent")

@@ -12,6 +12,9 @@ from consensus.compact import CompactBlock, compact_block
 from consensus.record import Record
 from node.candidate import Recorded
 from node.chain import Chain
+from node.content.catalogue import ChainCatalogue
+from node.content.exchange import ContentExchange, ContentSettings
+from node.content.replicator import Replication
 from node.driver import Driver
 from node.engine import Engine
 from node.exchange import Exchange
@@ -20,6 +23,7 @@ from node.peer_handler import PeerHandler
 from node.sync.catching_up import Sync
 from node.validator import Validator
 from p2p.messages import Blocks, GetBlock, GetBlockTransactions, Transactions
+from p2p.network import PeerInfo
 from p2p.questions import RemoteError
 from storage.content import ContentStore
 from storage.database import Database
@@ -56,6 +60,9 @@ class Wire:
 
     def holders(self, message: Record) -> list[bytes]:
         return self.announcers
+
+    def peers(self) -> tuple[PeerInfo, ...]:
+        return ()
 
     def misbehaved(self, peer: bytes, points: float, why: str) -> None:
         self.blamed.append(why)
@@ -141,8 +148,17 @@ def _side(chain: Chain, journal: Journal, content: ContentStore) -> Side:
     )
     sync = Sync(engine, driver, now_ms=now_ms, spawn=driver.spawn)
     exchange = Exchange(engine, sync, driver, now_ms=now_ms, spawn=driver.spawn)
+    content_exchange = ContentExchange(
+        key("node"),
+        chain.id,
+        ChainCatalogue(chain),
+        content,
+        driver,
+        settings=ContentSettings(Replication(3, 0)),
+        now_ms=now_ms,
+    )
     handler = PeerHandler(
-        chain, mempool, exchange, driver, content, now_ms=now_ms, accepted=lambda _: None
+        chain, mempool, exchange, driver, content_exchange, now_ms=now_ms, accepted=lambda _: None
     )
     made = Side(
         chain,

@@ -14,7 +14,7 @@ from node.config.setting import Raw
 from node.config.sources import load_config
 from node.new_node import create_node
 from node.node import Node, Storage, open_storage
-from p2p.messages import Content, ContentBlock, GetContent
+from p2p.messages import Content, ContentBlock, GetContent, Have, WantHave
 from storage.content import ContentStoreFull
 from tests.node.network import make_genesis_of, make_seats, run_slots
 
@@ -50,8 +50,10 @@ def test_a_block_that_has_no_room_is_handed_on(
     node, kept = storage
 
     async def request(_peer: bytes, message: Record, _timeout_s: float) -> Record:
-        assert isinstance(message, GetContent)
         await trio.lowlevel.checkpoint()
+        if isinstance(message, WantHave):
+            return Have(b"\1")
+        assert isinstance(message, GetContent)
         return Content((ContentBlock(CID, DATA),))
 
     monkeypatch.setattr(node.network, "peers", lambda: [Peer()])
@@ -60,7 +62,7 @@ def test_a_block_that_has_no_room_is_handed_on(
     async def main() -> None:
         assert await node.services.fetch(CID) == DATA
 
-    with caplog.at_level(logging.WARNING, "reelect.node"):
+    with caplog.at_level(logging.WARNING, "reelect.content"):
         trio.run(main)
     assert f"block {CID} is handed on and not kept: the quota" in caplog.text
     assert not kept.content.has(CID)

@@ -28,11 +28,14 @@ from p2p.messages import (
     MAX_CONTENT_CIDS,
     MAX_HEADERS,
     MAX_PEERS,
+    MAX_PROVIDER_RECORDS,
+    MAX_PROVIDERS_BYTES,
     MAX_REASON_BYTES,
     MAX_SNAPSHOTS,
     MAX_TRANSACTION_IDS,
     MAX_TRANSACTIONS_BYTES,
     MAX_VOTES,
+    MAX_WANTED_CIDS,
     MESSAGES,
     Blocks,
     Chunk,
@@ -47,15 +50,18 @@ from p2p.messages import (
     GetHeaders,
     GetManifest,
     GetPeers,
+    GetProviders,
     GetSnapshots,
     GetStatus,
     GetSteps,
     GetTransactions,
     Goodbye,
+    Have,
     Hello,
     Manifest,
     Peers,
     Proof,
+    Providers,
     Refusal,
     Role,
     Snapshots,
@@ -63,11 +69,21 @@ from p2p.messages import (
     TransactionIds,
     Transactions,
     Votes,
+    WantHave,
     fitting,
     reason_text,
 )
 from p2p.parcel import open_parcel, parcel_of
 from p2p.peeraddress import MAX_HOST_BYTES, PeerAddress
+from p2p.provider import (
+    MAX_HOPS,
+    MAX_PROVIDERS,
+    MAX_RECORD_BYTES,
+    MAX_ROOTS,
+    CarriedProvider,
+    KnownProvider,
+    ProviderRecord,
+)
 from tests.consensus.largest import DYNASTY_STEP, EVIDENCE, FINALITY_PROOF, HEADER
 from tests.p2p.nodes import vote
 
@@ -100,8 +116,15 @@ LARGEST: tuple[Record, ...] = (
     TransactionIds((bytes(32),) * MAX_TRANSACTION_IDS),
     GetTransactions((bytes(32),) * MAX_TRANSACTION_IDS),
     Transactions((bytes(MAX_TRANSACTIONS_BYTES // MAX_TRANSACTION_IDS),) * MAX_TRANSACTION_IDS),
-    GetContent((CID,) * MAX_CONTENT_CIDS),
+    GetContent((CID,) * MAX_CONTENT_CIDS, CID, MAX_HOPS),
     Content((ContentBlock(CID, bytes(MAX_CONTENT_BYTES // MAX_CONTENT_CIDS)),) * MAX_CONTENT_CIDS),
+    WantHave((CID,) * MAX_WANTED_CIDS),
+    Have(bytes(MAX_WANTED_CIDS // 8)),
+    GetProviders((KnownProvider(bytes(32), MOST, MAX_HOPS),) * MAX_PROVIDERS),
+    Providers(
+        (CarriedProvider(MAX_HOPS, bytes(MAX_PROVIDERS_BYTES // MAX_PROVIDER_RECORDS)),)
+        * MAX_PROVIDER_RECORDS
+    ),
     GetSnapshots(),
     Snapshots((SnapshotOffer(MOST, CID, bytes(32), MAX_CHUNKS, MOST),) * MAX_SNAPSHOTS),
     GetManifest(CID),
@@ -139,6 +162,10 @@ def test_kind_numbers_never_change() -> None:
         34: "transactions",
         48: "get_content",
         49: "content",
+        50: "want_have",
+        51: "have",
+        52: "get_providers",
+        53: "providers",
         64: "get_snapshots",
         65: "snapshots",
         66: "get_manifest",
@@ -157,6 +184,11 @@ def test_the_largest_of_every_kind_fits_its_limit() -> None:
         data = message.encode()
         assert len(data) <= kind.max_bytes, kind.name
         assert kind.record.decode(data) == message
+
+
+def test_the_largest_provider_record_can_be_carried() -> None:
+    largest = ProviderRecord(bytes(32), bytes(32), MOST, MOST, (CID,) * MAX_ROOTS, bytes(64))
+    assert len(largest.encode()) <= MAX_RECORD_BYTES
 
 
 def test_requests_and_only_they_have_an_answer() -> None:

@@ -44,6 +44,7 @@ class Owner:
     counters: Counters = field(default_factory=Counters)
     budget: Budget = field(default_factory=lambda: Budget(2**40, lambda: None))
     answering: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(8))
+    giving: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(8))
     delivered: list[Record] = field(default_factory=list)
     penalties: list[str] = field(default_factory=list)
 

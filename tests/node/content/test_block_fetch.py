@@ -1,4 +1,4 @@
-"""Content blocks from peers, in virtual time: no single one can hold a block up or spoil it."""
+"""Single content blocks from peers, in virtual time: no one can hold a block up or spoil it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,8 +11,12 @@ from trio.testing import MockClock
 
 from consensus.cid import RAW, Cid, cid_of
 from consensus.record import Record
-from node.content_fetch import ANSWER_S, HEDGE_S, MAX_ASKED, ContentFetch
-from p2p.messages import Content, ContentBlock, GetContent
+from node.content.asking import HAVE_S, MAX_ASKED, Asking
+from node.content.block_fetch import HEDGE_S, BlockFetch
+from node.content.block_fetch import MAX_ASKED as BLOCK_ASKED
+from node.content.providers import ProviderTable
+from node.content.sources import START_TIMEOUT_S
+from p2p.messages import Content, ContentBlock, GetContent, Have, WantHave
 from p2p.network import PeerInfo
 from p2p.questions import RemoteError, RequestTimeout
 from storage.content import ContentStore
@@ -34,7 +38,7 @@ async def lying(cid: Cid) -> Record:
 
 
 async def stalling(_: Cid) -> Record:
-    await trio.sleep(ANSWER_S)
+    await trio.sleep(START_TIMEOUT_S)
     raise RequestTimeout("late")
 
 
@@ -57,7 +61,9 @@ class Peers:
     """The network: who answers how, whom was asked for what, and who was blamed."""
 
     answers: dict[bytes, Answer]
+    have: Callable[[WantHave], Record] = lambda _: Have(b"\1")
     asked: list[tuple[bytes, Cid]] = field(default_factory=list)
+    questions: list[WantHave] = field(default_factory=list)
     blamed: list[bytes] = field(default_factory=list)
 
     def peers(self) -> list[PeerInfo]:
@@ -65,6 +71,10 @@ class Peers:
         return [info for info in infos if info.id not in self.blamed]
 
     async def request(self, peer: bytes, message: Record, timeout_s: float) -> Record:
+        if isinstance(message, WantHave):
+            await trio.lowlevel.checkpoint()
+            self.questions.append(message)
+            return self.have(message)
         assert isinstance(message, GetContent)
         self.asked.append((peer, message.cids[0]))
         return await self.answers[peer](message.cids[0])
@@ -76,6 +86,11 @@ class Peers:
 @pytest.fixture
 def store(tmp_path: Path) -> ContentStore:
     return ContentStore(tmp_path / "content")
+
+
+def fetch_of(store: ContentStore, peers: Peers) -> BlockFetch:
+    """Over these peers, when nobody has announced anything."""
+    return BlockFetch(store, Asking(peers), ProviderTable(b"n" * 32, lambda: 0))
 
 
 def run(main: Callable[[], Awaitable[None]]) -> float:
@@ -93,7 +108,7 @@ def test_a_video_arrives_whole_though_one_peer_lies_and_another_stalls(
     store: ContentStore,
 ) -> None:
     peers = Peers({STALLING: stalling, LYING: lying, HONEST: honest})
-    fetch = ContentFetch(store, peers)
+    fetch = fetch_of(store, peers)
 
     async def main() -> None:
         for cid, data in BLOCKS.items():
@@ -108,7 +123,7 @@ def test_a_video_arrives_whole_though_one_peer_lies_and_another_stalls(
 
 def test_many_blocks_at_once(store: ContentStore) -> None:
     peers = Peers({STALLING: stalling, LYING: lying, HONEST: honest})
-    fetch = ContentFetch(store, peers)
+    fetch = fetch_of(store, peers)
     found: dict[Cid, bytes | None] = {}
 
     async def one(cid: Cid) -> None:
@@ -125,7 +140,7 @@ def test_many_blocks_at_once(store: ContentStore) -> None:
 
 def test_the_first_answer_counts_and_ends_the_other_questions(store: ContentStore) -> None:
     peers = Peers({STALLING: stalling, HONEST: slow})
-    fetch = ContentFetch(store, peers)
+    fetch = fetch_of(store, peers)
     cid = next(iter(BLOCKS))
 
     async def main() -> None:
@@ -135,14 +150,14 @@ def test_the_first_answer_counts_and_ends_the_other_questions(store: ContentStor
 
 
 @pytest.mark.parametrize("answer", [empty, refusing, stalling])
-def test_nobody_has_it(store: ContentStore, answer: Answer) -> None:
+def test_nobody_gives_it(store: ContentStore, answer: Answer) -> None:
     peers = Peers({EMPTY: answer, STALLING: stalling})
-    fetch = ContentFetch(store, peers)
+    fetch = fetch_of(store, peers)
 
     async def main() -> None:
         assert await fetch.fetch(next(iter(BLOCKS))) is None
 
-    assert run(main) <= ANSWER_S + HEDGE_S
+    assert run(main) <= HAVE_S + START_TIMEOUT_S + HEDGE_S
     assert peers.blamed == []
 
 
@@ -152,7 +167,17 @@ def test_what_is_here_is_asked_of_nobody(store: ContentStore) -> None:
     peers = Peers({HONEST: honest})
 
     async def main() -> None:
-        assert await ContentFetch(store, peers).fetch(cid) == data
+        assert await fetch_of(store, peers).fetch(cid) == data
+
+    run(main)
+    assert peers.asked == []
+
+
+def test_who_has_it_not_is_not_asked_for_it(store: ContentStore) -> None:
+    peers = Peers({b"%32d" % i: empty for i in range(3)}, have=lambda _: Have(b"\0"))
+
+    async def main() -> None:
+        assert await fetch_of(store, peers).fetch(next(iter(BLOCKS))) is None
 
     run(main)
     assert peers.asked == []
@@ -162,7 +187,51 @@ def test_not_everybody_is_asked_for_one_block(store: ContentStore) -> None:
     peers = Peers({b"%32d" % i: empty for i in range(2 * MAX_ASKED)})
 
     async def main() -> None:
-        assert await ContentFetch(store, peers).fetch(next(iter(BLOCKS))) is None
+        assert await fetch_of(store, peers).fetch(next(iter(BLOCKS))) is None
 
     run(main)
-    assert len(peers.asked) == MAX_ASKED
+    assert len(peers.asked) == BLOCK_ASKED
+    assert len(peers.questions) == MAX_ASKED
+
+
+@pytest.mark.parametrize("bits", [b"\2", b"\3", b"\1\0"])
+def test_who_says_more_than_it_was_asked_is_blamed(store: ContentStore, bits: bytes) -> None:
+    peers = Peers({HONEST: honest}, have=lambda _: Have(bits))
+
+    async def main() -> None:
+        assert await fetch_of(store, peers).fetch(next(iter(BLOCKS))) is None
+
+    run(main)
+    assert peers.blamed == [HONEST]
+    assert peers.asked == []
+
+
+def test_each_block_of_a_list_has_its_bit(store: ContentStore) -> None:
+    cids = tuple(BLOCKS)[:10]
+    asking = Asking(Peers({HONEST: honest}, have=lambda _: Have(b"\x81\x02")))
+    found: list[bool] = []
+
+    async def main() -> None:
+        found.extend(await asking.have(HONEST, cids))
+
+    run(main)
+    assert [i for i, has in enumerate(found) if has] == [0, 7, 9]
+
+
+def test_who_gives_blocks_that_were_not_asked_for_is_blamed(store: ContentStore) -> None:
+    first, second = (ContentBlock(cid, data) for cid, data in list(BLOCKS.items())[:2])
+
+    async def more(_: Cid) -> Record:
+        return Content((first, second))
+
+    async def another(_: Cid) -> Record:
+        return Content((second,))
+
+    for answer in (more, another):
+        peers = Peers({LYING: answer})
+
+        async def main(peers: Peers = peers) -> None:
+            assert await fetch_of(store, peers).fetch(first.cid) is None
+
+        run(main)
+        assert peers.blamed == [LYING]

@@ -1,0 +1,1 @@
+"""Content between nodes: who holds what, files fetched from several at once, replicas."""
