@@ -12,6 +12,7 @@ from consensus.errors import Invalid, InvalidEncoding, InvalidTransaction
 from consensus.transaction import Transaction
 from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
+from vm.modules.agenda import agenda
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.content import content
 from vm.modules.dividends import dividends
@@ -35,6 +36,7 @@ from vm.view import View
 
 MODULES: tuple[Module, ...] = (
     chain,
+    agenda,
     economy,
     parameter,
     account,

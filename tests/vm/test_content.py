@@ -9,6 +9,7 @@ from consensus.errors import ActionFailed, InvalidEncoding
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BARE, BEN, CLEO, GENESIS_TIME_MS, SALT, World, commit_to, publish
 from vm.declare import Action
+from vm.modules.agenda import NEXT, TIME
 from vm.modules.content import (
     CLIPS,
     COMMIT_BLOCKS,
@@ -26,7 +27,7 @@ from vm.modules.content import (
 )
 from vm.modules.content.committing import COMMIT_S, MOST_COMMITMENTS, Committed, Lapsed, let_lapse
 from vm.modules.content.publishing import Published
-from vm.modules.content.tables import LAPSES, NEXT_LAPSE
+from vm.modules.content.tables import LAPSES
 from vm.modules.content.updating import Updated
 from vm.registry import REGISTRY
 
@@ -93,7 +94,7 @@ def test_who_has_committed_gets_the_video(stage: Stage) -> None:
     assert stage.events[-1] == made
     assert owner_of(stage.world.state, VIDEO) == ANNA.public
     assert list(COMMITMENTS.every(stage.world.state)) == []
-    assert NEXT_LAPSE.get(stage.world.state) is None
+    assert NEXT.get(stage.world.state, TIME) is None
     assert sound(stage)
 
 

@@ -23,17 +23,15 @@ from tests.vm.world import (
 )
 from vm.context import Context
 from vm.declare import Action, Module
-from vm.modules import fee, possession
+from vm.modules import fee
 from vm.modules.account import next_nonce
+from vm.modules.agenda import HEIGHT, NEXT, TIME
 from vm.modules.chain import CONSTANTS, PROGRESS
-from vm.modules.content.tables import NEXT_LAPSE
 from vm.modules.dividends import PAIRS
 from vm.modules.economy import CLOCK
-from vm.modules.gov.tables import FIRST_DUE, FIRST_TERM
 from vm.modules.pots import ORDER
 from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
 from vm.modules.rewards import BLOCK_UNITS, OWED_POT, POOL_POT, UNSHARED, VOTE_UNITS
-from vm.modules.stake.tables import NEXT
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
 from vm.modules.upgrade import PLAN
 from vm.overlay import Overlay
@@ -298,19 +296,17 @@ def test_an_empty_block_reads_little(world: World) -> None:
     producer = PRODUCERS[0].public
     assert state.read == {
         *(BEACONS.state_key(producer), ATTENDANCE.state_key(producer), WATCH.state_key()),
-        *(PROGRESS.state_key(), NEXT.state_key(), CONSTANTS.state_key()),
+        *(PROGRESS.state_key(), NEXT.state_key(TIME), NEXT.state_key(HEIGHT)),
         *(UNSHARED.state_key(), BLOCK_UNITS.state_key, VOTE_UNITS.state_key),
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
-        *(PLAN.state_key(), FIRST_DUE.state_key(), FIRST_TERM.state_key()),
-        NEXT_LAPSE.state_key(),
-        possession.tables.FIRST_DUE.state_key(),
+        *(CONSTANTS.state_key(), PLAN.state_key()),
         *(fee.LEVEL.state_key(), CLOCK.state_key(), ORDER.state_key(), PAIRS.state_key()),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
     execute_block(state, world.block(used=1), [])
-    assert len(state.read) == 18
+    assert len(state.read) == 15
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

@@ -6,9 +6,9 @@ from consensus.cid import Cid
 from consensus.kinds import AccountId, Counter, Digest, Text, Uint
 from consensus.record import Record, part, record
 from consensus.unixfs import KUBO
-from vm.agenda import Agenda
 from vm.declare import Module
 from vm.modules.account import HandleName
+from vm.modules.agenda import Agenda
 from vm.table import Table
 
 content = Module(
@@ -98,13 +98,6 @@ class Lapse(Record):
     """Lists a commitment under the time when it lapses."""
 
 
-@record("content.next_lapse")
-class NextLapse(Record):
-    """When the next commitment lapses (ms from the Unix epoch)."""
-
-    time_ms: Counter
-
-
 @record("content.space")
 class Space(Record):
     """A room in which its owner gives videos names: the channel that it is in, its title, the
@@ -156,8 +149,7 @@ COMMITMENTS: Table[CommitmentRow, bytes, bytes] = content.table(
 LAPSES: Table[Lapse, int, bytes, bytes] = content.table(
     Lapse, time_ms=Counter, account=AccountId, commitment=Digest
 )
-NEXT_LAPSE: Table[NextLapse] = content.table(NextLapse)
-AGENDA: Agenda[bytes, bytes] = Agenda(LAPSES, Lapse(), NEXT_LAPSE, NextLapse)
+AGENDA: Agenda[bytes, bytes] = Agenda(LAPSES, Lapse())
 SPACES: Table[Space, str] = content.table(Space, space=SpaceName)
 SPACES_OWNED: Table[SpaceOwned, bytes, str] = content.table(
     SpaceOwned, owner=AccountId, space=SpaceName

@@ -6,14 +6,13 @@ from typing import Annotated
 from consensus.errors import ActionFailed
 from consensus.kinds import AccountId, Counter, Text
 from consensus.record import Record, record
-from vm.agenda import Agenda
 from vm.context import Context
+from vm.modules.agenda import Agenda
 from vm.modules.gov.tables import (
     ALTERNATES,
     BARRED,
     BODIES,
     CENSUSES,
-    FIRST_TERM,
     MEMBERS,
     ROLL,
     TERMS,
@@ -22,7 +21,6 @@ from vm.modules.gov.tables import (
     Body,
     BodyName,
     Census,
-    FirstTerm,
     Member,
     Term,
     gov,
@@ -31,7 +29,7 @@ from vm.modules.producer import appoint, dismiss, may_hold_seat
 from vm.view import State, View
 
 TERMS_A_BLOCK = 64
-AGENDA: Agenda[str, bytes] = Agenda(TERMS, Term(), FIRST_TERM, FirstTerm)
+AGENDA: Agenda[str, bytes] = Agenda(TERMS, Term())
 
 UNKNOWN_BODY = gov.error("unknown-body", "There is no such body.")
 NO_MEMBERS = gov.error("no-members", "Nobody is admitted to this body: it has no list of members.")

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from vm.agenda import Agenda
 from vm.context import Context
+from vm.modules.agenda import Agenda
 from vm.modules.chain import chain_constants
 from vm.modules.gov.membership import body_named, size_of
 from vm.modules.gov.tables import (
     DUE,
-    FIRST_DUE,
     HOLDERS,
     POLICIES,
     PROPOSALS,
@@ -17,7 +16,6 @@ from vm.modules.gov.tables import (
     TALLIES,
     Body,
     Due,
-    FirstDue,
     Policy,
     Proposal,
     Stage,
@@ -28,7 +26,7 @@ from vm.modules.stake import bonded_by
 from vm.modules.tokens import pot_of
 from vm.view import View
 
-AGENDA: Agenda[int] = Agenda(DUE, Due(), FIRST_DUE, FirstDue)
+AGENDA: Agenda[int] = Agenda(DUE, Due())
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,23 +189,9 @@ class Due(Record):
     """Lists the open stages in the order of their closing."""
 
 
-@record("gov.first_due")
-class FirstDue(Record):
-    """When the earliest stage closes (ms from the Unix epoch); no row if none is open."""
-
-    time_ms: Counter
-
-
 @record("gov.term")
 class Term(Record):
     """Lists the members with a term in the order of its end."""
-
-
-@record("gov.first_term")
-class FirstTerm(Record):
-    """When the earliest term ends (ms from the Unix epoch); no row if there is none."""
-
-    time_ms: Counter
 
 
 BODIES: Table[Body, str] = gov.table(Body, body=BodyName)
@@ -221,8 +207,6 @@ BALLOTS: Table[Ballot, int, int, bytes] = gov.table(
 )
 COUNTER: Table[ProposalCounter] = gov.table(ProposalCounter)
 DUE: Table[Due, int, int] = gov.table(Due, time_ms=Counter, proposal=Counter)
-FIRST_DUE: Table[FirstDue] = gov.table(FirstDue)
 TERMS: Table[Term, int, str, bytes] = gov.table(
     Term, time_ms=Counter, body=BodyName, account=AccountId
 )
-FIRST_TERM: Table[FirstTerm] = gov.table(FirstTerm)

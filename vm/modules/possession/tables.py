@@ -11,8 +11,8 @@ from consensus.cid import Cid
 from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Counter, Digest, Uint
 from consensus.record import Record, part, record
-from vm.agenda import Agenda
 from vm.declare import Module
+from vm.modules.agenda import HEIGHT, Agenda
 from vm.modules.chain import chain_constants
 from vm.modules.content import SizeBytes
 from vm.modules.tokens import PositiveAmount, pot_of
@@ -192,13 +192,6 @@ class Due(Record):
     """Lists the pledges in the order of the heights at which something falls due."""
 
 
-@record("possession.first_due")
-class FirstDue(Record):
-    """The height at which the first of them falls due; no row if there is none."""
-
-    height: Counter
-
-
 @record("possession.stall")
 class Stall(Record):
     """The newest block that had to stay empty, as too many before it were not final."""
@@ -214,8 +207,7 @@ EARNINGS: Table[Earnings] = possession.table(Earnings)
 DUE: Table[Due, int, Cid, bytes] = possession.table(
     Due, height=Counter, cid=Cid, provider=AccountId
 )
-FIRST_DUE: Table[FirstDue] = possession.table(FirstDue)
-AGENDA: Agenda[Cid, bytes] = Agenda(DUE, Due(), FIRST_DUE, FirstDue)
+AGENDA: Agenda[Cid, bytes] = Agenda(DUE, Due(), HEIGHT)
 STALL: Table[Stall] = possession.table(Stall)
 
 NO_ROOT = possession.error("no-root", "The video has no segment root yet: its owner registers it.")

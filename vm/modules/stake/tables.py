@@ -7,8 +7,8 @@ from typing import Annotated
 
 from consensus.kinds import AccountId, Counter
 from consensus.record import AtMost, Record, part, record
-from vm.agenda import Agenda
 from vm.declare import Module
+from vm.modules.agenda import Agenda
 from vm.modules.chain import chain_constants
 from vm.modules.mana import MANA
 from vm.modules.producer import BONDED_POT, VOTES
@@ -63,13 +63,6 @@ class Due(Record):
     """Lists the releases of all accounts in the order of time."""
 
 
-@record("stake.next")
-class Next(Record):
-    """When the earliest release is due (ms from the Unix epoch); no row if there is none."""
-
-    time_ms: Counter
-
-
 @part
 class Lock(Record):
     """Units that cannot be unbonded before a time (ms from the Unix epoch)."""
@@ -89,8 +82,7 @@ class Locks(Record):
 BONDS: Table[Bonded, bytes] = stake.table(Bonded, account=AccountId)
 UNBONDING: Table[Unbonding, bytes] = stake.table(Unbonding, account=AccountId)
 DUE: Table[Due, int, bytes] = stake.table(Due, time_ms=Counter, account=AccountId)
-NEXT: Table[Next] = stake.table(Next)
-AGENDA: Agenda[bytes] = Agenda(DUE, Due(), NEXT, Next)
+AGENDA: Agenda[bytes] = Agenda(DUE, Due())
 LOCKS: Table[Locks, bytes] = stake.table(Locks, account=AccountId)
 
 
