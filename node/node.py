@@ -33,6 +33,7 @@ from node.production import attend_slots
 from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.read_ahead import ReadAhead
+from node.served import served_only
 from node.services import Health, Services
 from node.signing import why_unsigned
 from node.snapshots.service import MAX_SPACING, SnapshotService
@@ -251,7 +252,7 @@ class Node:
             finality_log=self.engine.finality_log,
             compact_blocks=self._exchange.relay.counts,
             submit=self._handler.submit,
-            fetch=self._content_fetch.fetch,
+            fetch=served_only(self._storage.chain, self._content_fetch.fetch),
             health=self.health,
             now_ms=self._now_ms,
             seats=self.validator.producers,

@@ -38,6 +38,7 @@ from p2p.messages import (
 from p2p.questions import RequestFailed
 from p2p.scoring import REJECTED_POINTS
 from storage.content import ContentStore
+from vm.modules.content import is_served
 
 FETCH_TIMEOUT_S = 2.0
 
@@ -187,9 +188,9 @@ class PeerHandler:
 
     def _content_blocks(self, request: GetContent) -> Content:
         found: list[ContentBlock] = []
-        room = MAX_CONTENT_BYTES
+        room, view = MAX_CONTENT_BYTES, self._chain.state.view()
         for cid in request.cids:
-            data = self._content.get(cid)
+            data = self._content.get(cid) if is_served(view, cid) else None
             if data is None or len(data) > room:
                 continue
             room -= len(data)

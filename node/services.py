@@ -90,9 +90,9 @@ class Services:
 
     `submit` checks a transaction's bytes, lets it wait, tells the peers and returns its id, or
     raises Invalid…; `fetch` brings a content block from this node or its peers (None: nobody
-    has it); `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
-    whose keys the node holds; `genesis_file` reads the genesis file, and raises NotFound if it is
-    gone or was exchanged.
+    has it), or raises ContentTakenDown; `now_ms` is the node's clock (Unix milliseconds); `seats`
+    are the producer ids whose keys the node holds; `genesis_file` reads the genesis file, and
+    raises NotFound if it is gone or was exchanged.
     """
 
     chain: Chain

@@ -22,6 +22,7 @@ from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
+from node.served import served_only
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
 from p2p.budget import Budget
@@ -123,7 +124,7 @@ class World:
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,
             submit=self.submit,
-            fetch=self.fetch,
+            fetch=served_only(self.chain, self.fetch),
             health=self.health,
             now_ms=lambda: self.now_ms,
             seats=tuple(list(SEATS)[:1]),
