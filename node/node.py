@@ -35,6 +35,7 @@ from node.production import attend_slots
 from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.read_ahead import ReadAhead
+from node.served import served_by, served_only
 from node.services import Health, Services
 from node.signing import why_unsigned
 from node.snapshots.service import MAX_SPACING, SnapshotService
@@ -245,6 +246,7 @@ class Node:
             driver,
             settings=_content_settings(config),
             now_ms=now_ms,
+            is_served=served_by(chain),
         )
         self._handler = PeerHandler(
             chain,
@@ -272,7 +274,8 @@ class Node:
             finality_log=self.engine.finality_log,
             compact_blocks=self._exchange.relay.counts,
             submit=self._handler.submit,
-            fetch=self.content.blocks.fetch,
+            fetch=served_only(self._storage.chain, self.content.blocks.fetch),
+            is_served=served_by(self._storage.chain),
             health=self.health,
             now_ms=self._now_ms,
             seats=self.validator.producers,

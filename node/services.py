@@ -13,6 +13,7 @@ from node.hub import Hub
 from node.mempool import Mempool
 from node.presence import Stall
 from node.query.answers import SyncProgress
+from node.served import Fetch
 from p2p.budget import Budget
 from p2p.counters import Counters
 from p2p.identity import PeerId
@@ -85,26 +86,16 @@ class PeersView(Protocol):
         """Have other faults from now on."""
 
 
-def _serve_all(_: Cid) -> bool:
-    return True
-
-
-class Fetch(Protocol):
-    """Brings a content block from this node or others."""
-
-    async def __call__(self, cid: Cid, root: Cid | None = None) -> bytes | None:
-        """The block, of the file `root` if that is known; None if nobody has it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """A running node, as its API sees it.
 
     `submit` checks a transaction's bytes, lets it wait, tells the peers and returns its id, or
-    raises Invalid…; `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids
-    whose keys the node holds; `genesis_file` reads the genesis file, and raises NotFound if it is
-    gone or was exchanged; `is_served` says whether content may be given out (it is asked in
-    threads).
+    raises Invalid…; `fetch` brings a content block from this node or its peers, or raises
+    ContentTakenDown; `is_served` says whether content may be given out (it is asked in threads);
+    `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids whose keys the
+    node holds; `genesis_file` reads the genesis file, and raises NotFound if it is gone or was
+    exchanged.
     """
 
     chain: Chain
@@ -117,8 +108,8 @@ class Services:
     compact_blocks: CompactCounts
     submit: Callable[[bytes], Awaitable[bytes]]
     fetch: Fetch
+    is_served: Callable[[Cid], bool]
     health: Callable[[], Health]
     now_ms: Callable[[], int]
     seats: tuple[bytes, ...]
     genesis_file: Callable[[], bytes]
-    is_served: Callable[[Cid], bool] = _serve_all

@@ -66,12 +66,12 @@ ENDPOINTS = (
         "GET",
         "/v1/content/blocks/{cid}",
         "fetchContentBlock",
-        "A content block's bytes, from this node or its peers; with cache-control: "
-        "only-if-cached from this node's store, else 412.",
+        "A content block's bytes, from this node or its peers, unless it was taken down; with "
+        "cache-control: only-if-cached from this node's store, else 412.",
         _fetch_block,
         {200: (Content(RAW),)},
         params=(CID,),
-        problems=(404, 412, 504),
+        problems=(404, 412, 451, 504),
     ),
     Endpoint(
         "PUT",

@@ -14,6 +14,7 @@ from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JsonObject
 from node.query.answers import PROBLEM_PREFIX
 from node.query.chain_view import NotFound, Pruned
+from node.served import ContentTakenDown
 from storage.content import ContentError, ContentStoreFull
 from vm.registry import REGISTRY
 
@@ -80,13 +81,15 @@ class Broken(Exception):
 
 def problem_of(error: Invalid) -> Problem:
     """The problem that a rejection stands for: 404 for what is not there, 410 for a block that is
-    not kept, 400 for input that is malformed, 503 where trying again helps, 422 for what the
-    rules refuse."""
+    not kept, 451 for content that was taken down (RFC 7725), 400 for input that is malformed, 503
+    where trying again helps, 422 for what the rules refuse."""
     status, headers = 422, {}
     if isinstance(error, NotFound):
         status = 404
     elif isinstance(error, Pruned):
         status = 410
+    elif isinstance(error, ContentTakenDown):
+        status = 451
     elif isinstance(error, InvalidEncoding):
         status = 400
     elif error.code == MEMPOOL_FULL:

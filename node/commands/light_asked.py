@@ -13,8 +13,10 @@ from consensus.light_answer import Facts
 from node.amounts import format_amount
 from node.commands.arguments import argument
 from node.commands.asking import known_account
+from node.commands.copied_state import no_rows
 from node.commands.light_forms import Section, block_form, row_form, row_sections
 from node.commands.light_options import Session
+from node.commands.name import parse_place
 from node.failure import TimedOut, Usage
 from node.light.client import LightClient, Proved
 from node.light.questions import (
@@ -29,9 +31,10 @@ from node.light.questions import (
 )
 from vm.forms import event_to_json
 from vm.modules.account import SENDERS, Sender
-from vm.modules.content import VIDEOS
+from vm.modules.content import NAMES, SPACES, VIDEOS, Named, resolve
 from vm.modules.producer import PRODUCERS
 from vm.modules.tokens import ASSETS, BALANCES, AssetRow, Balance
+from vm.overlay import Overlay
 from vm.parameter import VALUES, ParameterValue
 from vm.registry import REGISTRY
 from vm.table import json_of_text
@@ -99,6 +102,51 @@ def row_key(table: str, key: Sequence[str]) -> bytes:
 def video(cid: str) -> Asked:
     """A video's record, or that it is not registered."""
     return _row(VIDEOS.state_key(argument("CID", parse_cid, cid)), "not registered")
+
+
+def name(text: str) -> Asked:
+    """What a name in a space resolves to, or that it resolves to nothing."""
+    place = argument("NAME", parse_place, text)
+    keys = (SPACES.state_key(place.space), NAMES.state_key(place.space, place.name))
+
+    async def prove(client: LightClient) -> Proved:
+        """The rows of space and name, and the row of just the video that these name."""
+        proved = await client.ask(AskRows(keys))
+        for _ in range(MAX_TRIES):
+            row = proved.facts.rows[keys[1]]
+            if row is None:
+                return proved
+            video = VIDEOS.state_key(Named.decode(row).video)
+            proved = await client.ask(AskRows((*keys, video)))
+            if proved.facts.rows[keys[1]] == row:
+                return proved
+        raise TimedOut("the name changes faster than it can be asked for: try again")
+
+    def summary(facts: Facts) -> JsonObject:
+        line = resolve(_state_of(facts), place)
+        return {
+            "name": text,
+            "cid": None if line is None else str(line.newest),
+            "owner": None if line is None else format_address(line.owner),
+            "proved": [row_form(key, value) for key, value in facts.rows.items()],
+        }
+
+    def sections(facts: Facts) -> list[Section]:
+        found = summary(facts)
+        if found["cid"] is None:
+            return [{"name": text}, "resolves to nothing"]
+        return [{key: found[key] for key in ("name", "cid", "owner")}]
+
+    return Asked(prove, summary, sections)
+
+
+def _state_of(facts: Facts) -> Overlay:
+    """A state of the rows that an answer has proved."""
+    state = no_rows()
+    for key, value in facts.rows.items():
+        if value is not None:
+            state.put(key, value)
+    return state
 
 
 def _row(key: bytes, absent: str) -> Asked:

@@ -49,6 +49,19 @@ async def video(cid: str, *, options: LightOptions = NO_OPTIONS, json: JsonFlag 
 
 
 @query.command
+async def name(name: str, *, options: LightOptions = NO_OPTIONS, json: JsonFlag = False) -> None:
+    """Print the newest version of the video that a name in a space stands for.
+
+    Parameters
+    ----------
+    name
+        Written space/name.
+    """
+    asked = light_asked.name(name)
+    await _show(open_session(options), asked, as_json=json)
+
+
+@query.command
 async def row(
     table: str, /, *key: str, options: LightOptions = NO_OPTIONS, json: JsonFlag = False
 ) -> None:

@@ -78,7 +78,7 @@ class ContentExchange:
         *,
         settings: ContentSettings,
         now_ms: Callable[[], int],
-        is_served: IsServed = lambda _: True,
+        is_served: IsServed,
         release: Callable[[Cid], None] = lambda _: None,
     ) -> None:
         self._key = key

@@ -391,12 +391,13 @@ class ParametersAnswer(Record):
 
 @part
 class VideoItem(Record):
-    """A version of a published video: its owner, the newest version, what the chain says of this
-    one, and why nodes do not serve it (null: they do); `here`: its first block is in this node's
-    store."""
+    """A version of a published video: its owner, whom it is offered to, the newest version, what
+    the chain says of this one, and why nodes do not serve it (null: they do); `here`: its first
+    block is in this node's store."""
 
     cid: Cid
     owner: AccountId
+    offered_to: AccountId | None
     newest: Cid
     video: Video
     taken_down: TakenDown | None

@@ -148,7 +148,7 @@ def _video(view: ChainView, cid: Cid) -> Video:
 def _item(view: ChainView, cid: Cid, here: Holds) -> VideoItem:
     found = _video(view, cid)
     line, down = line_of(view.state, found), TAKEN_DOWN.get(view.state, cid)
-    return VideoItem(cid, line.owner, line.newest, found, down, here(cid))
+    return VideoItem(cid, line.owner, line.offered_to, line.newest, found, down, here(cid))
 
 
 def _space(view: ChainView, name: str) -> SpaceItem:

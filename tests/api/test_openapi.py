@@ -22,6 +22,7 @@ from node.api.openapi import openapi
 from tests.api.served import served_world
 from tests.api.world import ALICE, BOB, GENESIS, World
 from tests.node.network import transfer
+from tests.vm.world import publish
 
 Call = Callable[[Case[Any]], object]
 
@@ -69,6 +70,7 @@ def fill(world: World) -> None:
     world.slots([1, 2], [transfer(world.chain, ALICE, BOB.public, 5, 0)])
     world.slots([3, 4])
     world.content.put(cid_of(RAW, KNOWN_CONTENT), KNOWN_CONTENT)
+    world.publish(publish(KNOWN_CONTENT), [5, 6, 7, 8])
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
+from node.served import served_by, served_only
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
 from p2p.budget import Budget
@@ -122,6 +123,7 @@ class World:
             self.network,
             settings=ContentSettings(Replication(3, 0)),
             now_ms=lambda: self.now_ms,
+            is_served=served_by(chain),
         )
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
@@ -145,7 +147,8 @@ class World:
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,
             submit=self.submit,
-            fetch=self.fetch,
+            fetch=served_only(self.chain, self.fetch),
+            is_served=served_by(self.chain),
             health=self.health,
             now_ms=lambda: self.now_ms,
             seats=tuple(list(SEATS)[:1]),

@@ -14,9 +14,9 @@ from node.light.answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, LightAnswers
 from node.light.evidence import LightEvidence
 from tests.api.world import ALICE, BOB, GENESIS, World
 from tests.commands.light_nodes import Alter, Light, Proxy, Refusing, Silent, light_commands
-from tests.node.network import FUNDS, key, transfer
+from tests.node.network import FUNDS, key, signed, transfer
 from tests.vm.world import publish
-from vm.modules.content import OWNERSHIP_PROFILE
+from vm.modules.content import OWNERSHIP_PROFILE, CreateSpace, SetName
 from vm.modules.tokens import BALANCES
 
 CAROL = key("carol")
@@ -114,6 +114,23 @@ def test_a_video(light: Light) -> None:
         "time_ms": light.world.chain.clock.start_ms(2),
     }
     assert ["title", "Film"] in lines(light("query", "video", str(VIDEO)).out)
+
+
+def test_a_name(light: Light, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vm.modules.content.spaces.handle_fee", lambda view, name: 7)
+    chain = light.world.chain
+    made = signed(chain, ALICE, CreateSpace("films", "cinema", "Films"), 3)
+    named = signed(chain, ALICE, SetName("films", "film", VIDEO), 4)
+    light.world.slots([4, 5, 6], [made, named])
+    found = light.json("query", "name", "films/film")
+    assert (found["cid"], found["owner"]) == (str(VIDEO), format_address(ALICE.public))
+    proved = found["proved"]
+    assert isinstance(proved, list)
+    assert {row["table"] for row in proved} == {"content.space", "content.name", "content.video"}
+    assert ["cid", str(VIDEO)] in lines(light("query", "name", "films/film").out)
+    none = light.json("query", "name", "films/none")
+    assert none["cid"] is None
+    assert "\nresolves to nothing\n" in light("query", "name", "films/none").out
 
 
 def test_a_video_that_is_not_registered(light: Light) -> None:

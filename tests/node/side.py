@@ -20,6 +20,7 @@ from node.engine import Engine
 from node.exchange import Exchange
 from node.mempool import Mempool
 from node.peer_handler import PeerHandler
+from node.served import served_by
 from node.sync.catching_up import Sync
 from node.validator import Validator
 from p2p.messages import Blocks, GetBlock, GetBlockTransactions, Transactions
@@ -156,6 +157,7 @@ def _side(chain: Chain, journal: Journal, content: ContentStore) -> Side:
         driver,
         settings=ContentSettings(Replication(3, 0)),
         now_ms=now_ms,
+        is_served=served_by(chain),
     )
     handler = PeerHandler(
         chain, mempool, exchange, driver, content_exchange, now_ms=now_ms, accepted=lambda _: None
