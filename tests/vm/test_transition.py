@@ -34,6 +34,7 @@ from vm.modules.rewards import BLOCK_UNITS, OWED_POT, POOL_POT, UNSHARED, VOTE_U
 from vm.modules.stake.tables import NEXT
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
 from vm.modules.upgrade import PLAN
+from vm.modules.viewing.tables import FIRST_DUE as FIRST_SETTLED
 from vm.overlay import Overlay
 from vm.registry import MODULES, REGISTRY, Registry
 from vm.transition import BlockExecution, execute_block
@@ -296,14 +297,19 @@ def test_an_empty_block_reads_little(world: World) -> None:
         *(PROGRESS.state_key(), NEXT.state_key(), CONSTANTS.state_key()),
         *(UNSHARED.state_key(), BLOCK_UNITS.state_key, VOTE_UNITS.state_key),
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
-        *(PLAN.state_key(), FIRST_DUE.state_key(), FIRST_TERM.state_key()),
+        *(
+            PLAN.state_key(),
+            FIRST_DUE.state_key(),
+            FIRST_TERM.state_key(),
+            FIRST_SETTLED.state_key(),
+        ),
         *(fee.LEVEL.state_key(), CLOCK.state_key(), ORDER.state_key(), PAIRS.state_key()),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
     execute_block(state, world.block(used=1), [])
-    assert len(state.read) == 15
+    assert len(state.read) == 16
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:
