@@ -26,6 +26,9 @@ Refused with the code and field of the node's problem.
     GET  /v1/light/anchors/{block_id}        bytes of a LightAnchor
     GET  /v1/content                         ContentsAnswer; ?owner=reel1…
     GET  /v1/content/{cid}                   ContentAnswer
+    GET  /v1/content/{cid}/viewing           ViewingAnswer
+    GET  /v1/content/{cid}/purchases         PurchasesAnswer
+    GET  /v1/accounts/{address}/viewing      AccessesAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
     GET  /v1/finality                        FinalityAnswer
@@ -92,6 +95,13 @@ from node.query.answers import (
 )
 from node.query.chain_view import Finality
 from node.query.peer_forms import PeerAddition, PeerBan, PeerPardon
+from node.query.viewing_answers import (
+    AccessesAnswer,
+    AccessItem,
+    PurchaseItem,
+    PurchasesAnswer,
+    ViewingAnswer,
+)
 from p2p.links import LinkFaults
 from vm.forms import transaction_to_json
 
@@ -321,6 +331,39 @@ class Client:
         with suppress(Missing):
             return await self._get(ContentAnswer, f"/v1/content/{cid}", query)
         return None
+
+    async def viewing(
+        self, video: Cid, *, finality: Finality = Finality.FINAL
+    ) -> ViewingAnswer | None:
+        """How a video can be viewed; None if it is not published."""
+        with suppress(Missing):
+            query = {"finality": finality.value}
+            return await self._get(ViewingAnswer, f"/v1/content/{video}/viewing", query)
+        return None
+
+    async def purchases(self, video: Cid) -> AsyncIterator[PurchaseItem]:
+        """The purchases of a video that are in escrow, as they are final."""
+        cursor: str | None = None
+        while True:
+            query = _page(ROWS_PER_PAGE, cursor, Finality.FINAL)
+            page = await self._get(PurchasesAnswer, f"/v1/content/{video}/purchases", query)
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
+
+    async def accesses(
+        self, account: bytes, *, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[AccessItem]:
+        """The videos that an account has bought or was granted."""
+        cursor: str | None = None
+        path = f"/v1/accounts/{format_address(account)}/viewing"
+        while True:
+            page = await self._get(AccessesAnswer, path, _page(ROWS_PER_PAGE, cursor, finality))
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
 
     async def upload_block(self, cid: Cid, data: bytes) -> None:
         """Put a content block into the node's store."""

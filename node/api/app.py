@@ -21,6 +21,7 @@ from node.api import (
     peer_endpoints,
     state_endpoints,
     transaction_endpoints,
+    viewing_endpoints,
 )
 from node.api.endpoint import Endpoint
 from node.api.node_access import NodeAccess
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *state_endpoints.ENDPOINTS,
     *transaction_endpoints.ENDPOINTS,
     *content_endpoints.ENDPOINTS,
+    *viewing_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,
