@@ -35,7 +35,7 @@ COMMANDS = (
     ("member", "node.commands.member:app", "Show the bodies that decide, and who is in them."),
     ("param", "node.commands.param:app", "Show the parameters, and how they changed."),
     ("block", "node.commands.block:app", "Look at blocks."),
-    ("video", "node.commands.video:app", "Publish, fetch and list videos; like and comment."),
+    ("video", "node.commands.video:app", "Publish, fetch, list, like, seal, sell and buy videos."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("journal", "node.commands.journal:app", "Look at, copy and move the signing journal."),
