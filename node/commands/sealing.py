@@ -1,4 +1,4 @@
-"""Who opens sealed videos: the keys at hand, and the content keys that they lead to."""
+"""Who seals and opens videos: the keys at hand, and the content keys that they lead to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,14 @@ from consensus.sealed_key import commitment_to, open_sealed_key
 from node.client import Client
 from node.commands.arguments import client_section
 from node.commands.asking import NodeOptions, find_account
+from node.commands.sending import SendOptions
 from node.commands.wallet import Wallet
 from node.config.sections import ClientSection
-from node.content_transfer import fetch_header
+from node.content_transfer import digest_of, fetch_header
 from node.failure import ProofFailed, Refused, Usage
 from node.query.answers import AccountAnswer
 from node.query.chain_view import Finality
-from node.wallet.viewing import Sealing, content_key, find_secret
+from node.wallet.viewing import Sealing, content_key, find_secret, new_sealing
 from vm.modules.viewing import ACCESS, Access
 
 
@@ -86,6 +87,12 @@ async def open_reader(client: Client, wallet: Wallet, account: bytes) -> Reader:
         )
     pairs = await trio.to_thread.run_sync(wallet.pairs, held)
     return Reader(answer, [pair.seed for pair in pairs])
+
+
+async def seal_file(client: Client, options: SendOptions, file: Path, edition: int) -> Sealing:
+    """How the account that sends seals a file that it publishes; raises as `open_reader` does."""
+    reader = await open_reader(client, options.wallet, await options.sender(client))
+    return new_sealing(reader.seed, await trio.to_thread.run_sync(digest_of, file), edition)
 
 
 async def sealed_header(client: Client, video: Cid) -> Header:

@@ -9,7 +9,7 @@ import trio
 from cyclopts import App, Parameter, validators
 
 from consensus.address import format_address
-from consensus.cid import Cid, parse_cid
+from consensus.cid import parse_cid
 from consensus.kinds import Json, JsonObject
 from consensus.unixfs import KUBO, Profile, Subtree, profile_named
 from node.client import Client
@@ -17,7 +17,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
 from node.commands.delivering import deliver
 from node.commands.keystore_options import read_first_line
-from node.commands.sealing import NO_READER_OPTIONS, ReaderOptions, open_reader, sealing_for
+from node.commands.sealing import NO_READER_OPTIONS, ReaderOptions, seal_file, sealing_for
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, draft, send
 from node.commands.social import comment, comments, like, unlike
 from node.commands.viewing import (
@@ -31,15 +31,13 @@ from node.commands.viewing import (
     purchases,
     viewing_key,
 )
-from node.content_transfer import Report, digest_of, download_file, measure, upload_file
+from node.content_transfer import Report, download_file, measure, upload_file
 from node.failure import Usage
-from node.output import live_line, print_fields, print_json, print_table, progress
+from node.output import live_line, print_fields, print_json, print_table, progress, warn
 from node.query.answers import ContentItem
 from node.query.chain_view import Finality
-from node.wallet.viewing import Sealing, new_sealing
-from vm.declare import Action
 from vm.modules.content import Publish
-from vm.modules.viewing import COMMITMENTS, Commit
+from vm.modules.viewing import COMMITMENTS
 
 app = App(
     name="video",
@@ -99,14 +97,14 @@ async def publish(
         File with the node's admin token, which a node on another machine asks for.
     """
     chosen = argument("--profile", profile_named, profile)
-    if not encrypt and (terms != NO_OFFER_OPTIONS or edition):
-        raise Usage("only what is encrypted is sold", field="--encrypt")
+    if edition and not encrypt:
+        raise Usage("only what is encrypted has editions", field="--encrypt")
     token = None if admin_token_file is None else read_first_line(admin_token_file)
     async with Client(options.section.node, token=token) as client:
-        sealing = await _seal(client, options, file, edition) if encrypt else None
+        sealing = await seal_file(client, options, file, edition) if encrypt else None
         made = await trio.to_thread.run_sync(measure, file, chosen, sealing)
         publication = _action(file, made, chosen, title, media_type)
-        actions = [publication, *await _sealed(client, options, made.cid, sealing, terms)]
+        actions = [publication, *await terms.actions(client, options, made.cid, sealing)]
         known = await client.content(made.cid, finality=Finality.HEAD)
         owned = known is not None and known.item.video.owner == await options.sender(client)
         if not owned:
@@ -116,25 +114,11 @@ async def publish(
             await upload_file(client, file, chosen, made.cid, report, sealing=sealing)
             progress("")
         if known is not None and owned:
+            if terms != NO_OFFER_OPTIONS:
+                warn("published before; `reelect video offer` sets what it costs")
             _show_owned(known.item, as_json=json)
             return
         await send(client, options, actions, as_json=json, about={"cid": str(made.cid)})
-
-
-async def _seal(client: Client, options: SendOptions, file: Path, edition: int) -> Sealing:
-    """How the account that sends seals a file."""
-    reader = await open_reader(client, options.wallet, await options.sender(client))
-    return new_sealing(reader.seed, await trio.to_thread.run_sync(digest_of, file), edition)
-
-
-async def _sealed(
-    client: Client, options: SendOptions, video: Cid, sealing: Sealing | None, terms: OfferOptions
-) -> list[Action]:
-    """What goes with the publication of a sealed file: the commitment to its key, and the offer."""
-    if sealing is None:
-        return []
-    offered = await terms.action(client, options, video)
-    return [Commit(video, sealing.header.commitment), *([] if offered is None else [offered])]
 
 
 def _show_owned(item: ContentItem, *, as_json: bool) -> None:

@@ -30,8 +30,9 @@ from node.failure import Refused, Usage
 from node.output import print_json, print_table, utc
 from node.query.chain_view import Finality
 from node.query.viewing_answers import AccessItem
-from node.wallet.viewing import GRANTS, account_viewing_key, seal_key, viewing_secret
-from vm.modules.viewing import Appoint, Buy, CloseOffer, Dispute, Grant, Offer, SetOffer
+from node.wallet.viewing import GRANTS, Sealing, account_viewing_key, seal_key, viewing_secret
+from vm.declare import Action
+from vm.modules.viewing import Appoint, Buy, CloseOffer, Commit, Dispute, Grant, Offer, SetOffer
 
 _PRICE = re.compile(r"([0-9.]+) ?([A-Z][A-Z0-9]{0,11})?", re.ASCII)
 _PERCENT_DECIMALS = 4  # so that a unit is a millionth
@@ -59,6 +60,19 @@ class OfferOptions:
     referral: str = "0%"
     team: Annotated[tuple[str, ...], Parameter(negative=())] = ()
     team_referral: str = "0%"
+
+    async def actions(
+        self, client: Client, options: SendOptions, video: Cid, sealing: Sealing | None
+    ) -> list[Action]:
+        """What goes with the publication of a sealed file: the commitment to its key, and its
+        offer, if it has one; raises Usage if something is offered that is not sealed."""
+        if sealing is None:
+            if self != NO_OFFER_OPTIONS:
+                raise Usage("only what is encrypted is sold", field="--encrypt")
+            return []
+        offered = await self.action(client, options, video)
+        commit = Commit(video, sealing.header.commitment)
+        return [commit] if offered is None else [commit, offered]
 
     async def action(self, client: Client, options: SendOptions, video: Cid) -> SetOffer | None:
         """The offer of a video; None if nothing of it is given. Raises Usage."""

@@ -11,7 +11,7 @@ from consensus.kinds import JsonObject
 from consensus.sealed import is_sealed
 from consensus.unixfs import read_file
 from node.client import Client
-from node.commands import delivering, video
+from node.commands import delivering, viewing
 from node.failure import Unreachable
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
@@ -88,6 +88,9 @@ def test_the_same_file_is_sealed_the_same_and_another_edition_with_another_key(r
     cid = sold(run)
     again = run("video", "publish", str(SMALL), "--encrypt", "--json")
     assert (again.json["cid"], again.json["state"]) == (cid, "published before")
+    dearer = run("video", "publish", str(SMALL), "--encrypt", "--price", "9", "--json")
+    assert (dearer.code, dearer.json["cid"]) == (0, cid)
+    assert "`reelect video offer` sets" in dearer.err
     assert sold(run, "--edition", "1") != cid
 
 
@@ -167,7 +170,7 @@ def test_a_right_key_is_not_disputed_and_its_secret_stays_secret(
 def test_nobody_pays_for_a_file_that_is_sealed_with_another_key(
     world: World, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video, "Commit", lambda cid, _: Commit(cid, bytes(32)))
+    monkeypatch.setattr(viewing, "Commit", lambda cid, _: Commit(cid, bytes(32)))
     cid = sold(run)
     answer = run("video", "buy", cid, "--from", "bob", "--json")
     assert (answer.code, answer.error["field"]) == (5, "commitment")
