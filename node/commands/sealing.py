@@ -142,7 +142,7 @@ async def _given_key(client: Client, reader: Reader, video: Cid) -> bytes:
         )
     if access.sealed is None:
         raise Refused("the key is not delivered yet: try later", field="account", code="waiting")
-    secret = await secret_for(client, reader, video, access.viewing_key)
+    secret = await secret_for(reader, video, access.viewing_key)
     return open_sealed_key(access.sealed, secret) or b""
 
 
@@ -153,13 +153,11 @@ async def find_access(client: Client, reader: Reader, video: Cid) -> Access | No
     return None if answer is None else Access.from_json(answer.item.row)
 
 
-async def secret_for(client: Client, reader: Reader, video: Cid, viewing_key: bytes) -> bytes:
+async def secret_for(reader: Reader, video: Cid, viewing_key: bytes) -> bytes:
     """The secret of the viewing key that a purchase or a grant names; raises Refused if it does
     not follow from the keys here."""
-    chain, last = (await client.status()).chain, purchase_number(reader)
-    secret = await trio.to_thread.run_sync(
-        find_secret, reader.seeds, chain, video, viewing_key, last
-    )
+    last = purchase_number(reader)
+    secret = await trio.to_thread.run_sync(find_secret, reader.seeds, video, viewing_key, last)
     if secret is None:
         raise Refused(
             "the secret of the viewing key does not follow from the keys here: use the keystore "

@@ -173,8 +173,8 @@ async def buy(
         if referrer is not None:
             led_by = await find_account(client, options.section, referrer, "--referrer")
         reader = await open_reader(client, options.wallet, await options.sender(client))
-        chain, number = (await client.status()).chain, purchase_number(reader)
-        viewing_key = viewing_key_of(viewing_secret(reader.seed, chain, video, number))
+        secret = viewing_secret(reader.seed, video, purchase_number(reader))
+        viewing_key = viewing_key_of(secret)
         action = Buy(video, found.asset, found.price, viewing_key, led_by)
         await send(client, options, [action], as_json=json, about={"price": price})
 
@@ -262,8 +262,7 @@ async def viewing_key(
     video = argument("CID", parse_cid, cid)
     async with options.client() as client:
         reader = await options.reader(client)
-        chain = (await client.status()).chain
-    key = viewing_key_of(viewing_secret(reader.seed, chain, video, GRANTS)).hex()
+    key = viewing_key_of(viewing_secret(reader.seed, video, GRANTS)).hex()
     if json:
         print_json({"viewing_key": key})
     else:
@@ -295,7 +294,7 @@ async def _secret_against(client: Client, reader: Reader, video: Cid) -> bytes:
     access = await find_access(client, reader, video)
     if access is None or access.sealed is None or not access.is_bought:
         raise Refused("no key that was bought is delivered", field="CID", code="no-access")
-    secret = await secret_for(client, reader, video, access.viewing_key)
+    secret = await secret_for(reader, video, access.viewing_key)
     key = open_sealed_key(access.sealed, secret)
     answer = await client.viewing(video, finality=Finality.HEAD)
     if key is not None and answer is not None and commitment_to(key) == answer.commitment:

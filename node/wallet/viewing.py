@@ -46,10 +46,11 @@ def content_key(seed: bytes, nonce_prefix: bytes) -> bytes:
     return _derive(seed, "viewing.content_key", 1, nonce_prefix)
 
 
-def viewing_secret(seed: bytes, chain: bytes, video: Cid, number: int) -> bytes:
-    """The secret of an account's viewing key for a video of a chain. Each purchase has a number of
-    its own: a dispute makes the secret public."""
-    return _derive(seed, "viewing.secret", 1, chain, video, number)
+def viewing_secret(seed: bytes, video: Cid, number: int) -> bytes:
+    """The secret of an account's viewing key for a video. Each purchase has a number of its own: a
+    dispute makes the secret public. It is the same on a chain that goes on from another's state,
+    so that what was bought stays readable there."""
+    return _derive(seed, "viewing.secret", 1, video, number)
 
 
 def account_viewing_secret(seed: bytes) -> bytes:
@@ -68,16 +69,14 @@ def account_viewing_key(public: bytes) -> bytes:
         raise InvalidEncoding("not a key that anybody can have") from None
 
 
-def find_secret(
-    seeds: list[bytes], chain: bytes, video: Cid, viewing_key: bytes, last: int
-) -> bytes | None:
+def find_secret(seeds: list[bytes], video: Cid, viewing_key: bytes, last: int) -> bytes | None:
     """The secret of a viewing key for a video, if it is one of these seeds' with a number up to
     `last`."""
     for seed in seeds:
         if viewing_key_of(account_viewing_secret(seed)) == viewing_key:
             return account_viewing_secret(seed)
         for number in range(last, -1, -1):
-            secret = viewing_secret(seed, chain, video, number)
+            secret = viewing_secret(seed, video, number)
             if viewing_key_of(secret) == viewing_key:
                 return secret
     return None

@@ -20,7 +20,7 @@ from node.wallet.viewing import (
 )
 
 SEED, OTHER = b"s" * 32, b"o" * 32
-CHAIN, VIDEO = b"c" * 32, cid_of(RAW, b"video")
+VIDEO = cid_of(RAW, b"video")
 DIGEST = b"d" * 32
 
 
@@ -44,11 +44,10 @@ def test_whatever_differs_gives_another_key() -> None:
     assert len({sealing.header.nonce_prefix for sealing in made}) == 4
     other = cid_of(RAW, b"other")
     secrets = [
-        viewing_secret(SEED, CHAIN, VIDEO, 0),
-        viewing_secret(SEED, CHAIN, VIDEO, 1),
-        viewing_secret(SEED, CHAIN, other, 0),
-        viewing_secret(SEED, b"x" * 32, VIDEO, 0),
-        viewing_secret(OTHER, CHAIN, VIDEO, 0),
+        viewing_secret(SEED, VIDEO, 0),
+        viewing_secret(SEED, VIDEO, 1),
+        viewing_secret(SEED, other, 0),
+        viewing_secret(OTHER, VIDEO, 0),
         account_viewing_secret(SEED),
         content_key(SEED, bytes(19)),
         SEED,
@@ -58,22 +57,22 @@ def test_whatever_differs_gives_another_key() -> None:
 
 def test_the_secret_of_a_viewing_key_is_found_again() -> None:
     for number in (0, 1, 40):
-        secret = viewing_secret(SEED, CHAIN, VIDEO, number)
+        secret = viewing_secret(SEED, VIDEO, number)
         viewing_key = viewing_key_of(secret)
-        assert find_secret([OTHER, SEED], CHAIN, VIDEO, viewing_key, 40) == secret
-        assert find_secret([OTHER], CHAIN, VIDEO, viewing_key, 40) is None
-        assert find_secret([SEED], CHAIN, VIDEO, viewing_key, number - 1) is None
+        assert find_secret([OTHER, SEED], VIDEO, viewing_key, 40) == secret
+        assert find_secret([OTHER], VIDEO, viewing_key, 40) is None
+        assert find_secret([SEED], VIDEO, viewing_key, number - 1) is None
     own = account_viewing_key(KeyPair.from_seed(SEED).public)
-    found = find_secret([OTHER, SEED], CHAIN, VIDEO, own, 0)
+    found = find_secret([OTHER, SEED], VIDEO, own, 0)
     assert found == account_viewing_secret(SEED)
 
 
 def test_a_key_is_sealed_for_one_reader_and_never_twice_alike() -> None:
-    secret = viewing_secret(SEED, CHAIN, VIDEO, 1)
+    secret = viewing_secret(SEED, VIDEO, 1)
     sealed = [seal_key(b"k" * 32, viewing_key_of(secret)) for _ in range(2)]
     assert sealed[0] != sealed[1]
     assert [open_sealed_key(each, secret) for each in sealed] == [b"k" * 32] * 2
-    assert open_sealed_key(sealed[0], viewing_secret(SEED, CHAIN, VIDEO, 2)) is None
+    assert open_sealed_key(sealed[0], viewing_secret(SEED, VIDEO, 2)) is None
 
 
 @pytest.mark.parametrize("key", [bytes(32), b"\1" + bytes(31)])

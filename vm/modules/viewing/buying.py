@@ -83,7 +83,7 @@ class Refunded(Record):
     is_disputed: bool
 
 
-@viewing.action(gas=6_000)
+@viewing.action(gas=12_000)
 @record("viewing.buy")
 class Buy(Action):
     """Pay for the key to a video, which is to be sealed to this viewing key: one made for this

@@ -63,7 +63,7 @@ class Granted(Record):
     account: AccountId
 
 
-@viewing.action(gas=4_000)
+@viewing.action(gas=6_000)
 @record("viewing.deliver")
 class Deliver(Action):
     """Give a buyer the key to a video, sealed to the viewing key of the purchase. The price is
@@ -93,7 +93,7 @@ class Deliver(Action):
         return (PURCHASES.state_key(self.video, self.buyer),)
 
 
-@viewing.action(gas=6_000)
+@viewing.action(gas=8_000)
 @record("viewing.dispute")
 class Dispute(Action):
     """Show that the key which was delivered to the sender is wrong, by the secret of the viewing
