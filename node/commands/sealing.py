@@ -125,7 +125,8 @@ async def sealing_for(client: Client, reader: Reader, video: Cid) -> Sealing:
         check_key(header, key)
     except InvalidProof:
         raise ProofFailed(
-            "the key that was given is wrong; `reelect video dispute` gets the price back",
+            "the key that was given is wrong; if it was bought, `reelect video dispute` gets the "
+            "price back",
             field="key",
         ) from None
     return Sealing(header, key)

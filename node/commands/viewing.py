@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from consensus.cid import Cid, parse_cid
 from consensus.errors import InvalidEncoding
 from consensus.kinds import Json
-from consensus.sealed_key import commitment_to, open_sealed_key, viewing_key_of
+from consensus.sealed_key import CONTENT_KEY_BYTES, commitment_to, open_sealed_key, viewing_key_of
 from node.amounts import parse_amount
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
@@ -166,7 +166,7 @@ async def buy(
     """
     video = argument("CID", parse_cid, cid)
     async with options.client() as client:
-        found = await find_offer(client, video)
+        found = await _offer_of(client, video)
         price = await _price_of(client, found, max_price)
         await sealed_header(client, video)  # nobody pays for what is not there or does not fit
         led_by = None
@@ -179,7 +179,7 @@ async def buy(
         await send(client, options, [action], as_json=json, about={"price": price})
 
 
-async def find_offer(client: Client, video: Cid) -> Offer:
+async def _offer_of(client: Client, video: Cid) -> Offer:
     """The offer that holds; raises Refused if there is none."""
     answer = await client.viewing(video, finality=Finality.HEAD)
     if answer is None or answer.offer is None:
@@ -224,8 +224,7 @@ async def grant(
         reader = await open_reader(client, options.wallet, await options.sender(client))
         readable_by = await _viewing_key(client, to, viewing_key)
         key = (await sealing_for(client, reader, video)).key
-        sealed = argument("--viewing-key", lambda _: seal_key(key, readable_by), "")
-        action = Grant(video, to, readable_by, sealed)
+        action = Grant(video, to, readable_by, seal_key(key, readable_by))
         check_action(action)
         await send(client, options, [action], as_json=json)
 
@@ -239,14 +238,20 @@ async def _viewing_key(client: Client, account: bytes, spelled: str | None) -> b
             "several keys act for the account: it must tell its viewing key for this video",
             field="--viewing-key",
         )
-    return argument("ACCOUNT", lambda _: account_viewing_key(keys[0].key), "")
+    try:
+        return account_viewing_key(keys[0].key)
+    except InvalidEncoding as error:
+        raise Usage(error.message, field="ACCOUNT", code=error.code) from error
 
 
 def parse_viewing_key(text: str) -> bytes:
-    """The 32 bytes of a viewing key in hex; raises InvalidEncoding."""
+    """The 32 bytes of a viewing key in hex; raises InvalidEncoding, also for one to which nothing
+    can be sealed."""
     if not re.fullmatch("[0-9a-f]{64}", text, re.ASCII):
         raise InvalidEncoding("64 digits of lower-case hex are expected")
-    return bytes.fromhex(text)
+    key = bytes.fromhex(text)
+    seal_key(bytes(CONTENT_KEY_BYTES), key)
+    return key
 
 
 async def viewing_key(

@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from consensus.address import format_address
 from consensus.cid import Cid, parse_cid
 from consensus.dagpb import decode_node
 from consensus.kinds import JsonObject
@@ -308,3 +309,10 @@ def test_what_no_viewing_key_is(run: Run, key: str) -> None:
     cid = sold(run)
     answer = run("video", "grant", cid, "bob", "--viewing-key", key, "--json")
     assert (answer.code, answer.error["field"]) == (2, "--viewing-key")
+
+
+def test_nothing_is_granted_to_what_is_nobodys_key(run: Run) -> None:
+    cid = sold(run)
+    nobody = format_address(b"\2" * 32)
+    answer = run("video", "grant", cid, nobody, "--json")
+    assert (answer.code, answer.error["field"]) == (2, "ACCOUNT")
