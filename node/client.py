@@ -26,8 +26,8 @@ Refused with the code and field of the node's problem.
     GET  /v1/light/anchors/{block_id}        bytes of a LightAnchor
     GET  /v1/content                         ContentsAnswer; ?owner=reel1…
     GET  /v1/content/{cid}                   ContentAnswer
-    GET  /v1/content/{cid}/viewing           ViewingAnswer
-    GET  /v1/content/{cid}/purchases         PurchasesAnswer
+    GET  /v1/videos/{cid}/viewing           ViewingAnswer
+    GET  /v1/videos/{cid}/purchases         PurchasesAnswer
     GET  /v1/accounts/{address}/viewing      AccessesAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
@@ -338,7 +338,7 @@ class Client:
         """How a video can be viewed; None if it is not published."""
         with suppress(Missing):
             query = {"finality": finality.value}
-            return await self._get(ViewingAnswer, f"/v1/content/{video}/viewing", query)
+            return await self._get(ViewingAnswer, f"/v1/videos/{video}/viewing", query)
         return None
 
     async def purchases(self, video: Cid) -> AsyncIterator[PurchaseItem]:
@@ -346,7 +346,7 @@ class Client:
         cursor: str | None = None
         while True:
             query = _page(ROWS_PER_PAGE, cursor, Finality.FINAL)
-            page = await self._get(PurchasesAnswer, f"/v1/content/{video}/purchases", query)
+            page = await self._get(PurchasesAnswer, f"/v1/videos/{video}/purchases", query)
             for item in page.items:
                 yield item
             if (cursor := page.next) is None:

@@ -36,7 +36,7 @@ async def _accesses(call: Call) -> Response:
 ENDPOINTS = (
     Endpoint(
         "GET",
-        "/v1/content/{cid}/viewing",
+        "/v1/videos/{cid}/viewing",
         "getViewing",
         "How a video can be viewed: whether it is sealed, what its key costs, what was paid.",
         _viewing,
@@ -46,7 +46,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET",
-        "/v1/content/{cid}/purchases",
+        "/v1/videos/{cid}/purchases",
         "listPurchases",
         "The purchases of a video whose price is in escrow; those without a seller wait for the "
         "key.",

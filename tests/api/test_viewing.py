@@ -105,7 +105,7 @@ async def test_purchases_in_escrow_and_who_has_which_key(world: World, ledger: L
 
 async def test_pages_and_what_is_refused(world: World, ledger: Ledger) -> None:
     ledger.final()
-    path = f"/v1/content/{VIDEO}/purchases"
+    path = f"/v1/videos/{VIDEO}/purchases"
     async with world.client() as client:
         found: list[str] = []
         cursor: str | None = None
@@ -118,7 +118,7 @@ async def test_pages_and_what_is_refused(world: World, ledger: Ledger) -> None:
         wrong = await client.get(path, params={"cursor": "AAAA"})
         assert code_of(wrong)[0] == 400
         assert code_of(await client.get("/v1/accounts/@nobody/viewing"))[0] == 404
-        missing = await client.get(f"/v1/content/{cid_of(RAW, b'no')}/viewing")
+        missing = await client.get(f"/v1/videos/{cid_of(RAW, b'no')}/viewing")
         assert code_of(missing) == (404, "not-found", "")
-        empty = await client.get(f"/v1/content/{cid_of(RAW, b'no')}/purchases")
+        empty = await client.get(f"/v1/videos/{cid_of(RAW, b'no')}/purchases")
         assert (empty.status_code, empty.json()["items"]) == (200, [])
