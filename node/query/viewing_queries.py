@@ -6,7 +6,7 @@ from consensus.cid import Cid
 from node.events import place_of
 from node.query.answers import MAX_PAGE
 from node.query.chain_view import ChainView, NotFound
-from node.query.state_queries import page_of
+from node.query.state_queries import scan
 from node.query.viewing_answers import (
     AccessesAnswer,
     AccessItem,
@@ -44,7 +44,7 @@ def viewing(view: ChainView, video: Cid) -> ViewingAnswer:
 
 def purchases(view: ChainView, video: Cid, limit: int, cursor: str | None) -> PurchasesAnswer:
     """The purchases of a video in escrow; raises InvalidEncoding (`cursor`)."""
-    found, following = page_of(view, PURCHASES.prefix(video), limit, cursor)
+    found, following = scan(view, PURCHASES.prefix(video), limit, cursor)
     items = tuple(
         PurchaseItem(cast(bytes, PURCHASES.key_parts(key)[1]), Purchase.decode(value))
         for key, value in found
@@ -54,7 +54,7 @@ def purchases(view: ChainView, video: Cid, limit: int, cursor: str | None) -> Pu
 
 def accesses(view: ChainView, account: bytes, limit: int, cursor: str | None) -> AccessesAnswer:
     """The videos that an account has bought or was granted; raises InvalidEncoding (`cursor`)."""
-    found, following = page_of(view, ACCESS.prefix(account), limit, cursor)
+    found, following = scan(view, ACCESS.prefix(account), limit, cursor)
     items = tuple(
         _access_item(view, account, cast(Cid, ACCESS.key_parts(key)[1]), Access.decode(value))
         for key, value in found
