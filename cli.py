@@ -35,7 +35,7 @@ COMMANDS = (
     ("member", "node.commands.member:app", "Show the bodies that decide, and who is in them."),
     ("param", "node.commands.param:app", "Show the parameters, and how they changed."),
     ("block", "node.commands.block:app", "Look at blocks."),
-    ("video", "node.commands.video:app", "Publish, fetch, hand on videos; like and comment."),
+    ("video", "node.commands.video:app", "Publish, fetch, sell, buy and hand on videos."),
     ("space", "node.commands.space:app", "Rooms in which videos have names."),
     ("name", "node.commands.name:app", "What a name in a space stands for."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),

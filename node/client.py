@@ -32,6 +32,9 @@ Refused with the code and field of the node's problem.
     GET  /v1/spaces/{space}                  SpaceAnswer
     GET  /v1/spaces/{space}/names            NamesAnswer
     GET  /v1/names/{space}/{name}            NameAnswer: the newest version
+    GET  /v1/videos/{cid}/viewing            ViewingAnswer
+    GET  /v1/videos/{cid}/purchases          PurchasesAnswer
+    GET  /v1/accounts/{address}/viewing      AccessesAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
     GET  /v1/finality                        FinalityAnswer
@@ -104,6 +107,13 @@ from node.query.answers import (
 )
 from node.query.chain_view import Finality
 from node.query.peer_forms import PeerAddition, PeerBan, PeerPardon
+from node.query.viewing_answers import (
+    AccessesAnswer,
+    AccessItem,
+    PurchaseItem,
+    PurchasesAnswer,
+    ViewingAnswer,
+)
 from p2p.links import LinkFaults
 from vm.forms import transaction_to_json
 
@@ -116,7 +126,9 @@ ITEMS_PER_PAGE = 100
 CBOR = "application/cbor"
 
 A = TypeVar("A", bound=Record)
-P = TypeVar("P", RowsAnswer, VideosAnswer, SpacesAnswer, NamesAnswer)
+P = TypeVar(
+    "P", RowsAnswer, VideosAnswer, SpacesAnswer, NamesAnswer, PurchasesAnswer, AccessesAnswer
+)
 Query = Mapping[str, str | int | Sequence[str]]
 
 
@@ -373,6 +385,33 @@ class Client:
         """What a name in a space stands for; raises Missing."""
         path, query = f"/v1/names/{space}/{name}", {"finality": finality.value}
         return await self._get(NameAnswer, path, query)
+
+    # Viewing
+
+    async def viewing(
+        self, video: Cid, *, finality: Finality = Finality.FINAL
+    ) -> ViewingAnswer | None:
+        """How a video can be viewed; None if it is not published."""
+        with suppress(Missing):
+            query = {"finality": finality.value}
+            return await self._get(ViewingAnswer, f"/v1/videos/{video}/viewing", query)
+        return None
+
+    async def purchases(self, video: Cid) -> AsyncIterator[PurchaseItem]:
+        """The purchases of a video that are in escrow, as they are final."""
+        path = f"/v1/videos/{video}/purchases"
+        async for page in self._pages(PurchasesAnswer, path, {}, Finality.FINAL):
+            for item in page.items:
+                yield item
+
+    async def accesses(
+        self, account: bytes, *, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[AccessItem]:
+        """The videos that an account has bought or was granted."""
+        path = f"/v1/accounts/{format_address(account)}/viewing"
+        async for page in self._pages(AccessesAnswer, path, {}, finality):
+            for item in page.items:
+                yield item
 
     # Content
 

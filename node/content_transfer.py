@@ -1,5 +1,7 @@
-"""Files to and from a node, block by block, each block checked by its content id."""
+"""Files to and from a node, block by block, each block checked by its content id; sealed on the way
+there and opened on the way back where that is asked for."""
 
+import hashlib
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -11,10 +13,20 @@ import trio
 
 from consensus.cid import RAW, Cid, cid_of
 from consensus.errors import Invalid
-from consensus.unixfs import PROFILES, FileBuilder, Profile, Subtree, file_of, read_file
+from consensus.sealed import HEADER_BYTES, Header, read_header, seal, seal_chunk, unseal
+from consensus.unixfs import (
+    PROFILES,
+    FileBuilder,
+    FileWalk,
+    Profile,
+    Subtree,
+    file_of,
+    read_file,
+)
 from node.client import Client
 from node.failure import Failure, Refused
 from node.files import sync_folder
+from node.wallet.viewing import Sealing
 
 MAX_AT_ONCE = 4
 
@@ -24,13 +36,25 @@ Report: TypeAlias = Callable[[int], None]
 GetBlock: TypeAlias = Callable[[Cid, Sequence[Cid]], bytes]
 
 
-def measure(file: Path, profile: Profile) -> Subtree:
-    """The content id and sizes that a file has; blocks, so use a thread."""
-    return file_of(_pieces(file, profile), profile)
+def digest_of(file: Path) -> bytes:
+    """SHA-256 of a file; blocks, so use a thread."""
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").digest()
+
+
+def measure(file: Path, profile: Profile, sealing: Sealing | None = None) -> Subtree:
+    """The content id and sizes that a file has, if it is so sealed; blocks, so use a thread."""
+    return file_of(_pieces(file, profile, sealing), profile)
 
 
 async def upload_file(
-    client: Client, file: Path, profile: Profile, expected: Cid, report: Report
+    client: Client,
+    file: Path,
+    profile: Profile,
+    expected: Cid,
+    report: Report,
+    *,
+    sealing: Sealing | None = None,
 ) -> None:
     """Put a file's blocks into a node's store, but those that it has; its root comes last.
 
@@ -38,7 +62,7 @@ async def upload_file(
     """
     builder = FileBuilder(profile)
     done = 0
-    with closing(_pieces(file, profile)) as pieces:
+    with closing(_pieces(file, profile, sealing)) as pieces:
         for piece in pieces:
             for cid, data in builder.feed(piece):
                 await _upload_block(client, cid, data)
@@ -56,18 +80,33 @@ async def _upload_block(client: Client, cid: Cid, data: bytes) -> None:
         await client.upload_block(cid, data)
 
 
-def _pieces(file: Path, profile: Profile) -> Generator[bytes, None, None]:
+def _pieces(file: Path, profile: Profile, sealing: Sealing | None) -> Generator[bytes, None, None]:
     with file.open("rb") as source:
-        while piece := source.read(profile.chunk_bytes):
-            yield piece
+        pieces = iter(lambda: source.read(profile.chunk_bytes), b"")
+        yield from pieces if sealing is None else seal(pieces, sealing.header, sealing.key)
 
 
-async def download_file(client: Client, root: Cid, file: Path, report: Report) -> int:
-    """Bring a file from a node and its peers to a new path; its size in bytes.
+async def fetch_header(client: Client, root: Cid) -> Header:
+    """The header of a sealed file, of which only the blocks on the way to it are fetched. Raises
+    InvalidEncoding for a file that is not sealed, and as `download_file` does."""
+    walk = FileWalk(root)
+    while True:
+        (cid,) = walk.wanted(1)
+        data = await client.fetch_block(cid)
+        walk.accept(cid, data)
+        if cid.codec == RAW:
+            return read_header(data[:HEADER_BYTES])
+
+
+async def download_file(
+    client: Client, root: Cid, file: Path, report: Report, sealing: Sealing | None = None
+) -> int:
+    """Bring a file from a node and its peers to a new path, opened if it is so sealed; its size
+    in bytes.
 
     Until it is whole it is called FILE.part; an interrupted download goes on there. Raises
     Refused if `file` exists, InvalidProof or InvalidEncoding for blocks that are not the
-    file's, and then nothing of them is kept.
+    file's and for what was not so sealed, and then nothing of them is kept.
     """
     if await trio.Path(file).exists():
         raise Refused("exists already and is not overwritten", field=str(file))
@@ -83,7 +122,7 @@ async def download_file(client: Client, root: Cid, file: Path, report: Report) -
             return trio.from_thread.run(early.get, cid, following)
 
         try:
-            size = await trio.to_thread.run_sync(_download, root, file, get_block, tell)
+            size = await trio.to_thread.run_sync(_download, root, file, get_block, tell, sealing)
         except (Failure, Invalid, OSError) as error:
             failure = error
         nursery.cancel_scope.cancel()
@@ -136,24 +175,30 @@ class _EarlyBlocks:
         coming.settled.set()
 
 
-def _download(root: Cid, file: Path, get_block: GetBlock, report: Report) -> int:
+def _download(
+    root: Cid, file: Path, get_block: GetBlock, report: Report, sealing: Sealing | None
+) -> int:
     part = file.with_name(f"{file.name}.part")
     with part.open("r+b" if part.exists() else "w+b") as target:
-        done = 0
-
+        done, place = 0, 0  # of the content, and of the file as it is in blocks
         following: list[Cid] = []
 
         def get(cid: Cid) -> bytes:
-            kept = _kept(target, done, cid) if cid.codec == RAW else None
-            return get_block(cid, following) if kept is None else kept
+            nonlocal place
+            if cid.codec != RAW:
+                return get_block(cid, following)
+            data = _kept(target, place, cid, sealing) or get_block(cid, following)
+            place += len(data)
+            return data
 
         def note_next(cids: Sequence[Cid]) -> None:
             following[:] = cids
 
-        for leaf in read_file(root, get, note_next=note_next):
+        leaves = read_file(root, get, note_next=note_next)
+        for piece in leaves if sealing is None else unseal(leaves, sealing.key):
             target.seek(done)
-            target.write(leaf)
-            done += len(leaf)
+            target.write(piece)
+            done += len(piece)
             report(done)
         target.truncate(done)
         target.flush()
@@ -162,14 +207,31 @@ def _download(root: Cid, file: Path, get_block: GetBlock, report: Report) -> int
     return done
 
 
-def _kept(target: BinaryIO, place: int, cid: Cid) -> bytes | None:
+def _kept(target: BinaryIO, place: int, cid: Cid, sealing: Sealing | None) -> bytes | None:
     """The leaf of this id if an earlier download has left it at this place."""
     for profile in PROFILES.values():
-        target.seek(place)
-        data = target.read(profile.chunk_bytes)
+        data = _read_again(target, place, profile.chunk_bytes, sealing)
         if data and cid_of(RAW, data) == cid:
             return data
     return None
+
+
+def _read_again(target: BinaryIO, place: int, size: int, sealing: Sealing | None) -> bytes:
+    """So many bytes of the file as it is in blocks; fewer where its content ends. Content that
+    was opened is sealed again, which gives the same bytes; its last chunk is left out, as nothing
+    here says that it is the last."""
+    if sealing is None:
+        target.seek(place)
+        return target.read(size)
+    header = sealing.header
+    data = b"" if place else header.encode()
+    for index in range(place // header.chunk_bytes, (place + size) // header.chunk_bytes):
+        target.seek(header.first_byte(index))
+        content = target.read(header.room(index))
+        if len(content) < header.room(index):
+            break
+        data += seal_chunk(header, sealing.key, index, content, last=False)
+    return data
 
 
 def _name(part: Path, file: Path) -> None:

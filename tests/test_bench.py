@@ -1,4 +1,4 @@
-"""The benchmarks of the state and of the p2p layer run, and have all their figures."""
+"""The benchmarks of the state, of the p2p layer and of sealing run, and have all their figures."""
 
 import json
 import subprocess
@@ -54,3 +54,12 @@ def test_the_benchmark_of_content_runs() -> None:
         for figures in ids[profile].values():
             assert 0 < figures["min"] <= figures["median"] <= figures["max"]
     assert min(ids["memory"].values()) > 0
+
+
+def test_the_benchmark_of_sealing_runs() -> None:
+    command = [sys.executable, "bench/sealing.py", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert set(report) == {f"{name}_to_sha256" for name in ("seal", "unseal", "cipher")}
+    assert all(figures["median"] > 0 for figures in report.values())

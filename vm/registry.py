@@ -31,6 +31,7 @@ from vm.modules.stake import stake
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
 from vm.modules.vesting import vesting
+from vm.modules.viewing import viewing
 from vm.table import TableDeclaration
 from vm.view import View
 
@@ -51,6 +52,7 @@ MODULES: tuple[Module, ...] = (
     upgrade,
     content,
     social,
+    viewing,
     vesting,
     possession,
     # The last to end a block: first pots pass on what the block left in them, then holders are

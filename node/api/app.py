@@ -22,6 +22,7 @@ from node.api import (
     state_endpoints,
     transaction_endpoints,
     video_endpoints,
+    viewing_endpoints,
 )
 from node.api.endpoint import Endpoint
 from node.api.node_access import NodeAccess
@@ -40,6 +41,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *transaction_endpoints.ENDPOINTS,
     *video_endpoints.ENDPOINTS,
     *content_endpoints.ENDPOINTS,
+    *viewing_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,

@@ -1,4 +1,5 @@
-"""`reelect video`: publish files, fetch them from any node, look at them, hand them on."""
+"""`reelect video`: publish files, fetch them from any node, look at them, sell and buy them, hand
+them on."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,20 +13,27 @@ from consensus.kinds import Json, JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.delivering import deliver
+from node.commands.sealing import NO_READER_OPTIONS, ReaderOptions, sealing_for
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.social import comment, comments, like, unlike
 from node.commands.video_publish import publish, reporter
+from node.commands.viewing import appoint, buy, dispute, grant, offer, purchases, viewing_key
 from node.content_transfer import download_file
 from node.failure import Refused
 from node.output import print_fields, print_json, print_table, progress
 from node.query.answers import VideoItem
 from node.query.chain_view import Finality
 from vm.modules.content import Accept, Transfer, Update
+from vm.modules.viewing import COMMITMENTS
 
 MOST_SHOWN = 20  # versions and clips of one video, for people; --json has all
 
-app = App(name="video", help="Publish, fetch and look at videos; hand them on; like and comment.")
-for _command in (publish, like, unlike, comment, comments):
+app = App(name="video", help="Publish, fetch, sell, buy and hand on videos; like and comment.")
+for _command in (
+    *(publish, like, unlike, comment, comments),
+    *(offer, buy, deliver, dispute, grant, viewing_key, appoint, purchases),
+):
     app.command(_command)
 
 
@@ -34,10 +42,12 @@ async def get(
     cid: str,
     *,
     output: Annotated[Path, Parameter(alias="-o")],
-    options: NodeOptions = NO_NODE_OPTIONS,
+    sealed: Annotated[bool, Parameter(negative=())] = False,
+    options: ReaderOptions = NO_READER_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Fetch a file by its content id; every block is checked before it is written.
+    """Fetch a file by its content id; every block is checked before it is written. A sealed video
+    is opened on the way, with the key that the account has as its owner, by purchase or grant.
 
     If it is interrupted, run it again: it goes on where it was.
 
@@ -47,12 +57,17 @@ async def get(
         The file's content id.
     output
         The file to write; it must not exist.
+    sealed
+        Leave a sealed video as it is.
     """
     root = argument("CID", parse_cid, cid)
     async with options.client() as client:
         known = await client.video(root, finality=Finality.HEAD)
         size = None if known is None else known.item.video.size_bytes
-        done = await download_file(client, root, output, reporter(size))
+        sealing = None
+        if not sealed and await client.row(COMMITMENTS.name, cid, finality=Finality.HEAD):
+            sealing = await sealing_for(client, await options.reader(client), root)
+        done = await download_file(client, root, output, reporter(size), sealing)
     progress("")
     fields: JsonObject = {"cid": cid, "file": str(output), "size_bytes": done}
     if json:

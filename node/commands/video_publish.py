@@ -5,12 +5,13 @@ the key: nothing is kept here.
 """
 
 import mimetypes
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import trio
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from consensus.address import format_address
 from consensus.cid import Cid, parse_cid
@@ -19,6 +20,7 @@ from consensus.kinds import JsonObject
 from consensus.unixfs import KUBO, Profile, Subtree, profile_named
 from node.client import Client, Until
 from node.commands.arguments import JsonFlag, argument
+from node.commands.sealing import seal_file
 from node.commands.sending import (
     NO_SEND_OPTIONS,
     Draft,
@@ -29,13 +31,16 @@ from node.commands.sending import (
     draft,
     send,
 )
+from node.commands.viewing import NO_OFFER_OPTIONS, OfferOptions
 from node.commands.wallet import Wallet
 from node.content_transfer import Report, measure, upload_file
 from node.failure import Refused, TimedOut, Usage
-from node.output import live_line, print_fields, print_json, progress
+from node.output import live_line, print_fields, print_json, progress, warn
 from node.query.answers import VideoItem
 from node.query.chain_view import Finality
 from node.wallet.salt import commitment_salt
+from node.wallet.viewing import Sealing
+from vm.declare import Action
 from vm.modules.content import NOT_COMMITTED, TOO_EARLY, Claim, Commit, Place, Publish
 
 POLL_S = 0.5
@@ -101,6 +106,9 @@ async def publish(
     *,
     details: Details = NO_DETAILS,
     profile: str = KUBO.name,
+    encrypt: Annotated[bool, Parameter(negative=())] = False,
+    edition: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0,
+    terms: OfferOptions = NO_OFFER_OPTIONS,
     admin_token_file: Path | None = None,
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
@@ -111,6 +119,9 @@ async def publish(
     before, and publishes it when the commitment is final and old enough (`content.commit_blocks`).
     With --unsigned these are two transactions: send the first, then run this again.
 
+    With --encrypt it is sealed on the way, so that only those read it who buy the key or are
+    granted it. The key follows from the account's own: nothing else is to be kept.
+
     If it is interrupted, run it again: it goes on where it was.
 
     Parameters
@@ -119,21 +130,32 @@ async def publish(
         The video.
     profile
         How it is cut into blocks; only the default gives ownership.
+    encrypt
+        Seal it; the type is then that of the video inside.
+    edition
+        Another number seals the same file with another key.
     admin_token_file
         File with the node's admin token, which a node on another machine asks for.
     """
     chosen = argument("--profile", profile_named, profile)
-    made = await trio.to_thread.run_sync(measure, file, chosen)
-    action = details.action(file, made, chosen)
+    if edition and not encrypt:
+        raise Usage("only what is encrypted has editions", field="--encrypt")
     async with options.client(admin_token_file) as client:
+        sealing = await seal_file(client, options, file, edition) if encrypt else None
+        made = await trio.to_thread.run_sync(measure, file, chosen, sealing)
+        action = details.action(file, made, chosen)
+        viewing = await terms.actions(client, options, made.cid, sealing)
         known = await client.video(made.cid, finality=Finality.HEAD)
-        stored = _File(client, file, chosen, made)
+        stored = _File(client, file, chosen, made, sealing)
         if known is not None and known.item.owner == await options.sender(client):
             if not options.dry_run:
                 await stored.upload()
+            if terms != NO_OFFER_OPTIONS:
+                warn("published before; `reelect video offer` sets what it costs")
             _show_owned(known.item, as_json=json)
             return
-        await _Publication(client, options, options.wallet, stored.upload, json).go_on(action)
+        steps = _Publication(client, options, options.wallet, stored.upload, viewing, json)
+        await steps.go_on(action)
 
 
 def _media_type(file: Path) -> str:
@@ -168,22 +190,26 @@ class _File:
     file: Path
     profile: Profile
     made: Subtree
+    sealing: Sealing | None
 
     async def upload(self) -> None:
         """Store its blocks on the node, those that it has not."""
         report = reporter(self.made.size)
-        await upload_file(self.client, self.file, self.profile, self.made.cid, report)
+        await upload_file(
+            self.client, self.file, self.profile, self.made.cid, report, sealing=self.sealing
+        )
         progress("")
 
 
 @dataclass(frozen=True, slots=True)
 class _Publication:
-    """The steps of one publication, as far as they are not done."""
+    """The steps of one publication, as far as they are not done; `viewing` goes with it."""
 
     client: Client
     options: SendOptions
     wallet: Wallet
     upload: Callable[[], Awaitable[None]]
+    viewing: Sequence[Action]
     as_json: bool
 
     async def go_on(self, unsalted: Publish) -> None:
@@ -195,17 +221,17 @@ class _Publication:
         if not is_committed:
             commit = Commit(Claim(sender, action.cid, action.salt).commitment)
             if self.options.dry_run or self.options.unsigned is not None:
-                await self._send(commit, "commit", action.cid)
+                await self._send([commit], "commit", action.cid)
                 return
             progress(f"committing to {action.cid}, so that nobody else can publish it first")
             await self._commit(commit)
         if self.options.dry_run:
-            await self._send(action, "publish", action.cid)
+            await self._send(self._actions(action), "publish", action.cid)
             return
         await self.upload()
         made = await self._tried_when_old_enough(action)
         if self.options.unsigned is not None:
-            await self._send(action, "publish", action.cid)
+            await self._send(self._actions(action), "publish", action.cid)
             return
         progress("publishing")
         signed = made.transaction.signed(*self.wallet.enough(made.authorities))
@@ -231,7 +257,7 @@ class _Publication:
     async def _is_committed(self, action: Publish) -> bool:
         """Whether the sender has committed to this; raises Refused if it would fail otherwise."""
         try:
-            await draft(self.client, self.options, [action])
+            await draft(self.client, self.options, self._actions(action))
         except Refused as error:
             if error.code not in (NOT_COMMITTED.code, TOO_EARLY.code):
                 raise
@@ -252,7 +278,7 @@ class _Publication:
         with trio.move_on_after(self.options.timeout_s):
             while True:
                 try:
-                    return await draft(self.client, self.options, [action])
+                    return await draft(self.client, self.options, self._actions(action))
                 except Refused as error:
                     if error.code != TOO_EARLY.code:
                         raise
@@ -263,9 +289,12 @@ class _Publication:
             code=TOO_EARLY.code,
         )
 
-    async def _send(self, action: Commit | Publish, step: str, cid: Cid) -> None:
+    def _actions(self, action: Publish) -> list[Action]:
+        return [action, *self.viewing]
+
+    async def _send(self, actions: list[Action], step: str, cid: Cid) -> None:
         about: JsonObject = {"cid": str(cid), "step": step}
-        await send(self.client, self.options, [action], as_json=self.as_json, about=about)
+        await send(self.client, self.options, actions, as_json=self.as_json, about=about)
 
 
 def reporter(size: int | None) -> Report:

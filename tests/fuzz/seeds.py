@@ -15,6 +15,9 @@ from consensus.light import LightAnchor
 from consensus.light_answer import LightAnswer, decode_proof
 from consensus.producers import ProducerSet
 from consensus.record import Record
+from consensus.sealed import Header as SealedHeader
+from consensus.sealed import seal
+from consensus.sealed_key import commitment_to
 from p2p.frames import frame_bytes
 from p2p.identity import server_context
 from p2p.messages import MESSAGES, Role
@@ -24,6 +27,7 @@ from tests.vm.world import small_genesis
 
 _VECTORS = Path(__file__).parent.parent / "vectors"
 _KEY = KeyPair.from_seed(bytes(32))
+CONTENT_KEY = b"k" * 32
 
 
 def _vectors(name: str) -> Any:
@@ -90,6 +94,13 @@ def anchors() -> list[bytes]:
 
 def _file(data: bytes) -> bytes:
     return data + sha256(data)
+
+
+def sealed() -> list[bytes]:
+    """Sealed files of no, one and several chunks."""
+    header = SealedHeader(10, bytes(19), commitment_to(CONTENT_KEY))
+    contents = [b"", b"content", bytes(2_000)]
+    return [b"".join(seal([content], header, CONTENT_KEY)) for content in contents]
 
 
 def nodes() -> list[bytes]:

@@ -29,6 +29,7 @@ from consensus.light_answer import (
 )
 from consensus.producers import Member, ProducerSet
 from consensus.record import Record
+from consensus.sealed import read_header, seal, unseal
 from consensus.snapshot import SnapshotChunk, SnapshotManifest
 from consensus.transaction import Transaction, decode_transaction
 from genesis.file import parse_genesis, parse_head
@@ -232,6 +233,17 @@ def _journal_frame(payload: bytes) -> bool:
     return _journal(MAGIC + head + payload + sha256(before + head + payload))
 
 
+def _sealed(data: bytes) -> bool:
+    """A sealed file: what it opens to is sealed to just these bytes."""
+    try:
+        content = b"".join(unseal([data], seeds.CONTENT_KEY))
+    except Invalid:
+        return False
+    if b"".join(seal([content], read_header(data), seeds.CONTENT_KEY)) != data:
+        raise Broken("accepted what is not the content's sealed file")
+    return True
+
+
 def _text(read: Callable[[str], object], data: bytes) -> bool:
     try:
         text = data.decode()
@@ -262,6 +274,7 @@ def _all() -> Iterator[Target]:
     yield _record(SnapshotManifest)
     yield Target("dag-pb", partial(_exactly, decode_node, encode_node), seeds.nodes())
     yield Target("unixfs", partial(_exactly, decode_unixfs, encode_unixfs), seeds.unixfs())
+    yield Target("sealed", _sealed, seeds.sealed())
     yield Target("cid", partial(_text, parse_cid), seeds.cids(), 128)
     yield Target("peer address", partial(_text, parse_peer_address), seeds.addresses(), 400)
     yield Target("tls certificate", _tls_certificate, seeds.tls_certificates(), 1024)
