@@ -12,6 +12,7 @@ from node.hub import Hub
 from node.mempool import Mempool
 from node.presence import Stall
 from node.query.answers import SyncProgress
+from node.segment_prover import SegmentProver
 from p2p.budget import Budget
 from p2p.counters import Counters
 from p2p.identity import PeerId
@@ -99,6 +100,7 @@ class Services:
     mempool: Mempool
     network: PeersView
     content: ContentStore
+    segments: SegmentProver
     hub: Hub
     finality_log: FinalityLog
     compact_blocks: CompactCounts

@@ -20,7 +20,7 @@ from storage.errors import NO_ROOM
 
 _log = logging.getLogger(__name__)
 
-MAX_INDEXES = 4_096
+MAX_INDEXES = 65_536
 MAX_INDEX_BYTES = 256 * 1024 * 1024  # of a file of 2 TiB
 _SIZE_BYTES = 8
 _UNFINISHED = ".new"

@@ -19,6 +19,7 @@ from node.api import (
     link_endpoints,
     operation_endpoints,
     peer_endpoints,
+    possession_endpoints,
     state_endpoints,
     transaction_endpoints,
 )
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *state_endpoints.ENDPOINTS,
     *transaction_endpoints.ENDPOINTS,
     *content_endpoints.ENDPOINTS,
+    *possession_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,

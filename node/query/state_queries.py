@@ -71,7 +71,7 @@ def rows(
     """
     table = table_named(name)
     prefix = table.prefix(*_key_parts(table, first_parts))
-    found, following = _scan(view, prefix, limit, cursor)
+    found, following = scan_page(view, prefix, limit, cursor)
     items = tuple(_row_item(key, value) for key, value in found)
     return RowsAnswer(items, following, place_of(view.block))
 
@@ -104,7 +104,7 @@ def _object(value: object) -> JsonObject:
     return value
 
 
-def _scan(
+def scan_page(
     view: ChainView, prefix: bytes, limit: int, cursor: str | None
 ) -> tuple[list[tuple[bytes, bytes]], str | None]:
     """A page of rows, and the cursor of the next; a cursor belongs to its prefix."""
@@ -182,7 +182,7 @@ def contents(
 ) -> ContentsAnswer:
     """Published videos by CID, or one owner's by height; raises InvalidEncoding (`cursor`)."""
     table, parts = (VIDEOS, ()) if owner is None else (OWNED, (owner,))
-    found, following = _scan(view, table.prefix(*parts), limit, cursor)
+    found, following = scan_page(view, table.prefix(*parts), limit, cursor)
     cids = [table.key_parts(key)[-1] for key, _ in found]
     items = tuple(_content_item(view, cid, here) for cid in cids if isinstance(cid, Cid))
     return ContentsAnswer(items, following, place_of(view.block))

@@ -22,6 +22,7 @@ from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
+from node.segment_prover import SegmentProver
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
 from p2p.budget import Budget
@@ -31,6 +32,7 @@ from p2p.links import NO_FAULTS, LinkFaults
 from p2p.network import NetworkSizes, PeerInfo
 from p2p.peeraddress import PeerAddress
 from storage.content import ContentStore
+from storage.segment_index import SegmentIndexes
 from tests.node.network import (
     key,
     make_block,
@@ -100,6 +102,8 @@ class World:
         self.mempool = Mempool()
         self.network = NoNetwork()
         self.content = ContentStore(folder / "content", quota_bytes=8 * 2**20)
+        self.segment_indexes = SegmentIndexes(folder / "segment-indexes")
+        self.segments = SegmentProver(self.content, self.segment_indexes)
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
         self.finality_log = FinalityLog()
@@ -117,6 +121,7 @@ class World:
             mempool=self.mempool,
             network=self.network,
             content=self.content,
+            segments=self.segments,
             hub=self.hub,
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,

@@ -139,6 +139,11 @@ def test_a_challenge_is_drawn_a_period_later_from_that_blocks_beacon(stage: Prov
     challenge = Challenge(seed, drawn_at, 4)
     assert stage.pledge(BEN.public, FILE).challenge == challenge
     assert stage.events[-1] == Drawn(FILE.cid, BEN.public, 1, challenge, drawn_at + WINDOW)
+    assert stage.prove(BEN.public, FILE) == "ok"
+    stage.go(PERIOD)
+    again = sha256(b"beacon %d" % (drawn_at + PERIOD))
+    seed = sha256(Draw(again, FILE.cid, BEN.public, 2).encode())
+    assert stage.pledge(BEN.public, FILE).challenge == Challenge(seed, drawn_at + PERIOD, 4)
     assert stage.sound()
 
 

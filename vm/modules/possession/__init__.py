@@ -21,7 +21,9 @@ from vm.modules.possession.registering import Correct, Register, Registered
 from vm.modules.possession.settling import Accrued, Fund, Funded, provider_of
 from vm.modules.possession.tables import (
     EARNINGS,
+    MAX_PERIODS,
     MAX_PROVIDERS,
+    MAX_SEGMENTS,
     OWED_POT,
     PLEDGED_POT,
     PLEDGES,
@@ -40,7 +42,9 @@ from vm.modules.possession.tables import (
 __all__ = [
     "DUE_A_BLOCK",
     "EARNINGS",
+    "MAX_PERIODS",
     "MAX_PROVIDERS",
+    "MAX_SEGMENTS",
     "OWED_POT",
     "PLEDGED_POT",
     "PLEDGES",
