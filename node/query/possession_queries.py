@@ -11,7 +11,6 @@ from node.query.answers import MAX_PAGE, Cursor, Place
 from node.query.chain_view import ChainView, NotFound
 from node.query.state_queries import scan_page
 from vm.modules.possession import (
-    EARNINGS,
     MAX_PROVIDERS,
     MAX_SEGMENTS,
     PLEDGES,
@@ -22,6 +21,7 @@ from vm.modules.possession import (
     Root,
     drawn_segments,
     provider_of,
+    unsettled_of,
 )
 
 
@@ -83,7 +83,7 @@ def providers(view: ChainView, cid: Cid) -> ProvidersAnswer:
     if root is None:
         raise NotFound(f"no segment root of {cid} is registered", field="cid")
     found = PLEDGES.scan(view.state, cid, limit=MAX_PROVIDERS.maximum)
-    items = tuple(_item(view, cid, provider, row) for (_, provider), row in found)
+    items = tuple(_item(view, cid, root, account, row) for (_, account), row in found)
     return ProvidersAnswer(cid, root, items, place_of(view.block))
 
 
@@ -91,20 +91,15 @@ def provider(view: ChainView, account: bytes, limit: int, cursor: str | None) ->
     """An account's pledges and what it has done; raises InvalidEncoding (`cursor`)."""
     found, following = scan_page(view, PROVIDED.prefix(account), limit, cursor)
     items: list[PledgeItem] = []
-    for key, _ in found:
-        cid = PROVIDED.key_parts(key)[-1]
-        row = PLEDGES.get(view.state, cid, account) if isinstance(cid, Cid) else None
-        if isinstance(cid, Cid) and row is not None:
-            items.append(_item(view, cid, account, row))
+    for cid in (PROVIDED.key_parts(key)[-1] for key, _ in found):
+        if isinstance(cid, Cid):
+            root, row = ROOTS.get(view.state, cid), PLEDGES.get(view.state, cid, account)
+            if root is not None and row is not None:
+                items.append(_item(view, cid, root, account, row))
     record = provider_of(view.state, account)
     return ProviderAnswer(account, record, tuple(items), following, place_of(view.block))
 
 
-def _item(view: ChainView, cid: Cid, account: bytes, row: Pledge) -> PledgeItem:
-    root = ROOTS.get(view.state, cid)
-    if root is None:
-        raise NotFound(f"no segment root of {cid} is registered", field="cid")
+def _item(view: ChainView, cid: Cid, root: Root, account: bytes, row: Pledge) -> PledgeItem:
     drawn = () if row.challenge is None else drawn_segments(row.challenge, root.size_bytes)
-    earnings = EARNINGS.get(view.state)
-    reached = 0 if earnings is None else earnings.mib_units
-    return PledgeItem(cid, account, row, root, drawn, row.mib * (reached - row.settled))
+    return PledgeItem(cid, account, row, root, drawn, unsettled_of(view.state, row))

@@ -18,9 +18,8 @@ from vm.modules.possession.pledging import (
 )
 from vm.modules.possession.proving import Kept, Prove
 from vm.modules.possession.registering import Correct, Register, Registered
-from vm.modules.possession.settling import Accrued, Fund, Funded, provider_of
+from vm.modules.possession.settling import Accrued, Fund, Funded, provider_of, unsettled_of
 from vm.modules.possession.tables import (
-    EARNINGS,
     MAX_PERIODS,
     MAX_PROVIDERS,
     MAX_SEGMENTS,
@@ -41,7 +40,6 @@ from vm.modules.possession.tables import (
 
 __all__ = [
     "DUE_A_BLOCK",
-    "EARNINGS",
     "MAX_PERIODS",
     "MAX_PROVIDERS",
     "MAX_SEGMENTS",
@@ -78,4 +76,5 @@ __all__ = [
     "go_on",
     "possession",
     "provider_of",
+    "unsettled_of",
 ]
