@@ -15,10 +15,9 @@ from consensus.file_span import read_span
 from consensus.segments import (
     GROUP_BYTES,
     GROUP_SEGMENTS,
+    GroupTree,
     SegmentHasher,
     SegmentProof,
-    prove_segment,
-    root_of_groups,
     segment_count,
 )
 from node.query.chain_view import NotFound
@@ -68,7 +67,7 @@ class SegmentProver:
     def _hash_more(self, cid: Cid) -> Hashed:
         known = self._indexes.get(cid)
         if known is not None:
-            return Hashed(known.size, root_of_groups(known.groups))
+            return Hashed(known.size, GroupTree(known.groups).root)
         begun = self._begun.pop(cid, None) or _Begun()
         while len(self._begun) >= MAX_BEGUN:
             del self._begun[next(iter(self._begun))]
@@ -92,14 +91,18 @@ class SegmentProver:
                 f"the segment root of {cid} was not computed here: `reelect storage root {cid}`",
                 field="cid",
             )
-        return tuple(self._prove_one(cid, known, index) for index in indexes)
+        count, tree = segment_count(known.size), GroupTree(known.groups)
+        for index in indexes:
+            if index >= count:
+                raise NotFound(
+                    f"a file of {known.size} bytes has no segment {index}", field="index"
+                )
+        return tuple(tree.prove(index, self._group_of(cid, index)) for index in indexes)
 
-    def _prove_one(self, cid: Cid, known: SegmentIndex, index: int) -> SegmentProof:
-        if index >= segment_count(known.size):
-            raise NotFound(f"a file of {known.size} bytes has no segment {index}", field="index")
+    def _group_of(self, cid: Cid, index: int) -> bytes:
+        """The bytes of the group that holds a segment."""
         start = index // GROUP_SEGMENTS * GROUP_BYTES
-        group = b"".join(read_span(cid, start, start + GROUP_BYTES, self._load))
-        return prove_segment(index, group, known.groups)
+        return b"".join(read_span(cid, start, start + GROUP_BYTES, self._load))
 
     def _load(self, cid: Cid) -> bytes:
         data = self._content.get(cid)

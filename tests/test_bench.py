@@ -41,3 +41,12 @@ def test_the_benchmark_of_the_p2p_layer_runs() -> None:
     spreads = [each for each in gossip.values() if isinstance(each, dict)]
     for figures in (*spreads, report["connecting_ms"], *report["streams"].values()):
         assert 0 < figures["min"] <= figures["median"] <= figures["max"]
+
+
+def test_the_benchmark_of_possession_runs() -> None:
+    command = [sys.executable, "bench/possession.py", "--mib", "3", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert 0 < report["root_share_of_flat_sha256_speed"] < 1
+    assert 0 < report["answer_ms"]["min"] <= report["answer_ms"]["median"]
