@@ -434,6 +434,10 @@ def test_on_a_chain_that_goes_on_from_this_state_pledges_wait_anew(stage: Provid
     stage.pledge_for(BEN.public, FILE)
     stage.go(PERIOD)
     stage.pledge_for(CLEO.public, OTHER)
+    stage.world.height = 500
+    stage.stalled = True
+    stage.go()
+    stage.stalled = False
     begin_anew(stage.world.state)
     stage.world.height = 0
     for who, file in ((BEN, FILE), (CLEO, OTHER)):
@@ -442,6 +446,8 @@ def test_on_a_chain_that_goes_on_from_this_state_pledges_wait_anew(stage: Provid
     assert stage.sound()
     stage.go(PERIOD)
     assert stage.pledge(BEN.public, FILE).period == 2
+    stage.go(WINDOW)
+    assert stage.pledge(BEN.public, FILE).missed == 1
 
 
 def test_gas_grows_with_what_is_shown(stage: Providers) -> None:
