@@ -65,15 +65,26 @@ def verify_segment(root: bytes, size: int, index: int, proof: SegmentProof) -> N
         raise InvalidProof("the segment's path does not lead to the root", field="path")
 
 
-def prove_segment(index: int, group: bytes, groups: Sequence[bytes]) -> SegmentProof:
-    """The proof of the segment at `index`, from the bytes of the group that holds it and the hashes
-    of all the file's groups. Raises IndexError if these have no such segment."""
-    number, place = divmod(index, GROUP_SEGMENTS)
-    if not 0 <= number < len(groups) or place * SEGMENT_BYTES >= len(group):
-        raise IndexError(f"no segment {index} here")
-    segment = group[place * SEGMENT_BYTES : (place + 1) * SEGMENT_BYTES]
-    path = _path(_segment_hashes(group), place) + _path(list(groups), number)
-    return SegmentProof(segment, tuple(path))
+class GroupTree:
+    """A file's segment tree above its groups, from their hashes in order: there is one at least."""
+
+    def __init__(self, groups: Sequence[bytes]) -> None:
+        self._levels = _levels_above(groups)
+
+    @property
+    def root(self) -> bytes:
+        """The file's root."""
+        return self._levels[-1][0]
+
+    def prove(self, index: int, group: bytes) -> SegmentProof:
+        """The proof of the segment at `index`, from the bytes of the group that holds it. Raises
+        IndexError if there is no such segment."""
+        number, place = divmod(index, GROUP_SEGMENTS)
+        if not 0 <= number < len(self._levels[0]) or place * SEGMENT_BYTES >= len(group):
+            raise IndexError(f"no segment {index} here")
+        segment = group[place * SEGMENT_BYTES : (place + 1) * SEGMENT_BYTES]
+        inside = _levels_above(_segment_hashes(group))
+        return SegmentProof(segment, (*_path(inside, place), *_path(self._levels, number)))
 
 
 class SegmentHasher:
@@ -134,12 +145,7 @@ class SegmentHasher:
 
 def group_hash(group: bytes) -> bytes:
     """The hash of a group, from its 1 to GROUP_BYTES bytes."""
-    return _top(_segment_hashes(group))
-
-
-def root_of_groups(groups: Sequence[bytes]) -> bytes:
-    """The root of a file, from the hashes of its groups, of which there is one at least."""
-    return _top(list(groups))
+    return _levels_above(_segment_hashes(group))[-1][0]
 
 
 def segment_hash(segment: bytes) -> bytes:
@@ -158,23 +164,16 @@ def _segment_hashes(group: bytes) -> list[bytes]:
     ]
 
 
-def _top(level: list[bytes]) -> bytes:
-    while len(level) > 1:
-        level = _next_level(level)
-    return level[0]
+def _levels_above(nodes: Sequence[bytes]) -> list[list[bytes]]:
+    """These nodes and all above them, level by level up to the one that has all below it."""
+    levels = [list(nodes)]
+    while len(level := levels[-1]) > 1:
+        pairs = [_inner_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        levels.append(pairs + level[-1:] if len(level) % 2 else pairs)
+    return levels
 
 
-def _path(level: list[bytes], index: int) -> list[bytes]:
-    path: list[bytes] = []
-    while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append(level[sibling])
-        level = _next_level(level)
-        index >>= 1
-    return path
-
-
-def _next_level(level: list[bytes]) -> list[bytes]:
-    pairs = [_inner_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-    return pairs + level[-1:] if len(level) % 2 else pairs
+def _path(levels: Sequence[Sequence[bytes]], index: int) -> list[bytes]:
+    """The siblings on the way from a node of the lowest level up."""
+    siblings = [(level, (index >> height) ^ 1) for height, level in enumerate(levels[:-1])]
+    return [level[place] for level, place in siblings if place < len(level)]

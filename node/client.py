@@ -37,6 +37,10 @@ Refused with the code and field of the node's problem.
     GET  /v1/accounts/{address}/viewing      AccessesAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
+    GET  /v1/possession/{cid}                ProvidersAnswer
+    GET  /v1/possession/providers/{address}  ProviderAnswer
+    POST /v1/possession/{cid}/root           HashedAnswer
+    GET  /v1/possession/{cid}/segments       SegmentsAnswer; ?index=…, up to 16 times
     GET  /v1/finality                        FinalityAnswer
     GET  /v1/peers                           PeersAnswer, as of the next three
     POST /v1/admin/peers/ban                 PeerBan
@@ -56,6 +60,7 @@ head. Lists take ?limit= and ?cursor=. Light answers and steps begin at ?dynasty
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from enum import Enum
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -69,6 +74,7 @@ from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.light_answer import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
+from consensus.segments import SegmentProof
 from consensus.transaction import Transaction
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
 from node.client_failures import Missing, checked_url, clear_failures, refusal_of
@@ -107,6 +113,12 @@ from node.query.answers import (
 )
 from node.query.chain_view import Finality
 from node.query.peer_forms import PeerAddition, PeerBan, PeerPardon
+from node.query.possession_queries import (
+    HashedAnswer,
+    ProviderAnswer,
+    ProvidersAnswer,
+    SegmentsAnswer,
+)
 from node.query.viewing_answers import (
     AccessesAnswer,
     AccessItem,
@@ -119,6 +131,7 @@ from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
 FETCH_TIMEOUT_S = 60.0
+HASH_TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
 ROWS_PER_PAGE = 500
@@ -440,6 +453,39 @@ class Client:
             max_bytes=MAX_CONTENT_BLOCK_BYTES,
             timeout_s=FETCH_TIMEOUT_S,
         )
+
+    # Possession
+
+    async def storage_providers(
+        self, cid: Cid, *, finality: Finality = Finality.FINAL
+    ) -> ProvidersAnswer:
+        """Who pledges to hold a video; raises Missing if its segment root is not registered."""
+        query = {"finality": finality.value}
+        return await self._get(ProvidersAnswer, f"/v1/possession/{cid}", query)
+
+    async def storage_pledges(
+        self, provider: bytes, *, finality: Finality = Finality.FINAL
+    ) -> ProviderAnswer:
+        """What an account has done as a provider, and all that it pledges to hold (in `items`)."""
+        path = f"/v1/possession/providers/{format_address(provider)}"
+        answer = await self._get(ProviderAnswer, path, _page(500, None, finality))
+        items = answer.items
+        while answer.next is not None:
+            answer = await self._get(ProviderAnswer, path, _page(500, answer.next, finality))
+            items += answer.items
+        return replace(answer, items=items)
+
+    async def hash_segments(self, cid: Cid) -> HashedAnswer:
+        """Let the node go on computing the segment root of a file that it stores; raises Missing
+        for a file that it has not."""
+        answer = await self._request("POST", f"/v1/possession/{cid}/root", timeout_s=HASH_TIMEOUT_S)
+        return _read(HashedAnswer, answer)
+
+    async def segments(self, cid: Cid, indexes: Sequence[int]) -> tuple[SegmentProof, ...]:
+        """Segments of a file that the node stores, with their paths, not verified here."""
+        query = {"index": [str(index) for index in indexes]}
+        path = f"/v1/possession/{cid}/segments"
+        return (await self._get(SegmentsAnswer, path, query)).proofs
 
     # Requests
 

@@ -35,6 +35,7 @@ from node.production import attend_slots
 from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.read_ahead import ReadAhead
+from node.segment_prover import SegmentProver
 from node.served import served_by, served_only
 from node.services import Health, Services
 from node.signing import why_unsigned
@@ -51,6 +52,7 @@ from p2p.peeraddress import is_loopback
 from storage.content import ContentStore
 from storage.database import META_ROW, Database
 from storage.journal import Journal
+from storage.segment_index import SegmentIndexes
 from storage.snapshots import SNAPSHOTS, SnapshotStore
 
 MAX_JOIN_SECRET_BYTES = 4096
@@ -73,6 +75,7 @@ class Storage:
     chain: Chain
     journal: Journal
     content: ContentStore
+    segment_indexes: SegmentIndexes
     snapshots: SnapshotStore
 
 
@@ -100,8 +103,9 @@ def open_storage(config: Config) -> Iterator[Storage]:
                 replayed,
             )
             with ContentStore(folder / "content", config.content.quota_bytes) as content:
+                segment_indexes = SegmentIndexes(folder / "segment-indexes")
                 snapshots = SnapshotStore(folder / SNAPSHOTS)
-                yield Storage(chain, journal, content, snapshots)
+                yield Storage(chain, journal, content, segment_indexes, snapshots)
     finally:
         database.close()
 
@@ -260,6 +264,7 @@ class Node:
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
         driver.network = self.network
+        self._segments = SegmentProver(storage.content, storage.segment_indexes)
 
     @property
     def services(self) -> Services:
@@ -270,6 +275,7 @@ class Node:
             network=self.network,
             content=self._storage.content,
             content_exchange=self.content,
+            segments=self._segments,
             hub=self.hub,
             finality_log=self.engine.finality_log,
             compact_blocks=self._exchange.relay.counts,

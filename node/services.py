@@ -13,6 +13,7 @@ from node.hub import Hub
 from node.mempool import Mempool
 from node.presence import Stall
 from node.query.answers import SyncProgress
+from node.segment_prover import SegmentProver
 from node.served import Fetch
 from p2p.budget import Budget
 from p2p.counters import Counters
@@ -103,6 +104,7 @@ class Services:
     network: PeersView
     content: ContentStore
     content_exchange: ContentExchange
+    segments: SegmentProver
     hub: Hub
     finality_log: FinalityLog
     compact_blocks: CompactCounts

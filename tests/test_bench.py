@@ -63,3 +63,12 @@ def test_the_benchmark_of_sealing_runs() -> None:
     report = json.loads(done.stdout)
     assert set(report) == {f"{name}_to_sha256" for name in ("seal", "unseal", "cipher")}
     assert all(figures["median"] > 0 for figures in report.values())
+
+
+def test_the_benchmark_of_possession_runs() -> None:
+    command = [sys.executable, "bench/possession.py", "--mib", "3", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert 0 < report["root_share_of_flat_sha256_speed"] < 1
+    assert 0 < report["answer_ms"]["min"] <= report["answer_ms"]["median"]

@@ -26,6 +26,7 @@ from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
+from node.segment_prover import SegmentProver
 from node.served import served_by, served_only
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head
@@ -37,6 +38,7 @@ from p2p.network import NetworkSizes, PeerInfo
 from p2p.peeraddress import PeerAddress
 from p2p.questions import RemoteError
 from storage.content import ContentStore
+from storage.segment_index import SegmentIndexes
 from tests.node.network import (
     key,
     make_block,
@@ -125,6 +127,8 @@ class World:
             now_ms=lambda: self.now_ms,
             is_served=served_by(chain),
         )
+        self.segment_indexes = SegmentIndexes(folder / "segment-indexes")
+        self.segments = SegmentProver(self.content, self.segment_indexes)
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
         self.finality_log = FinalityLog()
@@ -143,6 +147,7 @@ class World:
             network=self.network,
             content=self.content,
             content_exchange=self.content_exchange,
+            segments=self.segments,
             hub=self.hub,
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,

@@ -13,10 +13,9 @@ from consensus.merkle import merkle_root
 from consensus.segments import (
     GROUP_BYTES,
     SEGMENT_BYTES,
+    GroupTree,
     SegmentHasher,
     SegmentProof,
-    prove_segment,
-    root_of_groups,
     segment_count,
     segment_hash,
     verify_segment,
@@ -41,7 +40,7 @@ def groups_of(data: bytes, piece: int = GROUP_BYTES) -> tuple[bytes, list[bytes]
 
 def prove(data: bytes, index: int) -> SegmentProof:
     start = index * SEGMENT_BYTES // GROUP_BYTES * GROUP_BYTES
-    return prove_segment(index, data[start : start + GROUP_BYTES], groups_of(data)[1])
+    return GroupTree(groups_of(data)[1]).prove(index, data[start : start + GROUP_BYTES])
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["size"]))
@@ -49,7 +48,7 @@ def test_vectors(vector: dict[str, object]) -> None:
     data = content(int(str(vector["size"])))
     root, groups = groups_of(data)
     assert root.hex() == vector["root"]
-    assert root_of_groups(groups) == root
+    assert GroupTree(groups).root == root
     proofs = vector["proofs"]
     assert isinstance(proofs, list)
     for item in proofs:
@@ -67,7 +66,7 @@ def test_any_size_in_any_pieces_has_the_root_of_the_definition(
     data = content(3 * GROUP_BYTES)[:size]
     root, groups = groups_of(data, max(piece, size // 50))
     segments = segments_of(data)
-    assert root == node(segments) == root_of_groups(groups)
+    assert root == node(segments) == GroupTree(groups).root
     index = at % segment_count(size)
     proof = prove(data, index)
     assert proof == SegmentProof(segments[index], tuple(path(segments, index)))
@@ -149,4 +148,4 @@ def test_what_is_not_there_is_not_proved() -> None:
     _, groups = groups_of(DATA)
     for index in (6, 256, -1):
         with pytest.raises(IndexError):
-            prove_segment(index, DATA, groups)
+            GroupTree(groups).prove(index, DATA)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.beacon import RevealChain
-from consensus.cid import DAG_PB, cid_of
+from consensus.cid import DAG_PB, RAW, cid_of
 from consensus.codec import UINT64_MAX, encode
 from consensus.errors import InvalidGenesis
 from genesis import from_state
@@ -36,6 +36,8 @@ from vm.modules.account import SENDERS, Sender, next_nonce, plain_authority
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
 from vm.modules.content import OWNED, VIDEOS, Line, Owned, Video
 from vm.modules.gov import PROPOSALS, ROLL, Member, Propose, Resolve
+from vm.modules.possession import PLEDGES, ROOTS, PledgeFor, Root
+from vm.modules.possession.tables import PERIOD_BLOCKS, PLEDGE_MIB_UNITS
 from vm.modules.producer import (
     BEACONS,
     CANDIDATES,
@@ -233,6 +235,24 @@ def test_members_vote_on_the_new_chain_and_the_new_producers_are_appointed(
     assert decided is not None
     assert decided.status == "passed"
     assert list(REGISTRY.broken_invariants(again.world.state)) == []
+
+
+def test_pledges_wait_for_their_next_challenge_as_heights_begin_anew(
+    rows: dict[bytes, bytes],
+) -> None:
+    state = Overlay(EmptyView())
+    for row_key, value in rows.items():
+        state.put(row_key, value)
+    cid = cid_of(RAW, b"film")
+    PLEDGE_MIB_UNITS.set(state, 1)
+    ROOTS.put(state, Root(bytes(32), 4, 0), cid)
+    stage = Stage(World(OLD, state, height=700))
+    assert stage.act(ALICE.public, PledgeFor(cid, 5)) == "ok"
+    made = genesis_from_state(rows_of(stage.world.state).items(), RECORDS, NEW_TIME_MS)
+    pledge = PLEDGES.get(made.state(), cid, ALICE.public)
+    assert pledge is not None
+    assert pledge.due_height == PERIOD_BLOCKS.read(state)
+    assert list(REGISTRY.broken_invariants(made.state())) == []
 
 
 def _of_barred() -> ProducerRecord:

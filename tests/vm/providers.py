@@ -9,9 +9,9 @@ from consensus.hashing import sha256
 from consensus.segments import (
     GROUP_BYTES,
     SEGMENT_BYTES,
+    GroupTree,
     SegmentHasher,
     SegmentProof,
-    prove_segment,
 )
 from consensus.unixfs import file_of
 from tests.vm.stage import Stage
@@ -61,7 +61,7 @@ class File:
     def prove(self, index: int) -> SegmentProof:
         """A segment's proof."""
         start = index * SEGMENT_BYTES // GROUP_BYTES * GROUP_BYTES
-        return prove_segment(index, self.data[start : start + GROUP_BYTES], self._hashed[1])
+        return GroupTree(self._hashed[1]).prove(index, self.data[start : start + GROUP_BYTES])
 
 
 @dataclass

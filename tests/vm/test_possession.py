@@ -139,6 +139,11 @@ def test_a_challenge_is_drawn_a_period_later_from_that_blocks_beacon(stage: Prov
     challenge = Challenge(seed, drawn_at, 4)
     assert stage.pledge(BEN.public, FILE).challenge == challenge
     assert stage.events[-1] == Drawn(FILE.cid, BEN.public, 1, challenge, drawn_at + WINDOW)
+    assert stage.prove(BEN.public, FILE) == "ok"
+    stage.go(PERIOD)
+    again = sha256(b"beacon %d" % (drawn_at + PERIOD))
+    seed = sha256(Draw(again, FILE.cid, BEN.public, 2).encode())
+    assert stage.pledge(BEN.public, FILE).challenge == Challenge(seed, drawn_at + PERIOD, 4)
     assert stage.sound()
 
 
@@ -429,6 +434,10 @@ def test_on_a_chain_that_goes_on_from_this_state_pledges_wait_anew(stage: Provid
     stage.pledge_for(BEN.public, FILE)
     stage.go(PERIOD)
     stage.pledge_for(CLEO.public, OTHER)
+    stage.world.height = 500
+    stage.stalled = True
+    stage.go()
+    stage.stalled = False
     begin_anew(stage.world.state)
     stage.world.height = 0
     for who, file in ((BEN, FILE), (CLEO, OTHER)):
@@ -437,6 +446,8 @@ def test_on_a_chain_that_goes_on_from_this_state_pledges_wait_anew(stage: Provid
     assert stage.sound()
     stage.go(PERIOD)
     assert stage.pledge(BEN.public, FILE).period == 2
+    stage.go(WINDOW)
+    assert stage.pledge(BEN.public, FILE).missed == 1
 
 
 def test_gas_grows_with_what_is_shown(stage: Providers) -> None:

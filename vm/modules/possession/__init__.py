@@ -18,10 +18,11 @@ from vm.modules.possession.pledging import (
 )
 from vm.modules.possession.proving import Kept, Prove
 from vm.modules.possession.registering import Correct, Register, Registered
-from vm.modules.possession.settling import Accrued, Fund, Funded, provider_of
+from vm.modules.possession.settling import Accrued, Fund, Funded, provider_of, unsettled_of
 from vm.modules.possession.tables import (
-    EARNINGS,
+    MAX_PERIODS,
     MAX_PROVIDERS,
+    MAX_SEGMENTS,
     OWED_POT,
     PLEDGED_POT,
     PLEDGES,
@@ -39,8 +40,9 @@ from vm.modules.possession.tables import (
 
 __all__ = [
     "DUE_A_BLOCK",
-    "EARNINGS",
+    "MAX_PERIODS",
     "MAX_PROVIDERS",
+    "MAX_SEGMENTS",
     "OWED_POT",
     "PLEDGED_POT",
     "PLEDGES",
@@ -74,4 +76,5 @@ __all__ = [
     "go_on",
     "possession",
     "provider_of",
+    "unsettled_of",
 ]

@@ -88,13 +88,17 @@ def accrue(context: Context) -> None:
         context.emit(Accrued(row.mib, each))
 
 
+def unsettled_of(view: View, pledge: Pledge) -> int:
+    """What a pledge has earned since it was last settled."""
+    return pledge.mib * (earnings_of(view).mib_units - pledge.settled)
+
+
 def take_earned(state: State, pledge: Pledge) -> tuple[int, Pledge]:
     """What a pledge has earned since it was last settled, taken for the caller to put somewhere,
     and the pledge settled."""
-    reached = earnings_of(state).mib_units
-    units = pledge.mib * (reached - pledge.settled)
+    units = unsettled_of(state, pledge)
     drain_pot(state, OWED_POT, chain_constants(state).native_asset, units)
-    return units, replace(pledge, settled=reached)
+    return units, replace(pledge, settled=earnings_of(state).mib_units)
 
 
 def forfeit_earned(state: State, pledge: Pledge) -> tuple[int, Pledge]:

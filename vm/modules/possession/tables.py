@@ -34,7 +34,7 @@ Periods = Annotated[int, Uint(MAX_PERIODS, 1)]
 
 PLEDGE_MIB_UNITS = possession.parameter(
     "pledge_mib_units",
-    default=1_000_000,
+    default=10_000_000,
     minimum=1,
     maximum=10**15,
     unit="units",
@@ -109,7 +109,7 @@ BURN_PPM = possession.parameter(
 )
 MIB_DAY_UNITS = possession.parameter(
     "mib_day_units",
-    default=1_000,
+    default=10_000,
     minimum=0,
     maximum=10**12,
     unit="units",
