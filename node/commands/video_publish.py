@@ -1,7 +1,8 @@
 """`reelect video publish`: commit to a content id, store its blocks on a node, and publish it.
 
 All that it must know to go on after an interruption is on the chain or follows from the file and
-the key: nothing is kept here.
+the key: nothing is kept here. The node that is asked sees the content id before the commitment is
+made: it is the publisher's own, as no other takes the file.
 """
 
 import mimetypes

@@ -34,6 +34,7 @@ from vm.modules.content import (
     line_of,
     resolve,
 )
+from vm.table import KeyPart, TableDeclaration
 
 # Which blocks this node stores.
 Holds = Callable[[Cid], bool]
@@ -49,9 +50,8 @@ def videos(
 ) -> VideosAnswer:
     """All versions of published videos by CID, or one owner's first versions by height; raises
     InvalidEncoding (`cursor`)."""
-    prefix = VIDEOS.prefix() if owner is None else OWNED.prefix(owner)
-    table = VIDEOS if owner is None else OWNED
-    found, following = scan(view, prefix, limit, cursor)
+    table: TableDeclaration = VIDEOS if owner is None else OWNED
+    found, following = scan(view, table.prefix(*(() if owner is None else (owner,))), limit, cursor)
     cids = (table.key_parts(key)[-1] for key, _ in found)
     items = tuple(_item(view, cid, here) for cid in cids if isinstance(cid, Cid))
     return VideosAnswer(items, following, place_of(view.block))
@@ -95,14 +95,14 @@ def spaces(
 ) -> SpacesAnswer:
     """All spaces by name; or an owner's, or those in a channel, of which at most one is given;
     raises InvalidEncoding (`cursor`)."""
+    table: TableDeclaration = SPACES
+    first_parts: tuple[KeyPart, ...] = ()
     if owner is not None:
-        table, prefix = SPACES_OWNED.key_parts, SPACES_OWNED.prefix(owner)
+        table, first_parts = SPACES_OWNED, (owner,)
     elif channel is not None:
-        table, prefix = IN_CHANNEL.key_parts, IN_CHANNEL.prefix(channel)
-    else:
-        table, prefix = SPACES.key_parts, SPACES.prefix()
-    found, following = scan(view, prefix, limit, cursor)
-    items = tuple(_space(view, str(table(key)[-1])) for key, _ in found)
+        table, first_parts = IN_CHANNEL, (channel,)
+    found, following = scan(view, table.prefix(*first_parts), limit, cursor)
+    items = tuple(_space(view, str(table.key_parts(key)[-1])) for key, _ in found)
     return SpacesAnswer(items, following, place_of(view.block))
 
 

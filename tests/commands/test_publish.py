@@ -11,7 +11,7 @@ from node.client import Client
 from node.failure import Unreachable
 from node.wallet.salt import commitment_salt
 from tests.api.world import ALICE, BOB, GENESIS, World
-from tests.commands.conftest import LivingTransport, Run
+from tests.commands.conftest import PASSWORD, LivingTransport, Run
 from tests.node.network import signed
 from vm.modules.content import COMMITMENTS, Claim, Commit, owner_of
 
@@ -145,3 +145,17 @@ def test_what_would_fail_later_is_refused_before_anything_is_sent(
     assert (answer.code, answer.error["code"]) == (1, "content.unknown-space")
     assert commitments(world) == []
     assert world.next_nonce(ALICE.public) == 0
+
+
+def test_the_password_is_asked_for_once(
+    world: World, node: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path | None] = []
+
+    def ask(file: Path | None) -> str:
+        asked.append(file)
+        return PASSWORD
+
+    monkeypatch.setattr("node.commands.wallet.ask_password", ask)
+    assert run("video", "publish", "film.mp4").code == 0
+    assert asked == [None]

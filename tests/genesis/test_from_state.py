@@ -34,7 +34,16 @@ from tests.vm.stage import Stage
 from tests.vm.world import World
 from vm.modules.account import SENDERS, Sender, next_nonce, plain_authority
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, chain_constants
-from vm.modules.content import OWNED, VIDEOS, Line, Owned, Video
+from vm.modules.content import (
+    COMMITMENTS,
+    OWNED,
+    VIDEOS,
+    CommitmentRow,
+    Line,
+    Owned,
+    Video,
+    keep_commitment,
+)
 from vm.modules.gov import PROPOSALS, ROLL, Member, Propose, Resolve
 from vm.modules.possession import PLEDGES, ROOTS, PledgeFor, Root
 from vm.modules.possession.tables import PERIOD_BLOCKS, PLEDGE_MIB_UNITS
@@ -302,6 +311,17 @@ def test_what_is_no_chains_state_is_refused() -> None:
         genesis_from_state(
             [(row.key, row.value) for row in OLD.rows], RECORDS, NEW_TIME_MS, network="No Name"
         )
+
+
+def test_what_was_committed_to_is_committed_to_again(rows: dict[bytes, bytes]) -> None:
+    """Heights begin anew: how old a commitment is would be wrong."""
+    state = Overlay(EmptyView())
+    for row_key, value in rows.items():
+        state.put(row_key, value)
+    keep_commitment(state, CommitmentRow(5, NEW_TIME_MS + 10**6), ALICE.public, bytes(32))
+    made = genesis_from_state(rows_of(state).items(), RECORDS, NEW_TIME_MS).state()
+    assert list(COMMITMENTS.every(made)) == []
+    assert list(REGISTRY.broken_invariants(made)) == []
 
 
 def test_a_hundred_thousand_accounts_fit_with_a_video_each() -> None:

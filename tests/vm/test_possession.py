@@ -13,6 +13,7 @@ from tests.vm.providers import File, Providers
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, GENESIS_TIME_MS, key
 from vm.declare import Action
 from vm.modules.chain import chain_constants
+from vm.modules.content import TakeDown
 from vm.modules.economy import turn_day
 from vm.modules.possession import (
     DUE_A_BLOCK,
@@ -127,6 +128,11 @@ def test_who_may_not_pledge_is_told_why(stage: Providers) -> None:
     assert failure(stage, CLEO.public, PledgeFor(FILE.cid, 2)) == ("too-many-providers", "cid")
     assert stage.pledge_for(CLEO.public, OTHER) == "ok"
     assert stage.sound()
+
+
+def test_nobody_pledges_for_what_is_taken_down(stage: Providers) -> None:
+    assert stage.act(CLEO.public, TakeDown(FILE.cid, "not ours to show")) == "ok"
+    assert failure(stage, BEN.public, PledgeFor(FILE.cid, 2)) == ("taken-down", "cid")
 
 
 def test_a_challenge_is_drawn_a_period_later_from_that_blocks_beacon(stage: Providers) -> None:

@@ -26,7 +26,7 @@ from tests.vm.shop import (
     secret,
 )
 from tests.vm.world import FUNDS, commit_to, key, publish
-from vm.modules.content import Accept, Transfer, owner_of
+from vm.modules.content import Accept, TakeDown, Transfer, owner_of
 from vm.modules.tokens import BALANCES, Balance
 from vm.modules.viewing import (
     COMMITMENTS,
@@ -279,6 +279,15 @@ def test_a_new_owner_delivers_and_is_paid_and_makes_its_own_offer(shop: Shop) ->
     shop.must(TEAM, SetOffer(VIDEO, "REEL", 7, 0, 0, ()))
     assert shop.events[-1] == Offered(VIDEO, Offer(TEAM, "REEL", 7, 0, 0, ()))
     assert shop.faults() == []
+
+
+def test_what_is_taken_down_is_not_sold_and_what_was_sold_is_delivered(shop: Shop) -> None:
+    shop.must(BUYER, buy())
+    shop.must(POLICY, TakeDown(VIDEO, "not ours to show"))
+    assert shop.failure(STRANGER, buy()) == ("not-offered", "video")
+    shop.must(OWNER, deliver())
+    shop.wait(DISPUTE)
+    assert (shop.held(OWNER), shop.faults()) == (FUNDS + PRICE, [])
 
 
 def test_a_buyer_who_becomes_the_owner_can_settle_with_itself(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants
+from vm.modules.content import is_served
 from vm.modules.possession.settling import (
     count_mib,
     forfeit_earned,
@@ -38,6 +39,7 @@ from vm.modules.tokens import debit, fill_pot
 from vm.view import State
 
 PLEDGE_EXISTS = possession.error("pledge-exists", "The account pledges for this video already.")
+TAKEN_DOWN = possession.error("taken-down", "Nodes do not serve this video: none is to hold it.")
 TERM_TOO_SHORT = possession.error("term-too-short", "A pledge stands for more challenges.")
 TOO_MANY_PROVIDERS = possession.error(
     "too-many-providers", "As many as may pledge for this video do so already."
@@ -84,6 +86,8 @@ class PledgeFor(Action):
     def apply(self, context: Context) -> None:
         state, sender = context.state, context.sender
         root = root_row(state, self.cid)
+        if not is_served(state, self.cid):
+            raise TAKEN_DOWN.failed(f"{self.cid} was taken down", field="cid")
         if PLEDGES.get(state, self.cid, sender) is not None:
             raise PLEDGE_EXISTS.failed(field="cid")
         least = LEAST_PERIODS.read(state)

@@ -156,9 +156,12 @@ def commitment_of(view: View, video: Cid) -> bytes:
 
 
 def offer_of(view: View, video: Cid) -> Offer | None:
-    """The offer that holds: one that a former owner has left does not."""
+    """The offer that holds: one that a former owner has left does not, nor one of a video that was
+    taken down."""
     offer = OFFERS.get(view, video)
-    return offer if offer is not None and offer.owner == owner_of(view, video) else None
+    if offer is None or offer.owner != owner_of(view, video):
+        return None
+    return offer if content.is_served(view, video) else None
 
 
 @viewing.invariant
