@@ -28,6 +28,13 @@ Refused with the code and field of the node's problem.
     GET  /v1/content/{cid}                   ContentAnswer
     GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
     PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
+    GET  /v1/admin/store                     StoreAnswer
+    GET  /v1/admin/store/pins                PinsAnswer
+    GET  /v1/admin/store/pins/{cid}          RootAnswer
+    PUT  /v1/admin/store/pins/{cid}          Pin
+    DELETE /v1/admin/store/pins/{cid}        RootAnswer; ?kind=user or chain
+    POST /v1/admin/store/collect             CollectedAnswer
+    POST /v1/admin/store/verify              VerifiedAnswer
     GET  /v1/finality                        FinalityAnswer
     GET  /v1/peers                           PeersAnswer, as of the next three
     POST /v1/admin/peers/ban                 PeerBan
@@ -92,7 +99,18 @@ from node.query.answers import (
 )
 from node.query.chain_view import Finality
 from node.query.peer_forms import PeerAddition, PeerBan, PeerPardon
+from node.query.store_forms import (
+    CollectedAnswer,
+    Collection,
+    PinForm,
+    PinsAnswer,
+    RootAnswer,
+    StoreAnswer,
+    Verification,
+    VerifiedAnswer,
+)
 from p2p.links import LinkFaults
+from storage.content_pin import Pin, PinKind
 from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
@@ -347,6 +365,49 @@ class Client:
             max_bytes=MAX_CONTENT_BLOCK_BYTES,
             timeout_s=FETCH_TIMEOUT_S,
         )
+
+    # The content store
+
+    async def store(self) -> StoreAnswer:
+        """How much content it has."""
+        return await self._get(StoreAnswer, "/v1/admin/store")
+
+    async def pins(self) -> AsyncIterator[Pin]:
+        """All that is pinned."""
+        cursor: str | None = None
+        while True:
+            query: dict[str, str | int] = {"limit": 100}
+            if cursor is not None:
+                query["cursor"] = cursor
+            page = await self._get(PinsAnswer, "/v1/admin/store/pins", query)
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
+
+    async def stored_root(self, cid: Cid) -> RootAnswer:
+        """What holds a block, and what below it is missing."""
+        return await self._get(RootAnswer, f"/v1/admin/store/pins/{cid}")
+
+    async def pin(self, cid: Cid, form: PinForm) -> Pin:
+        """Pin what the node has whole; raises Refused (content-incomplete)."""
+        body, path = json.dumps(form.to_json()).encode(), f"/v1/admin/store/pins/{cid}"
+        return _read(Pin, await self._send("PUT", path, body, "application/json"))
+
+    async def unpin(self, cid: Cid, kind: PinKind) -> RootAnswer:
+        """Take a pin away; raises Missing if there is none."""
+        path = f"/v1/admin/store/pins/{cid}"
+        return _read(RootAnswer, await self._request("DELETE", path, query={"kind": kind.value}))
+
+    async def collect(self, form: Collection) -> CollectedAnswer:
+        """One step of a garbage collection."""
+        body, path = json.dumps(form.to_json()).encode(), "/v1/admin/store/collect"
+        return _read(CollectedAnswer, await self._send("POST", path, body, "application/json"))
+
+    async def verify(self, form: Verification) -> VerifiedAnswer:
+        """One step of a verification of the store."""
+        body, path = json.dumps(form.to_json()).encode(), "/v1/admin/store/verify"
+        return _read(VerifiedAnswer, await self._send("POST", path, body, "application/json"))
 
     # Requests
 

@@ -1,7 +1,7 @@
 """Files to and from a node, block by block, each block checked by its content id."""
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,12 @@ from consensus.unixfs import PROFILES, FileBuilder, Profile, Subtree, file_of, r
 from node.client import Client
 from node.failure import Failure, Refused
 from node.files import sync_folder
+from node.query.store_forms import PinForm
+from storage.content_pin import Pin, PinKind
 
 MAX_AT_ONCE = 4
+INCOMPLETE = "content-incomplete"  # the code of what is not pinned, as not all of it is there
+MAX_ROUNDS = 3
 
 # Called with the bytes of content that are done.
 Report: TypeAlias = Callable[[int], None]
@@ -41,19 +45,53 @@ async def upload_file(
     with closing(_pieces(file, profile)) as pieces:
         for piece in pieces:
             for cid, data in builder.feed(piece):
-                await _upload_block(client, cid, data)
+                await upload_block(client, cid, data)
             done += len(piece)
             report(done)
     last = builder.finish()
     if builder.root.cid != expected:
         raise Refused("changed while it was read; try again", field=str(file), code="file-changed")
     for cid, data in last:
-        await _upload_block(client, cid, data)
+        await upload_block(client, cid, data)
 
 
-async def _upload_block(client: Client, cid: Cid, data: bytes) -> None:
+async def upload_block(client: Client, cid: Cid, data: bytes) -> None:
+    """Put a block into a node's store, unless it is there."""
     if not await client.has_block(cid):
         await client.upload_block(cid, data)
+
+
+async def upload_and_pin(
+    client: Client, root: Cid, form: PinForm, upload: Callable[[], Awaitable[None]]
+) -> Pin:
+    """Upload content and pin it whole; what is collected meanwhile is uploaded again."""
+    for _ in range(MAX_ROUNDS):
+        await upload()
+        try:
+            return await client.pin(root, form)
+        except Refused as error:
+            if error.code != INCOMPLETE:
+                raise
+    raise Refused(
+        "the node collects it before all of it is there: try again when no collection runs there",
+        field=str(root),
+        code=INCOMPLETE,
+    )
+
+
+async def pin_together(client: Client, roots: Sequence[Cid], form: PinForm) -> None:
+    """Pin content that a node has whole, all of it or nothing."""
+    made = list[Cid]()
+    try:
+        for root in roots:
+            was_pinned = any(p.kind == form.kind for p in (await client.stored_root(root)).pins)
+            await client.pin(root, form)
+            if not was_pinned:
+                made.append(root)
+    except Failure:
+        for root in made:
+            await client.unpin(root, PinKind(form.kind))
+        raise
 
 
 def _pieces(file: Path, profile: Profile) -> Generator[bytes, None, None]:
@@ -158,7 +196,7 @@ def _download(root: Cid, file: Path, get_block: GetBlock, report: Report) -> int
         target.truncate(done)
         target.flush()
         os.fsync(target.fileno())
-    _name(part, file)
+    name_whole(part, file)
     return done
 
 
@@ -172,7 +210,8 @@ def _kept(target: BinaryIO, place: int, cid: Cid) -> bytes | None:
     return None
 
 
-def _name(part: Path, file: Path) -> None:
+def name_whole(part: Path, file: Path) -> None:
+    """Give what is whole its own name, durably; raises Refused if that is taken."""
     try:
         os.link(part, file)  # unlike a rename, refuses to replace
     except FileExistsError:

@@ -16,7 +16,8 @@ from consensus.cid import Cid, parse_cid
 from consensus.errors import Invalid
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES, check_content_block
 from storage.content_files import ContentError, ContentFiles, ContentStoreFull, clear_errors
-from storage.content_index import ContentCounts, ContentIndex, Pin, PinKind
+from storage.content_index import ContentCounts, ContentIndex
+from storage.content_pin import Pin, PinKind
 from storage.database import DatabaseError, KeyValueStore
 
 _log = logging.getLogger(__name__)

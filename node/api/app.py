@@ -20,6 +20,7 @@ from node.api import (
     operation_endpoints,
     peer_endpoints,
     state_endpoints,
+    store_endpoints,
     transaction_endpoints,
 )
 from node.api.endpoint import Endpoint
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *state_endpoints.ENDPOINTS,
     *transaction_endpoints.ENDPOINTS,
     *content_endpoints.ENDPOINTS,
+    *store_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,

@@ -1,6 +1,7 @@
 """`reelect video`: publish files, fetch them from any node, list them, like and comment."""
 
 import mimetypes
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +18,19 @@ from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
 from node.commands.keystore_options import read_first_line
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, draft, send
 from node.commands.social import comment, comments, like, unlike
-from node.content_transfer import Report, download_file, measure, upload_file
-from node.failure import Usage
+from node.content_transfer import (
+    Report,
+    download_file,
+    measure,
+    upload_and_pin,
+    upload_file,
+)
+from node.failure import Failure, Refused, Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
 from node.query.answers import ContentItem
 from node.query.chain_view import Finality
+from node.query.store_forms import PinForm
+from storage.content_pin import PinKind
 from vm.modules.content import Publish
 
 app = App(name="video", help="Publish, fetch and list videos; like them and comment on them.")
@@ -40,7 +49,7 @@ async def publish(
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Store a video on a node and register it; the sender becomes its owner.
+    """Store a video on a node, which pins it, and register it; the sender becomes its owner.
 
     If it is interrupted, run it again: blocks that the node has are not sent again, nor is what
     the account has published already.
@@ -68,12 +77,23 @@ async def publish(
         if not owned:
             await draft(client, options, [action])  # refused before anything is stored
         if not options.dry_run:
-            await upload_file(client, file, chosen, made.cid, _reporter(made.size))
+            form = PinForm(PinKind.CHAIN.value, action.title)
+            await upload_and_pin(
+                client,
+                made.cid,
+                form,
+                lambda: upload_file(client, file, chosen, made.cid, _reporter(made.size)),
+            )
             progress("")
         if known is not None and owned:
             _show_owned(known.item, as_json=json)
             return
-        await send(client, options, [action], as_json=json, about={"cid": str(made.cid)})
+        try:
+            await send(client, options, [action], as_json=json, about={"cid": str(made.cid)})
+        except Refused:
+            with suppress(Failure):  # it is not registered: the pin may go, and may be gone
+                await client.unpin(made.cid, PinKind.CHAIN)
+            raise
 
 
 def _show_owned(item: ContentItem, *, as_json: bool) -> None:

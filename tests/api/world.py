@@ -99,6 +99,7 @@ class World:
         self.chain = chain
         self.mempool = Mempool()
         self.network = NoNetwork()
+        self.folder = folder
         self.content = ContentStore(folder / "content", quota_bytes=8 * 2**20)
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
