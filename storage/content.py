@@ -283,7 +283,8 @@ class ContentStore:
 
     def collect(self, target_bytes: int = 0, *, min_age_ms: int = 0, start: int = 0) -> Collected:
         """One step of a garbage collection: remove loose blocks, the oldest first, until the store
-        takes at most `target_bytes`; only those that were added at least `min_age_ms` ago.
+        takes at most `target_bytes` (0: all of them); only those that were added at least
+        `min_age_ms` ago.
 
         Blocks that are held, or spared, are never removed. A collection may stop after any step.
         """
@@ -295,29 +296,30 @@ class ContentStore:
                     break
             else:
                 return Collected(0, 0, start)
-            found = self._garbage(index, ledger.size - target_bytes, latest_ms, start)
+            excess_bytes = ledger.size - target_bytes if target_bytes else None
+            found = self._garbage(index, excess_bytes, latest_ms, start)
             size_before = index.counts.size_bytes
             ledger.remove(index, found.cids)
             removed_bytes = size_before - index.counts.size_bytes
         return Collected(len(found.cids), removed_bytes, found.next)
 
     def _garbage(
-        self, index: ContentIndex, excess_bytes: int, latest_ms: int | None, start: int
+        self, index: ContentIndex, excess_bytes: int | None, latest_ms: int | None, start: int
     ) -> "_Garbage":
         """The oldest loose blocks of these bytes in all, or as many as a step removes."""
-        found = list[Cid]()
+        found, size_bytes = list[Cid](), 0
         spared_from = self._ledger.spared_from(index)
         rows = index.loose(start, _STEP_ROWS)
         for place, loose in rows:
-            if place >= spared_from or excess_bytes <= 0:
+            is_enough = excess_bytes is not None and size_bytes >= excess_bytes
+            if place >= spared_from or is_enough:
                 return _Garbage(found, None)
             if len(found) == _STEP_BLOCKS:
                 return _Garbage(found, place)
             entry = index.entry(loose.cid)
-            is_old = latest_ms is None or loose.added_ms <= latest_ms
-            if is_old and entry is not None:
+            if entry is not None and (latest_ms is None or loose.added_ms <= latest_ms):
                 found.append(loose.cid)
-                excess_bytes -= entry.size_bytes or 0
+                size_bytes += entry.size_bytes or 0
         return _Garbage(found, rows[-1][0] + 1 if len(rows) == _STEP_ROWS else None)
 
     def verify(self, after: Cid | None = None, step_bytes: int = 2**25) -> Verified:

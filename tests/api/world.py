@@ -157,7 +157,8 @@ class World:
 
     async def fetch(self, cid: Cid) -> bytes | None:
         """From the store, or from `elsewhere`."""
-        return self.content.get(cid) or self.elsewhere.get(cid)
+        data = self.content.get(cid)
+        return self.elsewhere.get(cid) if data is None else data
 
     def slots(
         self, slots: Iterable[int], ready: Iterable[Pending] = (), *, vote: bool = True
