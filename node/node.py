@@ -19,6 +19,7 @@ from node.candidate import Recorded
 from node.chain import Chain
 from node.config.sections import MIN_KEPT_SNAPSHOTS, Config
 from node.content_fetch import ContentFetch
+from node.content_room import keep_room
 from node.driver import Driver
 from node.engine import Engine
 from node.events import Announcer
@@ -290,6 +291,7 @@ class Node:
             nursery.start_soon(attend_slots, self.engine, self._driver, self._now_ms)
             nursery.start_soon(self._tell_of_stalls)
             nursery.start_soon(self._snapshots.run)
+            nursery.start_soon(keep_room, self._storage.content)
             task_status.started()
 
     async def _run_network(
