@@ -88,7 +88,7 @@ class ContentLedger:
             if self.quota_bytes is not None and self.size + size_bytes > self.quota_bytes:
                 raise ContentStoreFull(
                     f"the quota of {self.quota_bytes} bytes for content in {self.files.folder} is "
-                    "used up: raise it, or unpin content and run `reelect content gc`"
+                    "used up: raise it or delete content by `reelect content unpin` and `gc`"
                 )
             self._reserved += size_bytes
 

@@ -11,9 +11,12 @@ from consensus.unixfs import KUBO, ContentBlock, FileBuilder
 from consensus.varint import encode_varint
 from node.client import Client
 from node.content_tree import tree_blocks
-from storage.content_pin import PinKind
+from node.failure import Refused, TimedOut
+from node.query.store_forms import PinForm
+from storage.content_pin import Pin, PinKind
 from tests.api.world import World
 from tests.commands.conftest import LivingTransport, Run
+from vm.modules.content import VIDEOS
 
 SMALL = Path(__file__).parent.parent / "data" / "small.mp4"
 
@@ -41,7 +44,7 @@ def car(roots: list[Cid], blocks: list[ContentBlock]) -> bytes:
 
 BLOCKS = built(SMALL.read_bytes())
 ROOT = BLOCKS[-1][0]
-X = cid_of(RAW, b"x")
+X, Y = cid_of(RAW, b"x"), cid_of(RAW, b"y")
 
 
 def test_a_folder_is_stored_and_pinned(
@@ -146,6 +149,59 @@ def test_a_car_goes_out_and_comes_in(
     }
     assert world.content.missing(parse_cid(root)) == []
     assert [str(pin.cid) for pin in world.content.pins()] == [root]
+
+
+def test_what_is_collected_while_it_is_added_is_sent_again(
+    world: World, node: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin, collections = Client.pin, 1
+
+    async def pin_late(client: Client, root: Cid, form: PinForm) -> Pin:
+        nonlocal collections
+        if collections:
+            collections -= 1
+            world.content.delete(BLOCKS[0][0])
+        return await pin(client, root, form)
+
+    monkeypatch.setattr(Client, "pin", pin_late)
+    assert run("content", "add", str(SMALL)).code == 0
+    assert world.content.missing(ROOT) == []
+    world.content.unpin(ROOT)
+    collections = 99
+    answer = run("video", "publish", str(SMALL), "--json")
+    assert (answer.code, answer.error["code"]) == (1, "content-incomplete")
+    assert world.content.pins() == []
+    assert VIDEOS.get(world.chain.state.view(), ROOT) is None
+
+
+def test_what_the_chain_refuses_is_not_pinned(
+    world: World, node: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise Refused("somebody was first", code="content.already-published")
+
+    monkeypatch.setattr("node.commands.video.send", refuse)
+    answer = run("video", "publish", str(SMALL), "--json")
+    assert answer.error["code"] == "content.already-published"
+    assert world.content.pins() == []
+
+
+def test_roots_of_which_one_is_not_pinned_are_not_pinned(
+    world: World, node: LivingTransport, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin = Client.pin
+
+    async def pin_others(client: Client, root: Cid, form: PinForm) -> Pin:
+        if root == ROOT:
+            raise TimedOut("too late")
+        return await pin(client, root, form)
+
+    (home / "two.car").write_bytes(car([Y, X, ROOT], [(X, b"x"), (Y, b"y"), *BLOCKS]))
+    world.content.put(Y, b"y")
+    world.content.pin(Y, name="before")
+    monkeypatch.setattr(Client, "pin", pin_others)
+    assert run("content", "import", "two.car").code == 4
+    assert [found.cid for found in world.content.pins()] == [Y]
 
 
 BOMBS = {

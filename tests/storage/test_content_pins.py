@@ -373,6 +373,21 @@ def test_a_damaged_index_is_made_anew(
         assert not again.has(leaf(7)[0])
 
 
+def test_a_store_without_an_index_is_taken_up(store: ContentStore, folder: Path) -> None:
+    """As releases before there was an index left it."""
+    root = add(store, 0)
+    store.close()
+    for name in ("index", "pins", "new"):
+        shutil.rmtree(folder / name)
+    (folder / "00" / f"{leaf(9)[0]}.7.new").write_bytes(b"half")
+    (folder / "00" / "holiday.jpg").write_bytes(b"not ours")
+    with ContentStore(folder) as again:
+        assert again.missing(root) == []
+        assert {file.name for file in (folder / "00").iterdir()} >= {"holiday.jpg"}
+        assert not list(folder.glob("*/*.new"))
+        assert again.size == sum(f.stat().st_size for f in folder.glob("??/baf*"))
+
+
 def test_an_unreadable_pin_is_told_and_left_out(
     store: ContentStore, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
