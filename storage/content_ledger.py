@@ -5,7 +5,9 @@ what the disk then has. If that fails, or the process ends, the next opening of 
 what it is unsure of, and at nothing else.
 """
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -18,7 +20,7 @@ from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES, check_content_block
 from storage.content_files import ContentError, ContentFiles, ContentStoreFull, clear_errors
 from storage.content_index import ContentCounts, ContentIndex
 from storage.content_pin import Pin, PinKind
-from storage.database import DatabaseError, KeyValueStore
+from storage.database import DatabaseDamaged, DatabaseError, KeyValueStore
 
 _log = logging.getLogger(__name__)
 
@@ -299,7 +301,11 @@ def _pin_name(cid: Cid, kind: PinKind) -> str:
 
 
 def _index_error(folder: Path, error: DatabaseError) -> ContentError:
-    return ContentError(
-        f"the index of the content in {folder} fails ({error}); if that goes on, stop the node and "
-        f"remove {folder / 'index'}: it is made anew from the files"
-    )
+    if isinstance(error, DatabaseDamaged):
+        return ContentError(
+            f"the index of the content in {folder} is damaged ({error.what}): stop the node and "
+            f"remove {error.folder}: it is made anew from the files"
+        )
+    if os.strerror(errno.ENOSPC) in str(error):
+        return ContentStoreFull(f"no room for content in {folder}: free space on its disk")
+    return ContentError(f"the index of the content in {folder} fails: {error}")

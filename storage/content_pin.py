@@ -7,7 +7,7 @@ from consensus.cid import Cid
 from consensus.kinds import Counter, Text
 from consensus.record import Record, record
 
-MAX_PINS = 100_000
+MAX_PINS = 1_000_000
 MAX_PIN_NAME = 200
 
 

@@ -1,10 +1,6 @@
 """Endpoints about the content store itself: pins, garbage collection, verification. All are for its
 operator."""
 
-from collections.abc import Callable
-from typing import TypeVar
-
-import trio
 from starlette.responses import Response
 
 from consensus.cid import Cid
@@ -40,16 +36,6 @@ PIN_KIND = choice(
 )
 _PINS = "pins"
 
-T = TypeVar("T")
-
-# Walking a large tree takes long: one such work at a time, so that the others' threads stay free.
-_ONE = trio.CapacityLimiter(1)
-
-
-async def _work(call: Call, work: Callable[[ContentStore], T]) -> T:
-    store = call.node.services.content
-    return await trio.to_thread.run_sync(lambda: work(store), limiter=_ONE)
-
 
 async def _store(call: Call) -> Response:
     check_admin(call)
@@ -71,22 +57,23 @@ async def _pins(call: Call) -> Response:
     check_admin(call)
     size = call.value(PINS_LIMIT)
     after = read_key_cursor(_PINS, call.value(CURSOR))
-    found = await _work(call, lambda store: store.pins(after, size + 1))
+    store = call.node.services.content
+    found = await call.node.in_thread(lambda: store.pins(after, size + 1))
     following = make_cursor(_PINS, found[size - 1].key) if len(found) > size else None
     return json_response(PinsAnswer(tuple(found[:size]), following))
 
 
 async def _root(call: Call) -> Response:
     check_admin(call)
-    cid = call.value(CID)
-    return json_response(await _work(call, lambda store: _answer(store, cid)))
+    cid, store = call.value(CID), call.node.services.content
+    return json_response(await call.node.in_turn(lambda: _answer(store, cid)))
 
 
 async def _pin(call: Call) -> Response:
     check_admin(call)
     cid, form = call.value(CID), PinForm.from_json(call.json_body())
-    kind = PinKind(form.kind)
-    return json_response(await _work(call, lambda store: _pin_whole(store, cid, kind, form.name)))
+    store, kind = call.node.services.content, PinKind(form.kind)
+    return json_response(await call.node.in_turn(lambda: _pin_whole(store, cid, kind, form.name)))
 
 
 def _pin_whole(store: ContentStore, cid: Cid, kind: PinKind, name: str) -> Pin:
@@ -116,10 +103,10 @@ def _check_whole(store: ContentStore, cid: Cid) -> None:
 
 async def _unpin(call: Call) -> Response:
     check_admin(call)
-    cid, kind = call.value(CID), call.value(PIN_KIND)
-    if not await _work(call, lambda store: store.unpin(cid, kind)):
+    cid, kind, store = call.value(CID), call.value(PIN_KIND), call.node.services.content
+    if not await call.node.in_turn(lambda: store.unpin(cid, kind)):
         raise NotFound(f"{cid} has no pin of the kind {kind.value} here")
-    return json_response(await _work(call, lambda store: _answer(store, cid)))
+    return json_response(await call.node.in_turn(lambda: _answer(store, cid)))
 
 
 def _answer(store: ContentStore, cid: Cid) -> RootAnswer:
@@ -135,11 +122,9 @@ def _answer(store: ContentStore, cid: Cid) -> RootAnswer:
 async def _collect(call: Call) -> Response:
     check_admin(call)
     form = Collection.from_json(call.json_body())
-    done = await _work(
-        call,
-        lambda store: store.collect(
-            form.target_bytes, min_age_ms=1000 * form.min_age_s, start=form.start
-        ),
+    store = call.node.services.content
+    done = await call.node.in_turn(
+        lambda: store.collect(form.target_bytes, min_age_ms=1000 * form.min_age_s, start=form.start)
     )
     return json_response(CollectedAnswer(done.blocks, done.size_bytes, done.next))
 
@@ -147,7 +132,8 @@ async def _collect(call: Call) -> Response:
 async def _verify(call: Call) -> Response:
     check_admin(call)
     form = Verification.from_json(call.json_body())
-    done = await _work(call, lambda store: store.verify(form.after))
+    store = call.node.services.content
+    done = await call.node.in_turn(lambda: store.verify(form.after))
     return json_response(VerifiedAnswer(done.blocks, done.size_bytes, done.lost, done.next))
 
 

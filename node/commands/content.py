@@ -20,7 +20,7 @@ from node.content_transfer import Report, pin_together, upload_and_pin, upload_b
 from node.content_tree import content_bytes, tree_blocks, tree_bytes
 from node.failure import Refused, Usage
 from node.output import live_line, print_fields, print_json, print_table, progress, utc
-from node.query.store_forms import GRACE_S, Collection, PinForm, Verification
+from node.query.store_forms import GRACE_S, MAX_AGE_S, Collection, PinForm, Verification
 from storage.content_pin import MAX_PIN_NAME, Pin, PinKind
 
 app = App(name="content", help="Add content to a node's store, pin it, list it, verify it, …")
@@ -252,13 +252,12 @@ async def gc(
         Spare what was added later than so many seconds ago: it may belong to what is still being
         added or fetched. What was unpinned has no age.
     """
-    for option, value in (("--target-bytes", target_bytes), ("--min-age-s", min_age_s)):
-        if not 0 <= value <= JSON_INTEGER_MAX:
-            raise Usage(f"{value} is not within 0 to {JSON_INTEGER_MAX}", field=option)
+    _check_within("--target-bytes", target_bytes, JSON_INTEGER_MAX)
+    _check_within("--min-age-s", min_age_s, MAX_AGE_S)
     blocks, size, start = 0, 0, 0
     async with options.client(admin_token_file) as client:
         while True:
-            done = await client.collect(Collection(target_bytes, min(min_age_s, 2**32), start))
+            done = await client.collect(Collection(target_bytes, min_age_s, start))
             blocks, size = blocks + done.blocks, size + done.size_bytes
             live_line(f"{blocks} blocks, {size} bytes removed")
             if done.next is None:
@@ -319,6 +318,11 @@ async def import_(
         await pin_together(client, roots, form)
     progress("")
     _show({"roots": [str(root) for root in roots], "name": form.name}, as_json=json)
+
+
+def _check_within(option: str, value: int, maximum: int) -> None:
+    if not 0 <= value <= maximum:
+        raise Usage(f"{value} is not within 0 to {maximum}", field=option)
 
 
 def _form(kind: PinKind, name: str) -> PinForm:

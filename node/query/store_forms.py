@@ -10,6 +10,7 @@ from storage.content_pin import MAX_PIN_NAME, Pin, PinKind
 
 MAX_MISSING = 256
 MAX_LOST = 1024
+MAX_AGE_S = 2**32
 GRACE_S = 3_600  # what was added this recently may belong to what is still being added
 
 PinWord = Annotated[str, Text(8, 1, "|".join(kind.value for kind in PinKind))]
@@ -60,7 +61,7 @@ class Collection(Record):
     until the store takes at most `target_bytes`."""
 
     target_bytes: Counter
-    min_age_s: Annotated[int, Uint(2**32)]
+    min_age_s: Annotated[int, Uint(MAX_AGE_S)]
     start: Counter
 
 

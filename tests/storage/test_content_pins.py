@@ -16,7 +16,9 @@ from consensus.dagpb import DIRECTORY, PBLink, PBNode, UnixfsData, encode_node, 
 from consensus.errors import InvalidEncoding
 from consensus.unixfs import ContentBlock, Profile
 from storage.content import ContentError, ContentStore
+from storage.content_index import ContentIndex
 from storage.content_pin import MAX_PINS, PinKind
+from storage.database import DatabaseDamaged
 
 SMALL = Profile("small", 1024, 2)
 
@@ -414,3 +416,18 @@ def test_opening_looks_at_no_block(folder: Path, monkeypatch: pytest.MonkeyPatch
 def test_one_process_has_the_store(store: ContentStore, folder: Path) -> None:
     with pytest.raises(ContentError, match="in use by process"):
         ContentStore(folder)
+
+
+def test_damage_that_is_met_later_is_told_with_what_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ContentStore(folder) as store:
+        monkeypatch.setattr(ContentIndex, "pins", lambda *_: _damaged(folder))
+        with pytest.raises(ContentError, match=f"remove {folder / 'index'}: it is made anew"):
+            store.pins()
+        monkeypatch.undo()
+        assert store.pins() == []
+
+
+def _damaged(folder: Path) -> None:
+    raise DatabaseDamaged(folder / "index", "a bad block")
