@@ -115,6 +115,7 @@ from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
 FETCH_TIMEOUT_S = 60.0
+STORE_TIMEOUT_S = 600.0  # to walk all that is below a root
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
 ROWS_PER_PAGE = 500
@@ -387,17 +388,23 @@ class Client:
 
     async def stored_root(self, cid: Cid) -> RootAnswer:
         """What holds a block, and what below it is missing."""
-        return await self._get(RootAnswer, f"/v1/admin/store/pins/{cid}")
+        path = f"/v1/admin/store/pins/{cid}"
+        return _read(RootAnswer, await self._bytes(path, timeout_s=STORE_TIMEOUT_S))
 
     async def pin(self, cid: Cid, form: PinForm) -> Pin:
         """Pin what the node has whole; raises Refused (content-incomplete)."""
         body, path = json.dumps(form.to_json()).encode(), f"/v1/admin/store/pins/{cid}"
-        return _read(Pin, await self._send("PUT", path, body, "application/json"))
+        headers = {"content-type": "application/json"}
+        answer = await self._request(
+            "PUT", path, body=body, headers=headers, timeout_s=STORE_TIMEOUT_S
+        )
+        return _read(Pin, answer)
 
     async def unpin(self, cid: Cid, kind: PinKind) -> RootAnswer:
         """Take a pin away; raises Missing if there is none."""
-        path = f"/v1/admin/store/pins/{cid}"
-        return _read(RootAnswer, await self._request("DELETE", path, query={"kind": kind.value}))
+        path, query = f"/v1/admin/store/pins/{cid}", {"kind": kind.value}
+        answer = await self._request("DELETE", path, query=query, timeout_s=STORE_TIMEOUT_S)
+        return _read(RootAnswer, answer)
 
     async def collect(self, form: Collection) -> CollectedAnswer:
         """One step of a garbage collection."""

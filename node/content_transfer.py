@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -11,8 +10,9 @@ import trio
 
 from consensus.cid import RAW, Cid, cid_of
 from consensus.errors import Invalid
-from consensus.unixfs import PROFILES, FileBuilder, Profile, Subtree, file_of, read_file
+from consensus.unixfs import PROFILES, Profile, Subtree, file_of, read_file
 from node.client import Client
+from node.content_tree import content_bytes, tree_blocks
 from node.failure import Failure, Refused
 from node.files import sync_folder
 from node.query.store_forms import PinForm
@@ -33,26 +33,21 @@ def measure(file: Path, profile: Profile) -> Subtree:
     return file_of(_pieces(file, profile), profile)
 
 
-async def upload_file(
-    client: Client, file: Path, profile: Profile, expected: Cid, report: Report
+async def upload_tree(
+    client: Client, path: Path, profile: Profile, expected: Cid, report: Report
 ) -> None:
-    """Put a file's blocks into a node's store, but those that it has; its root comes last.
+    """Put the blocks of a file or folder into a node's store, but those that it has.
 
-    Raises Refused if the file is not (any more) the one with the id `expected`.
+    Raises Refused if it is not (any more) the one with the id `expected`.
     """
-    builder = FileBuilder(profile)
-    done = 0
-    with closing(_pieces(file, profile)) as pieces:
-        for piece in pieces:
-            for cid, data in builder.feed(piece):
-                await upload_block(client, cid, data)
-            done += len(piece)
-            report(done)
-    last = builder.finish()
-    if builder.root.cid != expected:
-        raise Refused("changed while it was read; try again", field=str(file), code="file-changed")
-    for cid, data in last:
-        await upload_block(client, cid, data)
+    blocks, done, root = tree_blocks(path, profile), 0, None
+    while (block := await trio.to_thread.run_sync(next, blocks, None)) is not None:
+        root = block[0]
+        await upload_block(client, *block)
+        done += content_bytes(block)
+        report(done)
+    if root != expected:
+        raise Refused("changed while it was read; try again", field=str(path), code="file-changed")
 
 
 async def upload_block(client: Client, cid: Cid, data: bytes) -> None:

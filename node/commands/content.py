@@ -16,8 +16,8 @@ from node.car_transfer import export_car, import_car
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
-from node.content_transfer import Report, pin_together, upload_and_pin, upload_block
-from node.content_tree import content_bytes, tree_blocks, tree_bytes
+from node.content_transfer import Report, pin_together, upload_and_pin, upload_tree
+from node.content_tree import tree_blocks, tree_bytes
 from node.failure import Refused, Usage
 from node.output import live_line, print_fields, print_json, print_table, progress, utc
 from node.query.store_forms import GRACE_S, MAX_AGE_S, Collection, PinForm, Verification
@@ -64,7 +64,7 @@ async def add(
     root, size = await trio.to_thread.run_sync(_measure, path, chosen)
     async with options.client(admin_token_file) as client:
         pin_ = await upload_and_pin(
-            client, root, form, lambda: _upload(client, path, chosen, root, _reporter(size))
+            client, root, form, lambda: upload_tree(client, path, chosen, root, _reporter(size))
         )
     progress("")
     _show({"cid": str(root), "name": pin_.name, "size_bytes": size}, as_json=json)
@@ -76,19 +76,6 @@ def _measure(path: Path, profile: Profile) -> tuple[Cid, int]:
     for cid, _ in tree_blocks(path, profile):
         root = cid
     return root, size
-
-
-async def _upload(
-    client: Client, path: Path, profile: Profile, expected: Cid, report: Report
-) -> None:
-    blocks, done, root = tree_blocks(path, profile), 0, None
-    while (block := await trio.to_thread.run_sync(next, blocks, None)) is not None:
-        root = block[0]
-        await upload_block(client, *block)
-        done += content_bytes(block)
-        report(done)
-    if root != expected:
-        raise Refused("changed while it was read; try again", field=str(path), code="file-changed")
 
 
 @app.command(name="list")

@@ -23,7 +23,7 @@ from node.content_transfer import (
     download_file,
     measure,
     upload_and_pin,
-    upload_file,
+    upload_tree,
 )
 from node.failure import Failure, Refused, Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
@@ -82,7 +82,7 @@ async def publish(
                 client,
                 made.cid,
                 form,
-                lambda: upload_file(client, file, chosen, made.cid, _reporter(made.size)),
+                lambda: upload_tree(client, file, chosen, made.cid, _reporter(made.size)),
             )
             progress("")
         if known is not None and owned:
