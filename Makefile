@@ -3,11 +3,14 @@
 # for an hour while one is killed or stands still each minute.
 # `make fuzz` tries CASES inputs on all that reads bytes of strangers; `make hostile` attacks four
 # real nodes for SECONDS, with IDS peers that come and go.
+# `make content-oracle` compares content ids of COUNT files with those of the IPFS project's own importer.
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
 PYTHON ?= python3
 BIN := .venv/bin
 VERIFIER := tests/light_verifier
+ORACLE := tests/content_oracle
+COUNT ?= 100
 SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
@@ -18,12 +21,12 @@ TX_PER_S ?= 20
 SECONDS ?= 0
 IDS ?= 1000
 
-.PHONY: up test live simulate soak fuzz hostile clean
+.PHONY: up test live simulate soak fuzz hostile content-oracle clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
 
-test: .venv/installed-test $(VERIFIER)/node_modules/installed
+test: .venv/installed-test $(VERIFIER)/node_modules/installed $(ORACLE)/node_modules/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -45,8 +48,11 @@ soak: .venv/installed-test
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --nodes $(NODES) --slot-ms $(SLOT_MS) \
 	    --tx-per-s $(TX_PER_S) $(ARGS)
 
+content-oracle: .venv/installed-test $(ORACLE)/node_modules/installed
+	$(BIN)/python -m tests.content_oracle --count $(COUNT) --first $(FIRST) $(ARGS)
+
 clean:
-	rm -rf $(VERIFIER)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VERIFIER)/node_modules $(ORACLE)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 # The source tree is installed in place, uncompiled, so that edits count at once.
 .venv/installed: .venv/created pyproject.toml setup.py
@@ -61,11 +67,11 @@ clean:
 	REELECT_PURE=1 $(BIN)/pip install --quiet --quiet --editable '.[fuzz,test]'
 	touch $@
 
-# A second verifier of light proofs runs on Node.js.
-$(VERIFIER)/node_modules/installed: $(VERIFIER)/package.json $(VERIFIER)/package-lock.json
+# A second verifier of light proofs, and the IPFS project's importer, run on Node.js.
+%/node_modules/installed: %/package.json %/package-lock.json
 	@node --version >/dev/null && npm --version >/dev/null || { \
 	    echo 'The tests need Node.js and npm: sudo apt-get install nodejs npm' >&2; exit 1; }
-	npm ci --prefix $(VERIFIER) --no-audit --no-fund --loglevel=error
+	npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	touch $@
 
 .venv/created:

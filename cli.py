@@ -38,6 +38,7 @@ COMMANDS = (
     ("video", "node.commands.video:app", "Publish, fetch, sell, buy and hand on videos."),
     ("space", "node.commands.space:app", "Rooms in which videos have names."),
     ("name", "node.commands.name:app", "What a name in a space stands for."),
+    ("content", "node.commands.content:app", "Pin, list, verify, export and import content."),
     ("storage", "node.commands.storage:app", "Pledge to hold videos, and prove it."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),

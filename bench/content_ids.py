@@ -26,7 +26,7 @@ def measure_ids(folder: Path, *, quick: bool) -> Report:
     median of rounds in which each follows the other."""
     size = MIB * (QUICK_FILE_MIB if quick else FILE_MIB)
     file = folder / "content"
-    _write(file, size)
+    write_content(file, size)
     report: Report = {"file_mib": size // MIB}
     for profile in PROFILES.values():
         rates, shares = list[float](), list[float]()
@@ -71,7 +71,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 """
 
 
-def _write(file: Path, size: int) -> None:
+def write_content(file: Path, size: int) -> None:
     """A file of bytes that do not repeat."""
     with file.open("wb") as target:
         for number in range(size // PIECE_BYTES):

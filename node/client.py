@@ -41,6 +41,13 @@ Refused with the code and field of the node's problem.
     GET  /v1/possession/providers/{address}  ProviderAnswer
     POST /v1/possession/{cid}/root           HashedAnswer
     GET  /v1/possession/{cid}/segments       SegmentsAnswer; ?index=…, up to 16 times
+    GET  /v1/admin/store                     StoreAnswer
+    GET  /v1/admin/store/pins                PinsAnswer
+    GET  /v1/admin/store/pins/{cid}          RootAnswer
+    PUT  /v1/admin/store/pins/{cid}          Pin
+    DELETE /v1/admin/store/pins/{cid}        RootAnswer; ?kind=user or chain
+    POST /v1/admin/store/collect             CollectedAnswer
+    POST /v1/admin/store/verify              VerifiedAnswer
     GET  /v1/finality                        FinalityAnswer
     GET  /v1/peers                           PeersAnswer, as of the next three
     POST /v1/admin/peers/ban                 PeerBan
@@ -119,6 +126,16 @@ from node.query.possession_queries import (
     ProvidersAnswer,
     SegmentsAnswer,
 )
+from node.query.store_forms import (
+    CollectedAnswer,
+    Collection,
+    PinForm,
+    PinsAnswer,
+    RootAnswer,
+    StoreAnswer,
+    Verification,
+    VerifiedAnswer,
+)
 from node.query.viewing_answers import (
     AccessesAnswer,
     AccessItem,
@@ -127,11 +144,13 @@ from node.query.viewing_answers import (
     ViewingAnswer,
 )
 from p2p.links import LinkFaults
+from storage.content_pin import Pin, PinKind
 from vm.forms import transaction_to_json
 
 TIMEOUT_S = 15.0
 FETCH_TIMEOUT_S = 60.0
 HASH_TIMEOUT_S = 60.0
+STORE_TIMEOUT_S = 600.0  # to walk all that is below a root
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 POLL_S = 0.2
 ROWS_PER_PAGE = 500
@@ -486,6 +505,55 @@ class Client:
         query = {"index": [str(index) for index in indexes]}
         path = f"/v1/possession/{cid}/segments"
         return (await self._get(SegmentsAnswer, path, query)).proofs
+
+    # The content store
+
+    async def store(self) -> StoreAnswer:
+        """How much content it has."""
+        return await self._get(StoreAnswer, "/v1/admin/store")
+
+    async def pins(self) -> AsyncIterator[Pin]:
+        """All that is pinned."""
+        cursor: str | None = None
+        while True:
+            query: dict[str, str | int] = {"limit": 100}
+            if cursor is not None:
+                query["cursor"] = cursor
+            page = await self._get(PinsAnswer, "/v1/admin/store/pins", query)
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
+
+    async def stored_root(self, cid: Cid) -> RootAnswer:
+        """What holds a block, and what below it is missing."""
+        path = f"/v1/admin/store/pins/{cid}"
+        return _read(RootAnswer, await self._bytes(path, timeout_s=STORE_TIMEOUT_S))
+
+    async def pin(self, cid: Cid, form: PinForm) -> Pin:
+        """Pin what the node has whole; raises Refused (content-incomplete)."""
+        body, path = json.dumps(form.to_json()).encode(), f"/v1/admin/store/pins/{cid}"
+        headers = {"content-type": "application/json"}
+        answer = await self._request(
+            "PUT", path, body=body, headers=headers, timeout_s=STORE_TIMEOUT_S
+        )
+        return _read(Pin, answer)
+
+    async def unpin(self, cid: Cid, kind: PinKind) -> RootAnswer:
+        """Take a pin away; raises Missing if there is none."""
+        path, query = f"/v1/admin/store/pins/{cid}", {"kind": kind.value}
+        answer = await self._request("DELETE", path, query=query, timeout_s=STORE_TIMEOUT_S)
+        return _read(RootAnswer, answer)
+
+    async def collect(self, form: Collection) -> CollectedAnswer:
+        """One step of a garbage collection."""
+        body, path = json.dumps(form.to_json()).encode(), "/v1/admin/store/collect"
+        return _read(CollectedAnswer, await self._send("POST", path, body, "application/json"))
+
+    async def verify(self, form: Verification) -> VerifiedAnswer:
+        """One step of a verification of the store."""
+        body, path = json.dumps(form.to_json()).encode(), "/v1/admin/store/verify"
+        return _read(VerifiedAnswer, await self._send("POST", path, body, "application/json"))
 
     # Requests
 

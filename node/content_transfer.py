@@ -3,8 +3,7 @@ there and opened on the way back where that is asked for."""
 
 import hashlib
 import os
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -16,6 +15,7 @@ from consensus.errors import Invalid
 from consensus.sealed import HEADER_BYTES, Header, read_header, seal, seal_chunk, unseal
 from consensus.unixfs import (
     PROFILES,
+    ContentBlock,
     FileBuilder,
     FileWalk,
     Profile,
@@ -24,11 +24,16 @@ from consensus.unixfs import (
     read_file,
 )
 from node.client import Client
+from node.content_tree import content_bytes
 from node.failure import Failure, Refused
 from node.files import sync_folder
+from node.query.store_forms import PinForm
 from node.wallet.viewing import Sealing
+from storage.content_pin import Pin, PinKind
 
 MAX_AT_ONCE = 4
+INCOMPLETE = "content-incomplete"  # the code of what is not pinned, as not all of it is there
+MAX_ROUNDS = 3
 
 # Called with the bytes of content that are done.
 Report: TypeAlias = Callable[[int], None]
@@ -47,37 +52,74 @@ def measure(file: Path, profile: Profile, sealing: Sealing | None = None) -> Sub
     return file_of(_pieces(file, profile, sealing), profile)
 
 
-async def upload_file(
+def file_blocks(
+    file: Path, profile: Profile, sealing: Sealing | None = None
+) -> Iterator[ContentBlock]:
+    """The blocks of a file, so sealed, children before parents."""
+    builder = FileBuilder(profile)
+    for piece in _pieces(file, profile, sealing):
+        yield from builder.feed(piece)
+    yield from builder.finish()
+
+
+async def upload_blocks(
     client: Client,
-    file: Path,
-    profile: Profile,
+    path: Path,
+    blocks: Iterator[ContentBlock],
     expected: Cid,
     report: Report,
-    *,
-    sealing: Sealing | None = None,
 ) -> None:
-    """Put a file's blocks into a node's store, but those that it has; its root comes last.
+    """Put the blocks of a file or folder into a node's store, but those that it has.
 
-    Raises Refused if the file is not (any more) the one with the id `expected`.
+    Raises Refused if it is not (any more) the one with the id `expected`.
     """
-    builder = FileBuilder(profile)
-    done = 0
-    with closing(_pieces(file, profile, sealing)) as pieces:
-        for piece in pieces:
-            for cid, data in builder.feed(piece):
-                await _upload_block(client, cid, data)
-            done += len(piece)
-            report(done)
-    last = builder.finish()
-    if builder.root.cid != expected:
-        raise Refused("changed while it was read; try again", field=str(file), code="file-changed")
-    for cid, data in last:
-        await _upload_block(client, cid, data)
+    done, root = 0, None
+    while (block := await trio.to_thread.run_sync(next, blocks, None)) is not None:
+        root = block[0]
+        await upload_block(client, *block)
+        done += content_bytes(block)
+        report(done)
+    if root != expected:
+        raise Refused("changed while it was read; try again", field=str(path), code="file-changed")
 
 
-async def _upload_block(client: Client, cid: Cid, data: bytes) -> None:
+async def upload_block(client: Client, cid: Cid, data: bytes) -> None:
+    """Put a block into a node's store, unless it is there."""
     if not await client.has_block(cid):
         await client.upload_block(cid, data)
+
+
+async def upload_and_pin(
+    client: Client, root: Cid, form: PinForm, upload: Callable[[], Awaitable[None]]
+) -> Pin:
+    """Upload content and pin it whole; what is collected meanwhile is uploaded again."""
+    for _ in range(MAX_ROUNDS):
+        await upload()
+        try:
+            return await client.pin(root, form)
+        except Refused as error:
+            if error.code != INCOMPLETE:
+                raise
+    raise Refused(
+        "the node collects it before all of it is there: try again when no collection runs there",
+        field=str(root),
+        code=INCOMPLETE,
+    )
+
+
+async def pin_together(client: Client, roots: Sequence[Cid], form: PinForm) -> None:
+    """Pin content that a node has whole, all of it or nothing."""
+    made = list[Cid]()
+    try:
+        for root in roots:
+            was_pinned = any(p.kind == form.kind for p in (await client.stored_root(root)).pins)
+            await client.pin(root, form)
+            if not was_pinned:
+                made.append(root)
+    except Failure:
+        for root in made:
+            await client.unpin(root, PinKind(form.kind))
+        raise
 
 
 def _pieces(file: Path, profile: Profile, sealing: Sealing | None) -> Generator[bytes, None, None]:
@@ -203,7 +245,7 @@ def _download(
         target.truncate(done)
         target.flush()
         os.fsync(target.fileno())
-    _name(part, file)
+    name_whole(part, file)
     return done
 
 
@@ -234,7 +276,8 @@ def _read_again(target: BinaryIO, place: int, size: int, sealing: Sealing | None
     return data
 
 
-def _name(part: Path, file: Path) -> None:
+def name_whole(part: Path, file: Path) -> None:
+    """Give what is whole its own name, durably; raises Refused if that is taken."""
     try:
         os.link(part, file)  # unlike a rename, refuses to replace
     except FileExistsError:

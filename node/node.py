@@ -21,6 +21,7 @@ from node.config.sections import MIN_KEPT_SNAPSHOTS, Config
 from node.content.catalogue import ChainCatalogue
 from node.content.exchange import ContentExchange, ContentSettings
 from node.content.replicator import Replication
+from node.content_room import keep_room
 from node.driver import Driver
 from node.engine import Engine
 from node.events import Announcer
@@ -321,6 +322,7 @@ class Node:
             nursery.start_soon(self._tell_of_stalls)
             nursery.start_soon(self._snapshots.run)
             nursery.start_soon(self.content.run)
+            nursery.start_soon(keep_room, self._storage.content)
             task_status.started()
 
     async def _run_network(

@@ -26,15 +26,9 @@ from storage.content_files import (
     MissingBlock,
     clear_errors,
 )
-from storage.content_index import (
-    MAX_PINS,
-    BlockEntry,
-    ContentCounts,
-    ContentIndex,
-    Pin,
-    PinKind,
-)
+from storage.content_index import BlockEntry, ContentCounts, ContentIndex
 from storage.content_ledger import ContentLedger, is_block
+from storage.content_pin import MAX_PINS, Pin, PinKind
 from storage.content_staging import AddedFile, NewFile, staging
 from storage.database import Database, DatabaseDamaged, KeyValueStore
 from storage.disk import REAL_DISK, Disk
@@ -247,8 +241,8 @@ class ContentStore:
         self._ledger.settle()
         return True
 
-    def pins(self, after: Pin | None = None, limit: int = _PAGE) -> list[Pin]:
-        """At most `limit` pins in order of their CIDs, those after `after`."""
+    def pins(self, after: bytes | None = None, limit: int = _PAGE) -> list[Pin]:
+        """At most `limit` pins in order of their keys, those after the key `after`."""
         with self._ledger.indexing() as index:
             return index.pins(after, limit)
 
@@ -287,44 +281,45 @@ class ContentStore:
         is collected before its end."""
         return self._ledger.sparing()
 
-    def collect(
-        self, target_bytes: int = 0, *, added_before_ms: int | None = None, start: int = 0
-    ) -> Collected:
+    def collect(self, target_bytes: int = 0, *, min_age_ms: int = 0, start: int = 0) -> Collected:
         """One step of a garbage collection: remove loose blocks, the oldest first, until the store
-        takes at most `target_bytes`; only those added before a time (None: whenever).
+        takes at most `target_bytes` (0: all of them); only those that were added at least
+        `min_age_ms` ago.
 
         Blocks that are held, or spared, are never removed. A collection may stop after any step.
         """
         ledger = self._ledger
-        before_ms = ledger.now_ms() + 1 if added_before_ms is None else added_before_ms
+        latest_ms = max(ledger.now_ms() - min_age_ms, 0) if min_age_ms else None
         with ledger.indexing() as index:
             for _ in range(_STEP_BLOCKS):
                 if not ledger.settle_one(index):
                     break
             else:
                 return Collected(0, 0, start)
-            found = self._garbage(index, ledger.size - target_bytes, before_ms, start)
+            excess_bytes = ledger.size - target_bytes if target_bytes else None
+            found = self._garbage(index, excess_bytes, latest_ms, start)
             size_before = index.counts.size_bytes
             ledger.remove(index, found.cids)
             removed_bytes = size_before - index.counts.size_bytes
         return Collected(len(found.cids), removed_bytes, found.next)
 
     def _garbage(
-        self, index: ContentIndex, excess_bytes: int, before_ms: int, start: int
+        self, index: ContentIndex, excess_bytes: int | None, latest_ms: int | None, start: int
     ) -> "_Garbage":
         """The oldest loose blocks of these bytes in all, or as many as a step removes."""
-        found = list[Cid]()
+        found, size_bytes = list[Cid](), 0
         spared_from = self._ledger.spared_from(index)
         rows = index.loose(start, _STEP_ROWS)
         for place, loose in rows:
-            if place >= spared_from or excess_bytes <= 0:
+            is_enough = excess_bytes is not None and size_bytes >= excess_bytes
+            if place >= spared_from or is_enough:
                 return _Garbage(found, None)
             if len(found) == _STEP_BLOCKS:
                 return _Garbage(found, place)
             entry = index.entry(loose.cid)
-            if loose.added_ms < before_ms and entry is not None:
+            if entry is not None and (latest_ms is None or loose.added_ms <= latest_ms):
                 found.append(loose.cid)
-                excess_bytes -= entry.size_bytes or 0
+                size_bytes += entry.size_bytes or 0
         return _Garbage(found, rows[-1][0] + 1 if len(rows) == _STEP_ROWS else None)
 
     def verify(self, after: Cid | None = None, step_bytes: int = 2**25) -> Verified:

@@ -16,19 +16,16 @@ lost. What is about to change there is noted first as `unsure`, so that opening 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from enum import Enum
 from typing import Annotated, TypeVar
 
 from consensus.cid import CID_BYTES, DAG_PB, Cid
 from consensus.dagpb import decode_node
 from consensus.errors import Invalid
-from consensus.kinds import Counter, Text, Uint
+from consensus.kinds import Counter, Uint
 from consensus.record import Record, record
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
+from storage.content_pin import Pin, PinKind, pin_key
 from storage.database import DatabaseDamaged, KeyValueStore, Write
-
-MAX_PINS = 100_000
-MAX_PIN_NAME = 200
 
 _BLOCK = b"b"  # ‖ CID → BlockEntry
 _LOOSE = b"l"  # ‖ place → LooseEntry
@@ -42,27 +39,6 @@ _PLACE_BYTES = 8
 _CHUNK_ROWS = 512
 
 R = TypeVar("R", bound=Record)
-
-Name = Annotated[str, Text(MAX_PIN_NAME, 0, r"[^\n\t]*")]
-
-
-class PinKind(Enum):
-    """Why content is pinned: a user of this node wants it, or it was published here and is
-    registered on the chain."""
-
-    USER = "user"
-    CHAIN = "chain"
-
-
-@record("content-pin")
-class Pin(Record):
-    """A root that is kept with all below it: why (a PinKind's value), as what, and since when
-    (ms from the Unix epoch)."""
-
-    cid: Cid
-    kind: Annotated[str, Text(5, 4, "user|chain")]
-    name: Name
-    time_ms: Counter
 
 
 @record("content-block")
@@ -179,7 +155,7 @@ class ContentIndex:
 
     def pin(self, pin: Pin) -> None:
         """Hold a root, or give its pin of this kind another name."""
-        key = _PIN + _pin_key(pin.cid, PinKind(pin.kind))
+        key = _PIN + pin.key
         if self._get(key) is None:
             self._count(pins=1)
             self._refer(pin.cid, 1)
@@ -187,22 +163,21 @@ class ContentIndex:
 
     def unpin(self, cid: Cid, kind: PinKind) -> None:
         """Do not hold a root for this reason (any more)."""
-        key = _PIN + _pin_key(cid, kind)
+        key = _PIN + pin_key(cid, kind)
         if self._get(key) is not None:
             self._count(pins=-1)
             self._refer(cid, -1)
             self._writes[key] = None
 
-    def pins(self, after: Pin | None, limit: int) -> list[Pin]:
-        """At most `limit` pins in order of their CIDs, those after `after`."""
-        start = b"" if after is None else _PIN + _pin_key(after.cid, PinKind(after.kind)) + b"\x00"
-        return [
-            self._read(Pin, row) for _, row in self._database.scan(_PIN, start=start, limit=limit)
-        ]
+    def pins(self, after: bytes | None, limit: int) -> list[Pin]:
+        """At most `limit` pins in order of their keys, those after the key `after`."""
+        start = b"" if after is None else _PIN + after + b"\x00"
+        rows = self._database.scan(_PIN, start=start, limit=limit)
+        return [self._read(Pin, row) for _, row in rows]
 
     def pins_of(self, cid: Cid) -> list[Pin]:
         """The pins that name this root."""
-        rows = (self._get(_PIN + _pin_key(cid, kind)) for kind in PinKind)
+        rows = (self._get(_PIN + pin_key(cid, kind)) for kind in PinKind)
         return [self._read(Pin, row) for row in rows if row is not None]
 
     def unsettled(self) -> Cid | None:
@@ -255,11 +230,11 @@ class ContentIndex:
 
     def unsure_of_pin(self, cid: Cid, kind: PinKind) -> None:
         """This pin's file is about to come or go."""
-        self._writes[_UNSURE_PIN + _pin_key(cid, kind)] = b""
+        self._writes[_UNSURE_PIN + pin_key(cid, kind)] = b""
 
     def sure_of_pin(self, cid: Cid, kind: PinKind) -> None:
         """The pin's file is as the index says."""
-        self._writes[_UNSURE_PIN + _pin_key(cid, kind)] = None
+        self._writes[_UNSURE_PIN + pin_key(cid, kind)] = None
 
     def unsure_pins(self) -> Iterator[tuple[Cid, PinKind]]:
         """Pins whose files are to be looked at."""
@@ -320,7 +295,3 @@ def _cids(links: bytes) -> Iterator[Cid]:
 
 def _place(number: int) -> bytes:
     return number.to_bytes(_PLACE_BYTES)
-
-
-def _pin_key(cid: Cid, kind: PinKind) -> bytes:
-    return cid.binary + bytes([tuple(PinKind).index(kind)])

@@ -5,7 +5,9 @@ what the disk then has. If that fails, or the process ends, the next opening of 
 what it is unsure of, and at nothing else.
 """
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -16,8 +18,9 @@ from consensus.cid import Cid, parse_cid
 from consensus.errors import Invalid
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES, check_content_block
 from storage.content_files import ContentError, ContentFiles, ContentStoreFull, clear_errors
-from storage.content_index import ContentCounts, ContentIndex, Pin, PinKind
-from storage.database import DatabaseError, KeyValueStore
+from storage.content_index import ContentCounts, ContentIndex
+from storage.content_pin import Pin, PinKind
+from storage.database import DatabaseDamaged, DatabaseError, KeyValueStore
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +90,7 @@ class ContentLedger:
             if self.quota_bytes is not None and self.size + size_bytes > self.quota_bytes:
                 raise ContentStoreFull(
                     f"the quota of {self.quota_bytes} bytes for content in {self.files.folder} is "
-                    "used up: raise it, or unpin content and run `reelect content gc`"
+                    "used up: raise it or delete content by `reelect content unpin` and `gc`"
                 )
             self._reserved += size_bytes
 
@@ -298,7 +301,11 @@ def _pin_name(cid: Cid, kind: PinKind) -> str:
 
 
 def _index_error(folder: Path, error: DatabaseError) -> ContentError:
-    return ContentError(
-        f"the index of the content in {folder} fails ({error}); if that goes on, stop the node and "
-        f"remove {folder / 'index'}: it is made anew from the files"
-    )
+    if isinstance(error, DatabaseDamaged):
+        return ContentError(
+            f"the index of the content in {folder} is damaged ({error.what}): stop the node and "
+            f"remove {error.folder}: it is made anew from the files"
+        )
+    if os.strerror(errno.ENOSPC) in str(error):
+        return ContentStoreFull(f"no room for content in {folder}: free space on its disk")
+    return ContentError(f"the index of the content in {folder} fails: {error}")

@@ -63,6 +63,7 @@ class DatabaseDamaged(DatabaseError):
 
     def __init__(self, folder: Path, what: str) -> None:
         super().__init__(f"{folder} is damaged ({what}): run `reelect db repair`, or {_RESYNC}")
+        self.folder = folder
         self.what = what
 
 

@@ -46,10 +46,13 @@ def test_the_benchmark_of_the_p2p_layer_runs() -> None:
 
 
 def test_the_benchmark_of_content_runs() -> None:
-    command = [sys.executable, "bench/content.py", "--only", "ids", "--quick", "--json"]
+    command = [sys.executable, "bench/content.py", "--only", "ids", "publish", "--quick", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    ids = json.loads(done.stdout)["ids"]
+    report = json.loads(done.stdout)
+    ids, publish = report["ids"], report["publish"]
+    assert publish["node_peak_mib"] >= publish["node_peak_mib_before"] > 0
+    assert min(publish.values()) > 0
     for profile in PROFILES:
         for figures in ids[profile].values():
             assert 0 < figures["min"] <= figures["median"] <= figures["max"]

@@ -45,6 +45,7 @@ class NodeAccess:
         self.requests = trio.CapacityLimiter(MAX_REQUESTS)
         self.streams = trio.CapacityLimiter(MAX_STREAMS)
         self._threads = trio.CapacityLimiter(MAX_READING_THREADS)
+        self._long_work = trio.CapacityLimiter(1)
 
     def view(self, finality: Finality) -> ChainView:
         """The chain now."""
@@ -53,6 +54,11 @@ class NodeAccess:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Run a longer reading beside the node's loop, few at a time."""
         return await trio.to_thread.run_sync(work, limiter=self._threads)
+
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """Run what may take seconds beside the node's loop, one after the other, so that the
+        threads for readings stay free."""
+        return await trio.to_thread.run_sync(work, limiter=self._long_work)
 
 
 def json_response(answer: Record | JsonObject, status: int = 200) -> Response:

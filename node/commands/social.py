@@ -11,9 +11,12 @@ from node.client_failures import Missing
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, draft, send
+from node.content_transfer import upload_and_pin, upload_block
 from node.failure import ProofFailed, Usage
 from node.output import print_fields, print_json, print_table
 from node.query.chain_view import Finality
+from node.query.store_forms import PinForm
+from storage.content_pin import PinKind
 from vm.modules.social import (
     COMMENTS,
     COUNTS,
@@ -66,8 +69,8 @@ async def comment(
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Comment on a video: the text is stored on the node, its content id on the chain. It is free
-    with enough mana.
+    """Comment on a video: the node stores and pins the text, the chain its id. It is free with
+    enough mana.
 
     Parameters
     ----------
@@ -83,8 +86,9 @@ async def comment(
     action = WriteComment(argument("CID", parse_cid, cid), words, len(data))
     async with options.client(admin_token_file) as client:
         await draft(client, options, [action])  # refused before anything is stored
-        if not options.dry_run and not await client.has_block(words):
-            await client.upload_block(words, data)
+        if not options.dry_run:
+            form = PinForm(PinKind.CHAIN.value, "a comment")
+            await upload_and_pin(client, words, form, lambda: upload_block(client, words, data))
         await send(client, options, [action], as_json=json, about={"cid": str(words)})
 
 

@@ -6,7 +6,8 @@ made: it is the publisher's own, as no other takes the file.
 """
 
 import mimetypes
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -34,13 +35,21 @@ from node.commands.sending import (
 )
 from node.commands.viewing import NO_OFFER_OPTIONS, OfferOptions
 from node.commands.wallet import Wallet
-from node.content_transfer import Report, measure, upload_file
-from node.failure import Refused, TimedOut, Usage
+from node.content_transfer import (
+    Report,
+    file_blocks,
+    measure,
+    upload_and_pin,
+    upload_blocks,
+)
+from node.failure import Failure, Refused, TimedOut, Usage
 from node.output import live_line, print_fields, print_json, progress, warn
 from node.query.answers import VideoItem
 from node.query.chain_view import Finality
+from node.query.store_forms import PinForm
 from node.wallet.salt import commitment_salt
 from node.wallet.viewing import Sealing
+from storage.content_pin import PinKind
 from vm.declare import Action
 from vm.modules.content import NOT_COMMITTED, TOO_EARLY, Claim, Commit, Place, Publish
 
@@ -114,7 +123,7 @@ async def publish(
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Store a video on a node and publish it; the sender becomes its owner.
+    """Store a video on a node, which pins it, and publish it; the sender becomes its owner.
 
     It first commits to the content id without showing it, so that nobody who sees it can publish it
     before, and publishes it when the commitment is final and old enough (`content.commit_blocks`).
@@ -147,7 +156,7 @@ async def publish(
         action = details.action(file, made, chosen)
         viewing = await terms.actions(client, options, made.cid, sealing)
         known = await client.video(made.cid, finality=Finality.HEAD)
-        stored = _File(client, file, chosen, made, sealing)
+        stored = _File(client, file, chosen, made, sealing, action.title)
         if known is not None and known.item.owner == await options.sender(client):
             if not options.dry_run:
                 await stored.upload()
@@ -155,7 +164,7 @@ async def publish(
                 warn("published before; `reelect video offer` sets what it costs")
             _show_owned(known.item, as_json=json)
             return
-        steps = _Publication(client, options, options.wallet, stored.upload, viewing, json)
+        steps = _Publication(client, options, options.wallet, stored, viewing, json)
         await steps.go_on(action)
 
 
@@ -192,14 +201,23 @@ class _File:
     profile: Profile
     made: Subtree
     sealing: Sealing | None
+    title: str
 
     async def upload(self) -> None:
-        """Store its blocks on the node, those that it has not."""
-        report = reporter(self.made.size)
-        await upload_file(
-            self.client, self.file, self.profile, self.made.cid, report, sealing=self.sealing
-        )
+        """Store its blocks on the node, those that it has not, and pin them."""
+        form = PinForm(PinKind.CHAIN.value, self.title)
+        await upload_and_pin(self.client, self.made.cid, form, self._upload)
         progress("")
+
+    async def unpin(self) -> None:
+        """It is not published: the pin may go, and may be gone."""
+        with suppress(Failure):
+            await self.client.unpin(self.made.cid, PinKind.CHAIN)
+
+    async def _upload(self) -> None:
+        blocks = file_blocks(self.file, self.profile, self.sealing)
+        report = reporter(self.made.size)
+        await upload_blocks(self.client, self.file, blocks, self.made.cid, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +227,7 @@ class _Publication:
     client: Client
     options: SendOptions
     wallet: Wallet
-    upload: Callable[[], Awaitable[None]]
+    file: _File
     viewing: Sequence[Action]
     as_json: bool
 
@@ -229,7 +247,14 @@ class _Publication:
         if self.options.dry_run:
             await self._send(self._actions(action), "publish", action.cid)
             return
-        await self.upload()
+        await self.file.upload()
+        try:
+            await self._publish(action)
+        except Refused:
+            await self.file.unpin()
+            raise
+
+    async def _publish(self, action: Publish) -> None:
         made = await self._tried_when_old_enough(action)
         if self.options.unsigned is not None:
             await self._send(self._actions(action), "publish", action.cid)

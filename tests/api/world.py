@@ -116,6 +116,7 @@ class World:
         self.chain = chain
         self.mempool = Mempool()
         self.network = NoNetwork()
+        self.folder = folder
         self.content = ContentStore(folder / "content", quota_bytes=8 * 2**20)
         self.content_exchange = ContentExchange(
             key("node"),
@@ -188,7 +189,8 @@ class World:
 
     async def fetch(self, cid: Cid, root: Cid | None = None) -> bytes | None:
         """From the store, or from `elsewhere`."""
-        return self.content.get(cid) or self.elsewhere.get(cid)
+        data = self.content.get(cid)
+        return self.elsewhere.get(cid) if data is None else data
 
     def slots(
         self, slots: Iterable[int], ready: Iterable[Pending] = (), *, vote: bool = True

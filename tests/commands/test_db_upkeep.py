@@ -219,7 +219,9 @@ def test_stats_count_what_is_there(node: Stopped) -> None:
     assert rows["place of a transaction"] == FINAL_HEIGHT
     assert rows["end"] == rows["schema"] == rows["chain record"] == 1
     assert report["final_height"] == FINAL_HEIGHT
-    assert report["content_bytes"] == len("one" + "two")
+    content_bytes = report["content_bytes"]
+    assert isinstance(content_bytes, int)
+    assert content_bytes >= len("one" + "two")  # and their index
     assert all(int(str(report[name])) > 0 for name in ("chain_bytes", "free_bytes"))
     shown = node.run("stats").out.splitlines()
     assert ["block", str(FINAL_HEIGHT + 1)] in [line.split()[:2] for line in shown]

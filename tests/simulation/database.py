@@ -257,8 +257,8 @@ class MemoryDatabase:
     def _fail(self, writes: Values) -> None:
         self._failed_batch = writes if self._keeps_failed else {}
         self._failure = self._failing or DatabaseError(
-            f"{self.folder} could not be written (IO error); nothing final is lost: "
-            "make room on the disk, then start the node again"
+            f"{self.folder} could not be written (IO error: No space left on device); nothing "
+            "final is lost: make room on the disk, then start the node again"
         )
         raise self._failure
 
