@@ -20,7 +20,7 @@ from node.config.setting import Raw
 from node.new_node import create_node
 
 ROOT = Path(__file__).resolve().parent.parent
-FILE_MIB, QUICK_FILE_MIB = 1024, 8
+FILE_MIB, QUICK_FILE_MIB = 1024, 2
 START_S = 120.0
 LOOPBACK = "127.0.0.1"
 
