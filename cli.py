@@ -36,6 +36,7 @@ COMMANDS = (
     ("param", "node.commands.param:app", "Show the parameters, and how they changed."),
     ("block", "node.commands.block:app", "Look at blocks."),
     ("video", "node.commands.video:app", "Publish, fetch and list videos; like and comment."),
+    ("content", "node.commands.content_fetching:app", "Have a node fetch content and keep it."),
     ("genesis", "node.commands.genesis:app", "Make and read the file that a chain begins with."),
     ("keys", "node.commands.keys:app", "Make, list, show and import keys."),
     ("journal", "node.commands.journal:app", "Look at, copy and move the signing journal."),

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from node.api import (
     chain_endpoints,
     content_endpoints,
+    content_fetch_endpoints,
     event_endpoint,
     light_endpoint,
     link_endpoints,
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *state_endpoints.ENDPOINTS,
     *transaction_endpoints.ENDPOINTS,
     *content_endpoints.ENDPOINTS,
+    *content_fetch_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,

@@ -9,7 +9,7 @@ from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
 from node.api.admin import ADMIN_PROBLEMS, check_admin
 from node.api.endpoint import Call, Content, Endpoint, json_answer
 from node.api.node_access import json_response
-from node.api.parameters import CID, CURSOR, FINALITY, OWNER, limit
+from node.api.parameters import CID, CURSOR, FINALITY, OWNER, ROOT, limit
 from node.api.problems import Problem, problem_of
 from node.query import state_queries
 from node.query.answers import ContentAnswer, ContentsAnswer, StoredBlockAnswer
@@ -47,7 +47,7 @@ async def _fetch_block(call: Call) -> Response:
         raise Problem(412, "not-stored", f"this node does not store block {cid}")
     data: bytes | None = None
     with trio.move_on_after(FETCH_TIMEOUT_S) as scope:
-        data = await call.node.services.fetch(cid)
+        data = await call.node.services.fetch(cid, call.value(ROOT))
     if scope.cancelled_caught:
         raise Problem(
             504, "fetch-timeout", f"no peer has sent block {cid} within {FETCH_TIMEOUT_S:g} s"
@@ -103,11 +103,11 @@ ENDPOINTS = (
         "GET",
         "/v1/content/blocks/{cid}",
         "fetchContentBlock",
-        "A content block's bytes, from this node or its peers; with cache-control: "
-        "only-if-cached from this node's store, else 412.",
+        "A content block's bytes, from this node, its peers, or, if `root` is announced, whoever "
+        "holds that; with cache-control: only-if-cached from this node's store, else 412.",
         _fetch_block,
         {200: (Content(RAW),)},
-        params=(CID,),
+        params=(CID, ROOT),
         problems=(404, 412, 504),
     ),
     Endpoint(

@@ -140,6 +140,9 @@ KEY_PARTS: Param[tuple[str, ...]] = Param(
 OWNER: Param[bytes | None] = Param(
     "owner", "Only this account's videos.", Account().schema(), parse_address, None
 )
+ROOT: Param[Cid | None] = Param(
+    "root", "The file that the block belongs to, if known.", Link().schema(), parse_cid, None
+)
 AFTER_HEIGHT = integer(
     "after_height", "Only blocks above this height.", 0, JSON_INTEGER_MAX, default=0
 )

@@ -31,7 +31,7 @@ from storage.errors import StorageError
 
 RENEW_S = LIFE_MS / 1000 / 3
 PROVIDERS_S = 10.0  # how long an answer about providers is waited for
-MAX_PAUSE_S = 300.0  # between questions to a neighbour whose news are of no use
+MAX_PAUSES = 10  # times as long is waited for news of a neighbour whose news are of no use
 INCOMPLETE_S = 600.0  # until what lacked blocks is looked through again
 MAX_INCOMPLETE = 1_024
 MAX_PUBLISHED = 4_096
@@ -147,9 +147,13 @@ class ContentExchange:
         while len(self._published) > MAX_PUBLISHED:  # they come by their turn
             del self._published[next(iter(self._published))]
 
+    def announce_soon(self) -> None:
+        """Make the own record anew: what the node holds, or may give, has changed."""
+        self._changed.set()
+
     def _hold(self, root: Cid, size_bytes: int, is_replica: bool) -> None:
         if self.holdings.add(root, size_bytes, is_replica=is_replica):
-            self._changed.set()
+            self.announce_soon()
 
     # Providers
 
@@ -162,7 +166,7 @@ class ContentExchange:
                 if taken:
                     pause_s = self._pace.again_s
                 elif came:
-                    pause_s = min(2 * max(pause_s, self._pace.ask_s), MAX_PAUSE_S)
+                    pause_s = min(2 * pause_s, MAX_PAUSES * self._pace.ask_s)
                 else:
                     pause_s = self._pace.ask_s
                 await trio.sleep(pause_s)
@@ -208,7 +212,6 @@ class ContentExchange:
     async def _announce(self) -> None:
         """Make the own record anew, and let the file of what is held agree with it."""
         self._made_ms = max(self._now_ms(), self._made_ms + 1)
-        self.providers.expire()
         self.providers.set_own(await trio.to_thread.run_sync(self._own_record))
         await trio.to_thread.run_sync(self.holdings.save)
 
@@ -222,10 +225,11 @@ class ContentExchange:
 
     async def _look_through(self) -> None:
         while True:
+            self.providers.expire()
             for file in await trio.to_thread.run_sync(self._files_to_look_at):
                 await self._look_at(file)
             if self._replicator.drop_surplus():
-                self._changed.set()
+                self.announce_soon()
             await trio.sleep(self._pace.look_s)
 
     def _files_to_look_at(self) -> list[Published]:
@@ -239,7 +243,10 @@ class ContentExchange:
         running = self.fetches.of(root)
         if not self._is_served(root):
             self._let_go(root)
-        elif root not in self.holdings and (running is None or running.is_over):
+        elif root in self.holdings:
+            if not await trio.to_thread.run_sync(self._store.has, root):
+                self._let_go(root)
+        elif running is None or running.is_over:
             if await self._is_whole(root):
                 self._hold(root, file.size_bytes, is_replica=False)
             else:
@@ -247,7 +254,7 @@ class ContentExchange:
 
     def _let_go(self, root: Cid) -> None:
         if self.holdings.remove(root):
-            self._changed.set()
+            self.announce_soon()
 
     async def _is_whole(self, root: Cid) -> bool:
         """Whether all blocks of a file are stored. One that lacks some is not looked through again

@@ -422,6 +422,20 @@ class StoredBlockAnswer(Record):
 
 
 @part
+class ContentFetchAnswer(Record):
+    """How far this node's fetch of a file is: `size_bytes` are null until they are known, and
+    `sources` the peers that gave something. `state` is `running`, `whole`, or `failed` for the
+    reason given."""
+
+    cid: Cid
+    state: Annotated[str, Text(16, 1, "running|whole|failed")]
+    reason: Sentence
+    done_bytes: Counter
+    size_bytes: Counter | None
+    sources: Annotated[tuple[PublicKey, ...], AtMost(256)]
+
+
+@part
 class FinalityItem(Record):
     """A final block; `finality_ms` from the start of its slot until this node held it final."""
 

@@ -135,14 +135,15 @@ def new_node(
     pace: Pace = QUICK,
     max_upload_bytes_per_s: int = 0,
     holdings: Path | None = None,
+    store: ContentStore | None = None,
 ) -> ContentNode:
-    """A node that does not run yet; one of the same number has the same store."""
+    """A node that does not run yet, over `store` or one of its own."""
     home = folder / str(number)
     home.mkdir(exist_ok=True)
     settings = ContentSettings(
         Replication(replicas, room_bytes), max_upload_bytes_per_s, holdings, pace
     )
-    return ContentNode(ContentStore(home / "content"), register, settings, number)
+    return ContentNode(store or ContentStore(home / "content"), register, settings, number)
 
 
 @asynccontextmanager

@@ -35,6 +35,13 @@ def register() -> Register:
     return Register()
 
 
+def with_sources(folder: Path, register: Register, count: int) -> list[ContentNode]:
+    """So many nodes over one store, and one over another."""
+    first = new_node(folder, register, 1)
+    others = [new_node(folder, register, i + 2, store=first.store) for i in range(count - 1)]
+    return [first, *others, new_node(folder, register, count + 1)]
+
+
 async def fetched(node: ContentNode, root: Cid, max_bytes: int = MUCH) -> FileFetch:
     """The fetch of a file, ended."""
     with trio.fail_after(PATIENCE_S):
@@ -75,9 +82,9 @@ def stalling(node: ContentNode) -> Serve:
 async def test_a_video_arrives_whole_from_three_nodes_of_which_one_lies_and_one_stalls(
     tmp_path: Path, register: Register
 ) -> None:
-    nodes = [new_node(tmp_path, register, number) for number in range(1, 5)]
+    nodes = with_sources(tmp_path, register, 3)
     liar, staller, honest, asker = nodes
-    *_, file = [add_file(node, tmp_path, 50 * MIB) for node in (liar, staller, honest)]
+    file = add_file(honest, tmp_path, 50 * MIB)
     liar.answer, staller.answer = lying(liar), stalling(staller)
     async with running(nodes, star(3)):
         await until_known(asker, file, 3)
@@ -94,8 +101,8 @@ async def test_a_video_arrives_whole_from_three_nodes_of_which_one_lies_and_one_
 
 
 async def test_several_neighbours_share_the_work(tmp_path: Path, register: Register) -> None:
-    nodes = [new_node(tmp_path, register, number) for number in range(1, 4)]
-    *_, file = [add_file(node, tmp_path, 16 * MIB) for node in nodes[:2]]
+    nodes = with_sources(tmp_path, register, 2)
+    file = add_file(nodes[0], tmp_path, 16 * MIB)
     async with running(nodes, star(2)):
         await until_known(nodes[2], file, 2)
         fetch = await fetched(nodes[2], file.cid)
@@ -196,9 +203,9 @@ async def test_what_is_no_file_or_too_large_is_refused(tmp_path: Path, register:
 async def test_who_says_it_has_it_and_gives_nothing_is_asked_after_others(
     tmp_path: Path, register: Register
 ) -> None:
-    nodes = [new_node(tmp_path, register, number) for number in range(1, 4)]
+    nodes = with_sources(tmp_path, register, 2)
     empty, honest, asker = nodes
-    *_, file = [add_file(node, tmp_path, 8 * MIB) for node in (empty, honest)]
+    file = add_file(honest, tmp_path, 8 * MIB)
 
     async def serve(peer: PeerId, request: Record) -> Record | None:
         if isinstance(request, GetContent):
