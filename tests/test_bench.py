@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from consensus.unixfs import PROFILES
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -41,3 +43,14 @@ def test_the_benchmark_of_the_p2p_layer_runs() -> None:
     spreads = [each for each in gossip.values() if isinstance(each, dict)]
     for figures in (*spreads, report["connecting_ms"], *report["streams"].values()):
         assert 0 < figures["min"] <= figures["median"] <= figures["max"]
+
+
+def test_the_benchmark_of_content_runs() -> None:
+    command = [sys.executable, "bench/content.py", "--only", "ids", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ids = json.loads(done.stdout)["ids"]
+    for profile in PROFILES:
+        for figures in ids[profile].values():
+            assert 0 < figures["min"] <= figures["median"] <= figures["max"]
+    assert min(ids["memory"].values()) > 0
