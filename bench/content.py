@@ -1,7 +1,7 @@
 """What content costs: `python bench/content.py [--only ROW…] [--quick] [--json]`.
 
 Each row measures one thing beside the bare thing that it is made of, in the same run: `ids` the
-making of content ids beside flat SHA-256.
+making of content ids beside flat SHA-256, `exchange` a file from another node beside bare TLS.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from typing import Protocol
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it runs in a source tree that is not installed
 
+from bench.content_exchange import measure_exchange  # noqa: E402
 from bench.content_ids import measure_ids  # noqa: E402
 from bench.report import Report, show  # noqa: E402
 
@@ -26,6 +27,7 @@ class Measure(Protocol):
 
 ROWS: Mapping[str, Measure] = {
     "ids": measure_ids,
+    "exchange": measure_exchange,
 }
 
 

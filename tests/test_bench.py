@@ -54,3 +54,13 @@ def test_the_benchmark_of_content_runs() -> None:
         for figures in ids[profile].values():
             assert 0 < figures["min"] <= figures["median"] <= figures["max"]
     assert min(ids["memory"].values()) > 0
+
+
+def test_the_benchmark_of_the_exchange_of_content_runs() -> None:
+    command = [sys.executable, "bench/content.py", "--only", "exchange", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    exchange = json.loads(done.stdout)["exchange"]
+    assert exchange.pop("file_mib") == 8
+    for figures in exchange.values():
+        assert 0 < figures["min"] <= figures["median"] <= figures["max"]
