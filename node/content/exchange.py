@@ -183,7 +183,7 @@ class ContentExchange:
             return 0, 0
         except Invalid as error:
             self.asking.blame(peer, error)
-            return 1, 0
+            return 0, 0
         taken = sum(self.providers.take(provider, peer, hops) for hops, provider in good)
         return len(carried), taken
 
@@ -228,9 +228,15 @@ class ContentExchange:
             self.providers.expire()
             for file in await trio.to_thread.run_sync(self._files_to_look_at):
                 await self._look_at(file)
-            if self._replicator.drop_surplus():
-                self.announce_soon()
+            await self._drop_surplus()
             await trio.sleep(self._pace.look_s)
+
+    async def _drop_surplus(self) -> None:
+        """Let go of replicas that are too many. Their roots are removed at once, so that they are
+        not taken for whole again; collecting garbage removes the rest."""
+        for root in self._replicator.drop_surplus():
+            self.announce_soon()
+            await trio.to_thread.run_sync(self._store.delete, root)
 
     def _files_to_look_at(self) -> list[Published]:
         new, self._published = list(self._published), {}
