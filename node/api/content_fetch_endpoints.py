@@ -9,7 +9,7 @@ from node.api.node_access import json_response
 from node.api.parameters import CID
 from node.api.problems import busy
 from node.content.file_fetch import FileFetch, TooManyFetches
-from node.query.answers import ContentFetchAnswer
+from node.query.answers import MAX_FETCH_SOURCES, ContentFetchAnswer
 from node.query.chain_view import NotFound
 
 
@@ -39,7 +39,7 @@ def _answer(fetch: FileFetch) -> ContentFetchAnswer:
         fetch.reason,
         session.done_bytes,
         session.size,
-        tuple(sorted(session.sources)),
+        tuple(sorted(session.sources)[:MAX_FETCH_SOURCES]),
     )
 
 

@@ -138,6 +138,10 @@ class ContentExchange:
 
     async def serve(self, peer: PeerId, request: Record) -> Record | None:
         """The answer to a neighbour's question, None if it is none about content."""
+        if isinstance(request, GetProviders):
+            if peer in self._following:  # and not gone meanwhile
+                self.providers.hear(peer, request.known)
+            return Providers(self.providers.news_for(request.known))
         return await self.serving.serve(peer, request)
 
     def note_final(self, blocks: Sequence[Recorded]) -> None:

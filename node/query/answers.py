@@ -31,6 +31,7 @@ from vm.receipt import Receipt
 
 MAX_PAGE = 500
 MAX_BATCH = 1000
+MAX_FETCH_SOURCES = 256
 MAX_SCHEDULE = 2 * MAX_PRODUCERS
 
 PROBLEM_PREFIX = "urn:reelect:problem:"  # of a problem's type; its code follows
@@ -432,7 +433,7 @@ class ContentFetchAnswer(Record):
     reason: Sentence
     done_bytes: Counter
     size_bytes: Counter | None
-    sources: Annotated[tuple[PublicKey, ...], AtMost(256)]
+    sources: Annotated[tuple[PublicKey, ...], AtMost(MAX_FETCH_SOURCES)]
 
 
 @part
