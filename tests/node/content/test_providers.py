@@ -245,6 +245,21 @@ async def test_what_does_not_count_now_is_nobodys_fault(tmp_path: Path, how: str
     assert key(8).public not in {item.peer for item in node.exchange.providers.known()}
 
 
+def test_what_is_taken_is_timely_registered_and_news(tmp_path: Path) -> None:
+    node = new_node(tmp_path, Register(), 1)
+    file = add_file(node, tmp_path, 1000)
+    good = record_of(8, [file.cid])
+    records = [
+        good,
+        record_of(7),
+        record_of(7, (), NOW_MS - LIFE_MS),
+        record_of(7, (), NOW_MS + EARLY_MS + 1),
+        record_of(1, (), NOW_MS + 1),
+    ]
+    carried = [CarriedProvider(1, record.encode()) for record in records]
+    assert node.exchange._check(carried) == [(1, good)]
+
+
 async def test_garbage_does_not_travel(tmp_path: Path) -> None:
     register = Register()
     nodes = [new_node(tmp_path, register, number) for number in range(1, 4)]
