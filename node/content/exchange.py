@@ -26,8 +26,7 @@ from p2p.identity import PeerId, short_id
 from p2p.messages import GetProviders, Providers
 from p2p.provider import LIFE_MS, MAX_ROOTS, CarriedProvider, ProviderRecord, sign_provider
 from p2p.questions import RequestFailed
-from storage.content import ContentStore
-from storage.errors import StorageError
+from storage.content import ContentError, ContentStore
 
 RENEW_S = LIFE_MS / 1000 / 3
 PROVIDERS_S = 10.0  # how long an answer about providers is waited for
@@ -230,9 +229,14 @@ class ContentExchange:
     async def _look_through(self) -> None:
         while True:
             self.providers.expire()
-            for file in await trio.to_thread.run_sync(self._files_to_look_at):
-                await self._look_at(file)
-            await self._drop_surplus()
+            new, self._published = list(self._published), {}
+            files = await trio.to_thread.run_sync(self._files_to_look_at, new)
+            try:
+                for file in files:
+                    await self._look_at(file)
+                await self._drop_surplus()
+            except ContentError as error:
+                logger.warning("looking through the content: %s", error)
             await trio.sleep(self._pace.look_s)
 
     async def _drop_surplus(self) -> None:
@@ -242,8 +246,8 @@ class ContentExchange:
             self.announce_soon()
             await trio.to_thread.run_sync(self._store.delete, root)
 
-    def _files_to_look_at(self) -> list[Published]:
-        new, self._published = list(self._published), {}
+    def _files_to_look_at(self, new: Sequence[Cid]) -> list[Published]:
+        """These, as far as they are registered, and a page of all."""
         found = [file for file in map(self._catalogue.of, new) if file is not None]
         return [*found, *self._catalogue.turn()]
 
@@ -293,7 +297,7 @@ def is_whole(store: ContentStore, root: Cid) -> bool:
                 if data is None:
                     return False
                 walk.accept(cid, data)
-    except (Invalid, StorageError) as error:
+    except (Invalid, ContentError) as error:
         logger.warning("file %s is not one, or cannot be read: %s", root, error)
         return False
     return True

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from consensus.cid import RAW, Cid, cid_of
 from node.content.holdings import Holdings
 from node.content.replication import chosen, falls_to, may_go
+from storage.content import ContentError
 from tests.node.content.nodes import ContentNode, Register, add_file, line, new_node, running
 from tests.p2p.nodes import eventually
 
@@ -164,3 +165,19 @@ async def test_a_surplus_is_dropped_where_room_is_short(tmp_path: Path) -> None:
     (goes,) = [node for node in nodes if node is not stays]
     assert [stays.id] == keeper
     assert goes.released == [file.cid]
+
+
+async def test_a_store_that_fails_does_not_stop_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = new_node(tmp_path, Register(), 1)
+    file = add_file(node, tmp_path, 1000)
+
+    def fail(cid: Cid) -> bool:
+        raise ContentError("the disk is gone")
+
+    monkeypatch.setattr(node.store, "has", fail)
+    async with running([node], [[]]):
+        await eventually(lambda: "the disk is gone" in caplog.text)
+        monkeypatch.undo()
+        await eventually(lambda: file.cid in node.exchange.holdings)
