@@ -93,7 +93,7 @@ async def _take_turns(
                 await trio.sleep(0.01)
             figures = [
                 (
-                    _speed(_read_bare(bare, frames), frames),
+                    _speed(read_bare(bare, frames), frames),
                     _speed(await _read_link(link, frames), frames),
                     _speed(await _ask(near, frames), frames),
                 )
@@ -107,7 +107,8 @@ def _speed(seconds: float, frames: int) -> float:
     return frames * FRAME_BYTES / MEGABYTE / seconds
 
 
-def _read_bare(stream: socket.socket, frames: int) -> float:
+def read_bare(stream: socket.socket, frames: int) -> float:
+    """The seconds that so many frames take from a bare far end."""
     begun = time.perf_counter()
     stream.sendall(frames.to_bytes(COUNT_BYTES, "big"))
     left, buffer = frames * FRAME_BYTES, bytearray(READ_BYTES)

@@ -48,6 +48,8 @@ Refused with the code and field of the node's problem.
     DELETE /v1/admin/store/pins/{cid}        RootAnswer; ?kind=user or chain
     POST /v1/admin/store/collect             CollectedAnswer
     POST /v1/admin/store/verify              VerifiedAnswer
+    POST /v1/content/{cid}/fetch             ContentFetchAnswer (202), as of the next
+    GET  /v1/content/{cid}/fetch
     GET  /v1/finality                        FinalityAnswer
     GET  /v1/peers                           PeersAnswer, as of the next three
     POST /v1/admin/peers/ban                 PeerBan
@@ -94,6 +96,7 @@ from node.query.answers import (
     BatchResult,
     BlockAnswer,
     BlocksAnswer,
+    ContentFetchAnswer,
     FinalityAnswer,
     FinalityItem,
     NameAnswer,
@@ -464,11 +467,21 @@ class Client:
             raise refusal_of(response, response.content)
         return response.status_code == 200
 
-    async def fetch_block(self, cid: Cid) -> bytes:
-        """A content block from the node or its peers, not verified here; raises Refused
-        (not-found)."""
+    async def begin_fetch(self, root: Cid) -> ContentFetchAnswer:
+        """Have the node fetch a whole file from its peers."""
+        path = f"/v1/content/{root}/fetch"
+        return _read(ContentFetchAnswer, await self._request("POST", path))
+
+    async def content_fetch(self, root: Cid) -> ContentFetchAnswer:
+        """How far the node's fetch of a file is; raises Refused (not-found)."""
+        return await self._get(ContentFetchAnswer, f"/v1/content/{root}/fetch")
+
+    async def fetch_block(self, cid: Cid, root: Cid | None = None) -> bytes:
+        """A content block, of the file `root` if that is known, from the node or others, not
+        verified here; raises Refused (not-found)."""
         return await self._bytes(
             f"/v1/content/blocks/{cid}",
+            None if root is None else {"root": str(root)},
             max_bytes=MAX_CONTENT_BLOCK_BYTES,
             timeout_s=FETCH_TIMEOUT_S,
         )

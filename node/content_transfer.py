@@ -158,7 +158,7 @@ async def download_file(
 
     size, failure = 0, None
     async with trio.open_nursery() as nursery:
-        early = _EarlyBlocks(client, nursery)
+        early = _EarlyBlocks(client, root, nursery)
 
         def get_block(cid: Cid, following: Sequence[Cid]) -> bytes:
             return trio.from_thread.run(early.get, cid, following)
@@ -185,8 +185,9 @@ class _Coming:
 class _EarlyBlocks:
     """Gets the blocks that are read next beside the one that is read now, a few at a time."""
 
-    def __init__(self, client: Client, nursery: trio.Nursery) -> None:
+    def __init__(self, client: Client, root: Cid, nursery: trio.Nursery) -> None:
         self._client = client
+        self._root = root
         self._nursery = nursery
         self._coming: dict[Cid, _Coming] = {}
 
@@ -211,7 +212,7 @@ class _EarlyBlocks:
 
     async def _fetch(self, cid: Cid, coming: _Coming) -> None:
         try:
-            coming.data = await self._client.fetch_block(cid)
+            coming.data = await self._client.fetch_block(cid, self._root)
         except Failure as failure:
             coming.failure = failure
         coming.settled.set()

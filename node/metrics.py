@@ -14,6 +14,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from node.content_metrics import content_metrics
 from node.loop_monitor import LoopMonitor
 from node.peer_metrics import peer_metrics
 from node.services import Services
@@ -55,6 +56,7 @@ class _NodeCollector(Collector):
         yield from self._chain()
         yield from self._node()
         yield from peer_metrics(self._services.network)
+        yield from content_metrics(self._services.content_exchange)
         yield _histogram(
             "reelect_finality_seconds",
             "From the start of a block's slot until this node held it durably final.",

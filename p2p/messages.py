@@ -59,7 +59,7 @@ MAX_TRANSACTION_IDS = 512
 MAX_TRANSACTIONS_BYTES = 1024 * 1024
 MAX_BLOCKS = 128
 MAX_HEADERS = 512
-MAX_CONTENT_CIDS = 16
+MAX_CONTENT_CIDS = 4
 MAX_CONTENT_BLOCK_BYTES = 2 * 1024 * 1024
 MAX_CONTENT_BYTES = 4 * 1024 * 1024
 MAX_WANTED_CIDS = 64
@@ -446,6 +446,7 @@ _BLOCKS = Rate(20, 256)
 _VOTE_ITEMS = Rate(400, 4_096)
 _ID_ITEMS = Rate(2_000, 20_000)
 _REQUESTS = Rate(50, 200)
+HAVE_REQUESTS = Rate(50, 200)
 CONTENT_REQUESTS = Rate(400, 800)  # most are for one block of 256 KiB
 _PROVIDERS = Rate(8, 64)
 _WINDOWS = Rate(16, 64)  # each costs as much as reading MAX_HEADERS blocks
@@ -511,7 +512,7 @@ MESSAGES: tuple[MessageKind, ...] = (
     ),
     MessageKind(48, GetContent, Role.REQUEST, 1024, CONTENT_REQUESTS, _CONTROL, Content),
     MessageKind(49, Content, Role.RESPONSE, _CONTENT_BYTES, _FREE, _BULK),
-    MessageKind(50, WantHave, Role.REQUEST, MAX_WANTED_CIDS * 42, CONTENT_REQUESTS, _CONTROL, Have),
+    MessageKind(50, WantHave, Role.REQUEST, MAX_WANTED_CIDS * 42, HAVE_REQUESTS, _CONTROL, Have),
     MessageKind(51, Have, Role.RESPONSE, 64, _FREE, _CONTROL),
     MessageKind(
         52, GetProviders, Role.REQUEST, MAX_PROVIDERS * 48, _PROVIDERS, _CONTROL, Providers

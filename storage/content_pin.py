@@ -12,11 +12,12 @@ MAX_PIN_NAME = 200
 
 
 class PinKind(Enum):
-    """Why content is pinned: a user of this node wants it, or it was published here and is
-    registered on the chain."""
+    """Why content is pinned: a user of this node wants it, it was published here and is registered
+    on the chain, or it fell to this node as a replica."""
 
     USER = "user"
     CHAIN = "chain"
+    REPLICA = "replica"
 
 
 @record("content-pin")
@@ -25,7 +26,7 @@ class Pin(Record):
     (ms from the Unix epoch)."""
 
     cid: Cid
-    kind: Annotated[str, Text(5, 4, "user|chain")]
+    kind: Annotated[str, Text(8, 4, "user|chain|replica")]
     name: Annotated[str, Text(MAX_PIN_NAME, 0, r"[^\n\t]*")]
     time_ms: Counter
 

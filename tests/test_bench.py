@@ -75,3 +75,13 @@ def test_the_benchmark_of_possession_runs() -> None:
     report = json.loads(done.stdout)
     assert 0 < report["root_share_of_flat_sha256_speed"] < 1
     assert 0 < report["answer_ms"]["min"] <= report["answer_ms"]["median"]
+
+
+def test_the_benchmark_of_the_exchange_of_content_runs() -> None:
+    command = [sys.executable, "bench/content.py", "--only", "exchange", "--quick", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    exchange = json.loads(done.stdout)["exchange"]
+    assert exchange.pop("file_mib") == 8
+    for figures in exchange.values():
+        assert 0 < figures["min"] <= figures["median"] <= figures["max"]

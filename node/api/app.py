@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from node.api import (
     chain_endpoints,
     content_endpoints,
+    content_fetch_endpoints,
     event_endpoint,
     light_endpoint,
     link_endpoints,
@@ -46,6 +47,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *viewing_endpoints.ENDPOINTS,
     *possession_endpoints.ENDPOINTS,
     *store_endpoints.ENDPOINTS,
+    *content_fetch_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,

@@ -9,7 +9,7 @@ from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
 from node.api.admin import ADMIN_PROBLEMS, check_admin
 from node.api.endpoint import Call, Content, Endpoint
 from node.api.node_access import json_response
-from node.api.parameters import CID
+from node.api.parameters import CID, ROOT
 from node.api.problems import Problem, problem_of
 from node.query.answers import StoredBlockAnswer
 from node.query.chain_view import NotFound
@@ -29,7 +29,7 @@ async def _fetch_block(call: Call) -> Response:
         raise Problem(412, "not-stored", f"this node does not store block {cid}")
     data: bytes | None = None
     with trio.move_on_after(FETCH_TIMEOUT_S) as scope:
-        data = await call.node.services.fetch(cid)
+        data = await call.node.services.fetch(cid, call.value(ROOT))
     if scope.cancelled_caught:
         raise Problem(
             504, "fetch-timeout", f"no peer has sent block {cid} within {FETCH_TIMEOUT_S:g} s"
@@ -66,11 +66,12 @@ ENDPOINTS = (
         "GET",
         "/v1/content/blocks/{cid}",
         "fetchContentBlock",
-        "A content block's bytes, from this node or its peers, unless it was taken down; with "
-        "cache-control: only-if-cached from this node's store, else 412.",
+        "A content block's bytes, from this node, its peers, or, if `root` is announced, whoever "
+        "holds that, unless it was taken down; with cache-control: only-if-cached from this node's "
+        "store, else 412.",
         _fetch_block,
         {200: (Content(RAW),)},
-        params=(CID,),
+        params=(CID, ROOT),
         problems=(404, 412, 451, 504),
     ),
     Endpoint(

@@ -147,6 +147,9 @@ SPACE_OWNER: Param[bytes | None] = Param(
 CHANNEL: Param[str | None] = Param(
     "channel", "Only spaces in this channel.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack, None
 )
+ROOT: Param[Cid | None] = Param(
+    "root", "The file that the block belongs to, if known.", Link().schema(), parse_cid, None
+)
 AFTER_HEIGHT = integer(
     "after_height", "Only blocks above this height.", 0, JSON_INTEGER_MAX, default=0
 )

@@ -16,6 +16,7 @@ from node.car_transfer import export_car, import_car
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
+from node.commands.content_fetching import fetch
 from node.content_transfer import Report, pin_together, upload_and_pin, upload_blocks
 from node.content_tree import tree_blocks, tree_bytes
 from node.failure import Refused, Usage
@@ -24,6 +25,7 @@ from node.query.store_forms import GRACE_S, MAX_AGE_S, Collection, PinForm, Veri
 from storage.content_pin import MAX_PIN_NAME, Pin, PinKind
 
 app = App(name="content", help="Add content to a node's store, pin it, list it, verify it, …")
+app.command(fetch)
 
 AdminToken = Annotated[
     Path | None,

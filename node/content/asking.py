@@ -59,8 +59,8 @@ class Asking:
         self.counts = AskingCounts()
 
     async def who_has(self, cid: Cid) -> list[Route]:
-        """The neighbours that say they have this block, the best first. Once there is one, others
-        are waited for a moment only."""
+        """The neighbours that say they have this block, the best first, and those that cannot be
+        asked now. Once there is one, others are waited for a moment only."""
         having: set[PeerId] = set()
         asked = self._best([peer.id for peer in self.network.peers()])[:MAX_ASKED]
 
@@ -72,15 +72,16 @@ class Asking:
 
         async with trio.open_nursery() as nursery:
             for peer in asked:
-                nursery.start_soon(ask, peer)
+                now = trio.current_time()
+                if self.sources.of(peer, now).have_bucket.take(1, now):
+                    nursery.start_soon(ask, peer)
+                else:
+                    having.add(peer)
         return [Route(peer, 0) for peer in asked if peer in having]
 
     async def have(self, peer: PeerId, cids: tuple[Cid, ...]) -> list[bool]:
-        """Which of these blocks a neighbour says it has; none if it does not answer, or may not be
-        asked more often."""
-        size, now = -(-len(cids) // 8), trio.current_time()
-        if not self.sources.of(peer, now).have_bucket.take(1, now):
-            return [False] * len(cids)
+        """Which of these blocks a neighbour says it has; none if it does not answer."""
+        size = -(-len(cids) // 8)
         try:
             answer = await self.network.request(peer, WantHave(cids), HAVE_S)
         except RequestFailed as error:

@@ -26,12 +26,12 @@ from p2p.identity import PeerId, short_id
 from p2p.messages import GetProviders, Providers
 from p2p.provider import LIFE_MS, MAX_ROOTS, CarriedProvider, ProviderRecord, sign_provider
 from p2p.questions import RequestFailed
-from storage.content import ContentStore
-from storage.errors import StorageError
+from storage.content import ContentError, ContentStore
+from storage.content_pin import PinKind
 
 RENEW_S = LIFE_MS / 1000 / 3
 PROVIDERS_S = 10.0  # how long an answer about providers is waited for
-MAX_PAUSE_S = 300.0  # between questions to a neighbour whose news are of no use
+MAX_PAUSES = 10  # times as long is waited for news of a neighbour whose news are of no use
 INCOMPLETE_S = 600.0  # until what lacked blocks is looked through again
 MAX_INCOMPLETE = 1_024
 MAX_PUBLISHED = 4_096
@@ -64,8 +64,7 @@ class ContentSettings:
 class ContentExchange:
     """Everything about content between this node and others. `run` serves until cancelled.
 
-    `is_served` says whether content may be given to others, `release` is told of replicas that are
-    kept no more; both may be called in threads.
+    `is_served` says whether content may be given to others; it may be called in threads.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class ContentExchange:
         settings: ContentSettings,
         now_ms: Callable[[], int],
         is_served: IsServed,
-        release: Callable[[Cid], None] = lambda _: None,
     ) -> None:
         self._key = key
         self._chain = chain
@@ -108,7 +106,6 @@ class ContentExchange:
             providers=self.providers,
             holdings=self.holdings,
             fetches=self.fetches,
-            release=release,
         )
 
     # The node's life
@@ -138,6 +135,10 @@ class ContentExchange:
 
     async def serve(self, peer: PeerId, request: Record) -> Record | None:
         """The answer to a neighbour's question, None if it is none about content."""
+        if isinstance(request, GetProviders):
+            if peer in self._following:  # and not gone meanwhile
+                self.providers.hear(peer, request.known)
+            return Providers(self.providers.news_for(request.known))
         return await self.serving.serve(peer, request)
 
     def note_final(self, blocks: Sequence[Recorded]) -> None:
@@ -147,9 +148,13 @@ class ContentExchange:
         while len(self._published) > MAX_PUBLISHED:  # they come by their turn
             del self._published[next(iter(self._published))]
 
+    def announce_soon(self) -> None:
+        """Make the own record anew: what the node holds, or may give, has changed."""
+        self._changed.set()
+
     def _hold(self, root: Cid, size_bytes: int, is_replica: bool) -> None:
         if self.holdings.add(root, size_bytes, is_replica=is_replica):
-            self._changed.set()
+            self.announce_soon()
 
     # Providers
 
@@ -162,7 +167,7 @@ class ContentExchange:
                 if taken:
                     pause_s = self._pace.again_s
                 elif came:
-                    pause_s = min(2 * max(pause_s, self._pace.ask_s), MAX_PAUSE_S)
+                    pause_s = min(2 * pause_s, MAX_PAUSES * self._pace.ask_s)
                 else:
                     pause_s = self._pace.ask_s
                 await trio.sleep(pause_s)
@@ -179,7 +184,7 @@ class ContentExchange:
             return 0, 0
         except Invalid as error:
             self.asking.blame(peer, error)
-            return 1, 0
+            return 0, 0
         taken = sum(self.providers.take(provider, peer, hops) for hops, provider in good)
         return len(carried), taken
 
@@ -208,7 +213,6 @@ class ContentExchange:
     async def _announce(self) -> None:
         """Make the own record anew, and let the file of what is held agree with it."""
         self._made_ms = max(self._now_ms(), self._made_ms + 1)
-        self.providers.expire()
         self.providers.set_own(await trio.to_thread.run_sync(self._own_record))
         await trio.to_thread.run_sync(self.holdings.save)
 
@@ -222,14 +226,27 @@ class ContentExchange:
 
     async def _look_through(self) -> None:
         while True:
-            for file in await trio.to_thread.run_sync(self._files_to_look_at):
-                await self._look_at(file)
-            if self._replicator.drop_surplus():
-                self._changed.set()
+            self.providers.expire()
+            new, self._published = list(self._published), {}
+            files = await trio.to_thread.run_sync(self._files_to_look_at, new)
+            try:
+                for file in files:
+                    await self._look_at(file)
+                await self._drop_surplus()
+            except ContentError as error:
+                logger.warning("looking through the content: %s", error)
             await trio.sleep(self._pace.look_s)
 
-    def _files_to_look_at(self) -> list[Published]:
-        new, self._published = list(self._published), {}
+    async def _drop_surplus(self) -> None:
+        """Let go of replicas that are too many. Their roots are removed at once, so that they are
+        not taken for whole again; collecting garbage removes the rest."""
+        for root in self._replicator.drop_surplus():
+            self.announce_soon()
+            await trio.to_thread.run_sync(self._store.unpin, root, PinKind.REPLICA)
+            await trio.to_thread.run_sync(self._store.delete, root)
+
+    def _files_to_look_at(self, new: Sequence[Cid]) -> list[Published]:
+        """These, as far as they are registered, and a page of all."""
         found = [file for file in map(self._catalogue.of, new) if file is not None]
         return [*found, *self._catalogue.turn()]
 
@@ -239,7 +256,10 @@ class ContentExchange:
         running = self.fetches.of(root)
         if not self._is_served(root):
             self._let_go(root)
-        elif root not in self.holdings and (running is None or running.is_over):
+        elif root in self.holdings:
+            if not await trio.to_thread.run_sync(self._store.has, root):
+                self._let_go(root)
+        elif running is None or running.is_over:
             if await self._is_whole(root):
                 self._hold(root, file.size_bytes, is_replica=False)
             else:
@@ -247,7 +267,7 @@ class ContentExchange:
 
     def _let_go(self, root: Cid) -> None:
         if self.holdings.remove(root):
-            self._changed.set()
+            self.announce_soon()
 
     async def _is_whole(self, root: Cid) -> bool:
         """Whether all blocks of a file are stored. One that lacks some is not looked through again
@@ -276,7 +296,7 @@ def is_whole(store: ContentStore, root: Cid) -> bool:
                 if data is None:
                     return False
                 walk.accept(cid, data)
-    except (Invalid, StorageError) as error:
+    except (Invalid, ContentError) as error:
         logger.warning("file %s is not one, or cannot be read: %s", root, error)
         return False
     return True

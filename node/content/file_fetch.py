@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +14,7 @@ from node.content.asking import Asking
 from node.content.block_fetch import BlockFetch
 from node.content.session import NobodyGives, Session
 from storage.content import ContentStore
+from storage.content_pin import PinKind
 from storage.errors import StorageError
 
 MAX_RUNNING = 4
@@ -49,6 +51,11 @@ class FileFetch:
     ended: trio.Event
     state: FetchState = FetchState.RUNNING
     reason: str = ""
+
+    @property
+    def kind(self) -> PinKind:
+        """Why it is kept."""
+        return PinKind.REPLICA if self.is_replica else PinKind.USER
 
     @property
     def is_over(self) -> bool:
@@ -123,7 +130,9 @@ class FileFetches:
         root = fetch.session.root
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._tell, fetch)
+            kind = fetch.kind
             try:
+                await trio.to_thread.run_sync(self._store.pin, root, kind)
                 await fetch.session.run()
             except (NobodyGives, Invalid, StorageError) as error:
                 fetch.state, fetch.reason = FetchState.FAILED, str(error)
@@ -134,8 +143,19 @@ class FileFetches:
                 self.whole += 1
                 logger.info("file %s is whole: %s", root, fetch.sentence)
                 self._held(root, fetch.session.size or 0, fetch.is_replica)
+            with suppress(StorageError):
+                await trio.to_thread.run_sync(self._settle_pins, fetch, kind)
             nursery.cancel_scope.cancel()
         fetch.ended.set()
+
+    def _settle_pins(self, fetch: FileFetch, begun_as: PinKind) -> None:
+        """What came of a replica in vain may be collected. What somebody has asked for is kept,
+        also if it is not whole: the next fetch goes on there."""
+        root, is_in_vain = fetch.session.root, fetch.state is FetchState.FAILED
+        if fetch.kind is not begun_as:
+            self._store.pin(root, fetch.kind)
+        if begun_as is PinKind.REPLICA and (is_in_vain or not fetch.is_replica):
+            self._store.unpin(root, begun_as)
 
     async def _tell(self, fetch: FileFetch) -> None:
         """Have the log hear of it, now and then."""

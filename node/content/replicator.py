@@ -1,7 +1,6 @@
 """Keeps the files that fall to this node as replicas (node/content/replication.py)."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -15,6 +14,7 @@ from node.content.replication import falls_to, may_go
 from p2p.identity import PeerId
 
 IDLE_AFTER_S = 600.0  # then one more node than before fetches what is still short of replicas
+MAX_LOOKED_AT = 64  # replicas in one turn
 MAX_SHORT = 4_096  # files short of replicas that are remembered
 
 logger = logging.getLogger("reelect.content")
@@ -30,10 +30,7 @@ class Replication:
 
 
 class Replicator:
-    """Fetches what falls to this node and drops what others hold by now, if room is short.
-
-    `release` is told of each file that this node holds no more (the store may then drop it).
-    """
+    """Fetches what falls to this node and lets go of what others hold by now, if room is short."""
 
     def __init__(
         self,
@@ -43,14 +40,13 @@ class Replicator:
         providers: ProviderTable,
         holdings: Holdings,
         fetches: FileFetches,
-        release: Callable[[Cid], None],
     ) -> None:
         self._own = own
         self._settings = settings
         self._providers = providers
         self._holdings = holdings
         self._fetches = fetches
-        self._release = release
+        self._looked_at = 0
         self._short_since: dict[Cid, float] = {}
 
     @property
@@ -82,18 +78,21 @@ class Replicator:
         return True
 
     def drop_surplus(self) -> list[Cid]:
-        """Let go of replicas that enough others hold, if there is no room for more."""
+        """Let go of replicas that enough others hold, if there is no room for more; some of them
+        are looked at each time."""
         if self.free_bytes > self._settings.room_bytes // 10:
             return []
+        roots = self._holdings.replica_roots()
+        first = self._looked_at % max(len(roots), 1)
+        self._looked_at = first + MAX_LOOKED_AT
         surplus = [
             root
-            for root in self._holdings.replica_roots()
+            for root in roots[first : first + MAX_LOOKED_AT]
             if may_go(self._own, root, self._providers.holders(root), self._settings.replicas)
         ]
         for root in surplus:
             logger.info("file %s has replicas enough: dropping this one", root)
             self._holdings.remove(root)
-            self._release(root)
         return surplus
 
     def _idle(self, root: Cid, holders: int) -> int | None:

@@ -19,9 +19,7 @@ from p2p.messages import (
     Content,
     ContentBlock,
     GetContent,
-    GetProviders,
     Have,
-    Providers,
     WantHave,
 )
 from storage.content import ContentStore
@@ -72,14 +70,11 @@ class Serving:
         self.counts = ServingCounts()
 
     async def serve(self, peer: PeerId, request: Record) -> Record | None:
-        """The answer, None if the request is none about content; raises Busy."""
+        """The answer, None if the request is not for content; raises Busy."""
         if isinstance(request, WantHave):
             return await trio.to_thread.run_sync(self._have, request)
         if isinstance(request, GetContent):
             return await self._content(peer, request)
-        if isinstance(request, GetProviders):
-            self._providers.hear(peer, request.known)
-            return Providers(self._providers.news_for(request.known))
         return None
 
     def _have(self, request: WantHave) -> Have:

@@ -24,6 +24,8 @@ from storage.errors import StorageError
 MAX_WAITING_BYTES = 8 * 1024 * 1024  # of blocks that are asked for; as many may be being stored
 MAX_ASKED = 2  # neighbours for one block at a time
 SLOW_S = 0.5  # then another neighbour is asked too
+LOOK_SHARE = 4  # of the blocks that are asked for next
+RETRY_S = 1.0  # until a neighbour that lacked a block is asked for it again
 TURN_S = 0.1  # how often slow ones are looked for
 FIND_S = 3.0  # how often more neighbours are looked for
 PATIENCE_S = 60.0  # without any block
@@ -123,18 +125,18 @@ class Session:
     async def _look_around(self) -> None:
         while True:
             self._routes = await self._find_routes()
-            for wanted in self._wanted.values():
-                wanted.lacking.clear()
             self._note_change()
             await trio.sleep(FIND_S)
 
     # What is here
 
     async def _take_stored(self) -> None:
-        """Pass over the blocks that are stored, up to the first ones that are not."""
+        """Pass over the blocks that are stored, up to the first ones that are not; several are
+        looked for at once, unless there are no others to ask for."""
         while self._failure is None:
-            new = [cid for cid in self._next() if cid not in self._wanted]
-            if not new:
+            following = self._next()
+            new = [cid for cid in following if cid not in self._wanted]
+            if not new or len(following) > LOOK_SHARE * len(new):
                 return
             here = await trio.to_thread.run_sync(self._load, new)
             for cid in new:
@@ -183,6 +185,8 @@ class Session:
 
     def _ask_for(self, cid: Cid, wanted: _Wanted, now: float) -> None:
         sources = self._asking.sources
+        if wanted.lacking and now - wanted.since >= RETRY_S:
+            wanted.lacking.clear()
         useful = {
             route.peer: route
             for route in self._routes

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from p2p.identity import PeerId
 from p2p.limits import MAX_SERVING
-from p2p.messages import CONTENT_REQUESTS, Rate
+from p2p.messages import CONTENT_REQUESTS, HAVE_REQUESTS, Rate
 from p2p.tokenbucket import TokenBucket
 
 START_WINDOW = 4  # questions
@@ -22,8 +22,7 @@ MAX_STALLS = 2
 OUT_S = 30.0
 MAX_SOURCES = 256
 
-# Less than the far end bears, as time passes differently there.
-_ASKING = Rate(0.8 * CONTENT_REQUESTS.per_s, 0.8 * CONTENT_REQUESTS.burst)
+_BORNE = 0.8  # of what the far end bears, as time passes differently there
 
 if MAX_WINDOW >= MAX_SERVING:
     raise ValueError("the far end refuses what is beyond its own bound")
@@ -110,7 +109,7 @@ class Sources:
             if len(self._sources) >= MAX_SOURCES:
                 self._forget_one()
             found = self._sources[peer] = Source(
-                TokenBucket(_ASKING, now), TokenBucket(_ASKING, now)
+                _bucket(CONTENT_REQUESTS, now), _bucket(HAVE_REQUESTS, now)
             )
         return found
 
@@ -123,3 +122,7 @@ class Sources:
         oldest = next(idle, None)
         if oldest is not None:
             del self._sources[oldest]
+
+
+def _bucket(borne: Rate, now: float) -> TokenBucket:
+    return TokenBucket(Rate(_BORNE * borne.per_s, _BORNE * borne.burst), now)

@@ -32,6 +32,7 @@ from vm.receipt import Receipt
 
 MAX_PAGE = 500
 MAX_BATCH = 1000
+MAX_FETCH_SOURCES = 256
 MAX_SCHEDULE = 2 * MAX_PRODUCERS
 
 PROBLEM_PREFIX = "urn:reelect:problem:"  # of a problem's type; its code follows
@@ -482,6 +483,20 @@ class StoredBlockAnswer(Record):
 
     cid: Cid
     size_bytes: Counter
+
+
+@part
+class ContentFetchAnswer(Record):
+    """How far this node's fetch of a file is: `size_bytes` are null until they are known, and
+    `sources` the peers that gave something. `state` is `running`, `whole`, or `failed` for the
+    reason given."""
+
+    cid: Cid
+    state: Annotated[str, Text(16, 1, "running|whole|failed")]
+    reason: Sentence
+    done_bytes: Counter
+    size_bytes: Counter | None
+    sources: Annotated[tuple[PublicKey, ...], AtMost(MAX_FETCH_SOURCES)]
 
 
 @part

@@ -13,6 +13,7 @@ from consensus.codec import encode
 from consensus.kinds import JsonObject
 from consensus.merkle import merkle_root
 from genesis.file import parse_genesis
+from node.content.file_fetch import MAX_RUNNING, FetchState
 from node.mempool import Pending
 from node.query.answers import (
     AccountAnswer,
@@ -372,6 +373,44 @@ async def test_content_is_listed_stored_and_fetched(world: World) -> None:
             client, "/v1/videos", {"owner": format_address(BOB.public)}
         )
         assert code_of(await client.get(f"/v1/videos/{cid}")) == (404, "not-found", "")
+
+
+async def test_a_file_is_fetched_and_asked_after(world: World) -> None:
+    root = cid_of(RAW, b"a file")
+    path = f"/v1/content/{root}/fetch"
+    async with world.client() as client:
+        assert code_of(await client.get(path)) == (404, "not-found", "")
+        begun = await client.post(path)
+        assert begun.status_code == 202
+        running = {
+            "cid": str(root),
+            "state": "running",
+            "reason": "",
+            "done_bytes": 0,
+            "size_bytes": None,
+            "sources": [],
+        }
+        assert begun.json() == running
+        assert (await client.post(path)).json() == running
+        (fetch,) = world.begun.fetches
+        fetch.state, fetch.reason = FetchState.FAILED, "nobody has it"
+        assert (await get(client, path)) == running | {"state": "failed", "reason": fetch.reason}
+
+
+async def test_only_so_many_files_are_fetched_at_once(world: World) -> None:
+    roots = [cid_of(RAW, bytes([i])) for i in range(MAX_RUNNING + 1)]
+    async with world.client() as client:
+        answers = [await client.post(f"/v1/content/{root}/fetch") for root in roots]
+        assert [answer.status_code for answer in answers] == [202] * MAX_RUNNING + [503]
+        world.begun.fetches[0].state = FetchState.WHOLE
+        assert (await client.post(f"/v1/content/{roots[-1]}/fetch")).status_code == 202
+
+
+async def test_who_may_not_change_the_node_may_not_have_it_fetch(world: World) -> None:
+    async with world.client(loopback=False) as client:
+        answer = await client.post(f"/v1/content/{cid_of(RAW, b'')}/fetch")
+    assert code_of(answer)[:2] == (403, "no-admin-token")
+    assert world.begun.fetches == []
 
 
 async def test_a_full_store_says_so(world: World) -> None:

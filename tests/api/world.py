@@ -20,6 +20,7 @@ from node.candidate import Recorded
 from node.chain import Chain
 from node.content.catalogue import ChainCatalogue
 from node.content.exchange import ContentExchange, ContentSettings
+from node.content.file_fetch import FileFetch
 from node.content.replicator import Replication
 from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
@@ -109,6 +110,17 @@ class NoNetwork:
         self.link_faults = faults
 
 
+class Begun:
+    """Stands in for the nursery of fetches: what is begun waits until the test ends it."""
+
+    def __init__(self) -> None:
+        self.fetches: list[FileFetch] = []
+
+    def start_soon(self, _: object, fetch: FileFetch) -> None:
+        """Remember it."""
+        self.fetches.append(fetch)
+
+
 class World:
     """A node whose blocks the test makes by `slots`; every third seat is run here."""
 
@@ -130,6 +142,8 @@ class World:
         )
         self.segment_indexes = SegmentIndexes(folder / "segment-indexes")
         self.segments = SegmentProver(self.content, self.segment_indexes)
+        self.begun = Begun()
+        self.content_exchange.fetches.nursery = self.begun  # type: ignore[assignment]
         self.elsewhere: dict[Cid, bytes] = {}
         self.hub = Hub(run="run")
         self.finality_log = FinalityLog()

@@ -78,7 +78,7 @@ def test_what_nobody_has_is_said_to_be_so(world: World, run: Run) -> None:
 def test_another_text_is_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("video", "comment", CID, "well done").code == 0
 
-    async def lie(_: Client, cid: Cid) -> bytes:
+    async def lie(_: Client, cid: Cid, root: Cid | None = None) -> bytes:
         return b"badly done"
 
     monkeypatch.setattr(Client, "fetch_block", lie)

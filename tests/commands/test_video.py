@@ -132,7 +132,7 @@ def test_an_altered_block_is_not_written(
 ) -> None:
     leaf = next(iter(BLOCKS))
 
-    async def lie(_: Client, cid: Cid) -> bytes:
+    async def lie(_: Client, cid: Cid, root: Cid | None = None) -> bytes:
         data = BLOCKS[cid]
         return data[:-1] + bytes([data[-1] ^ 1]) if cid == leaf else data
 
@@ -153,7 +153,7 @@ def test_an_interrupted_download_goes_on(
     asked: list[Cid] = []
     lost = list(BLOCKS)[1]
 
-    async def fetch(_: Client, cid: Cid) -> bytes:
+    async def fetch(_: Client, cid: Cid, root: Cid | None = None) -> bytes:
         asked.append(cid)
         if lost in asked[-1:] and asked.count(lost) == 1:
             raise Unreachable("the connection broke")
@@ -177,7 +177,7 @@ def test_several_blocks_are_fetched_at_once(
 ) -> None:
     under_way, most = 0, 0
 
-    async def fetch(_: Client, cid: Cid) -> bytes:
+    async def fetch(_: Client, cid: Cid, root: Cid | None = None) -> bytes:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)

@@ -1,8 +1,9 @@
-"""Four real node processes: a payment, a video, a proven answer, a killed node that returns."""
+"""Four real node processes: a payment, a video and its replicas, a proven answer, a killed node."""
 
 import time
 from pathlib import Path
 
+import httpx
 import trio
 
 from consensus.address import format_address
@@ -61,6 +62,21 @@ async def agree(network: LocalNetwork, height: int) -> None:
     await until(one)
 
 
+async def holds_the_video(node: NodeProcess) -> bool:
+    async with httpx.AsyncClient() as client:
+        page = (await client.get(f"{node.api}/metrics")).text
+    return "\nreelect_content_held_files 1.0\n" in page
+
+
+async def is_replicated(network: LocalNetwork, replicas: int) -> None:
+    """Return when so many nodes hold the one video."""
+
+    async def enough() -> bool:
+        return sum([await holds_the_video(node) for node in network.nodes]) >= replicas
+
+    await until(enough)
+
+
 async def live(home: Path, folder: LocalFolder, chain: LocalChain, network: LocalNetwork) -> None:
     """What the network goes through, by the commands that people use."""
     first, second, third, fourth = network.nodes
@@ -76,6 +92,9 @@ async def live(home: Path, folder: LocalFolder, chain: LocalChain, network: Loca
     got = await reelect("video", "get", cid, "-o", str(copy), "--node", third.api)
     assert got.json["size_bytes"] == SMALL.stat().st_size
     assert copy.read_bytes() == SMALL.read_bytes()
+    await is_replicated(network, 3)
+    fetched = (await reelect("content", "fetch", cid, "--node", fourth.api)).json
+    assert (fetched["state"], fetched["size_bytes"]) == ("whole", SMALL.stat().st_size)
 
     address = format_address(chain.accounts.by_name()["dev1"])
     proved = (await reelect("light", "query", "account", address, "--node", fourth.api)).json

@@ -21,6 +21,7 @@ from consensus.sealed_key import commitment_to
 from p2p.frames import frame_bytes
 from p2p.identity import server_context
 from p2p.messages import MESSAGES, Role
+from p2p.provider import sign_provider
 from storage.journal import MAGIC, JournalEntry, JournalFence
 from tests.fuzz.examples import example, example_wire
 from tests.vm.world import small_genesis
@@ -122,6 +123,12 @@ def cids() -> list[bytes]:
 def addresses() -> list[bytes]:
     """Spellings of nodes' addresses."""
     return [f"{'ab' * 32}@{host}:4010".encode() for host in ("[::1]", "127.0.0.1", "a.example")]
+
+
+def providers() -> list[bytes]:
+    """What nodes say that they hold."""
+    roots = tuple(sorted(cid_of(RAW, bytes([i])) for i in range(3)))
+    return [sign_provider(_KEY, bytes(32), 1, 1, roots[:n]).encode() for n in (0, 3)]
 
 
 def tls_certificates() -> list[bytes]:

@@ -34,12 +34,14 @@ from consensus.snapshot import SnapshotChunk, SnapshotManifest
 from consensus.transaction import Transaction, decode_transaction
 from genesis.file import parse_genesis, parse_head
 from node.candidate import header_of, read_block
+from node.content.holdings import SavedHoldings
 from p2p.addressbook import SavedBook
 from p2p.frames import FrameReader, InvalidFrame, frame_bytes
 from p2p.identity import certificate_key
 from p2p.messages import BY_NUMBER, MESSAGES, MessageKind
 from p2p.parcel import open_parcel
 from p2p.peeraddress import parse_peer_address
+from p2p.provider import ProviderRecord
 from storage.disk import RealDisk
 from storage.journal import (
     MAGIC,
@@ -279,6 +281,8 @@ def _all() -> Iterator[Target]:
     yield Target("peer address", partial(_text, parse_peer_address), seeds.addresses(), 400)
     yield Target("tls certificate", _tls_certificate, seeds.tls_certificates(), 1024)
     yield _record(SavedBook)
+    yield _record(ProviderRecord, *seeds.providers())
+    yield _record(SavedHoldings)
     yield _record(JournalEntry)
     yield _record(JournalFence)
     yield Target("journal", _journal, seeds.journals())

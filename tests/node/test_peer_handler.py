@@ -27,7 +27,7 @@ from p2p.questions import RequestTimeout
 from tests.node.network import run_slots, transfer
 from tests.node.side import ALICE, BOB, OTHER_PEER, PEER, SEATS, Side
 
-MAX_RAW_BYTES = 512 * 1024
+MAX_RAW_BYTES = 1536 * 1024
 
 
 def test_announced_transactions_are_fetched_checked_and_announced(side: Side, other: Chain) -> None:

@@ -1,7 +1,10 @@
 """Asking for everything, taking nothing, answering never, or wrongly."""
 
 import secrets
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
 import trio
 
@@ -15,6 +18,7 @@ from p2p.messages import (
     MAX_BLOCKS,
     MAX_CONTENT_CIDS,
     MAX_TRANSACTION_IDS,
+    MAX_WANTED_CIDS,
     MESSAGES,
     Content,
     ContentBlock,
@@ -24,15 +28,20 @@ from p2p.messages import (
     GetFinality,
     GetManifest,
     GetPeers,
+    GetProviders,
     GetStatus,
     GetSteps,
     GetTransactions,
+    Have,
     MessageKind,
     Peers,
+    Providers,
     Role,
     TransactionIds,
     Transactions,
+    WantHave,
 )
+from p2p.provider import CarriedProvider, ProviderRecord, sign_provider
 from tests.fuzz.examples import example
 from tests.hostile.attack import Outcome, Scene, attack
 from tests.hostile.client import Closed, Conversation, Reply, new_key, peer_of, politely
@@ -42,6 +51,8 @@ GREEDY_PEERS = 3
 WANTED_BLOCKS = 6  # a lie about each of so many is enough for a ban
 SHARE = 0.8  # of the rate that is allowed
 MANY = 400
+MANY_PROVIDERS = 30
+FORGING_S = 60.0  # until the fifth answer is asked for
 
 
 def _cids(count: int) -> tuple[Cid, ...]:
@@ -57,6 +68,7 @@ _DEAREST: dict[type[Record], Callable[[int], Record]] = {
         tuple(secrets.token_bytes(32) for _ in range(MAX_TRANSACTION_IDS))
     ),
     GetContent: lambda _: GetContent(_cids(MAX_CONTENT_CIDS)),
+    WantHave: lambda _: WantHave(_cids(MAX_WANTED_CIDS)),
     GetManifest: lambda _: GetManifest(_cids(1)[0]),
     GetChunk: lambda number: GetChunk(_cids(1)[0], number % 9),
 }
@@ -181,13 +193,27 @@ async def content_that_was_not_asked_for(scene: Scene) -> None:
         await peer.until_closed()
 
 
+def _all_of_it(question: Record) -> Have | None:
+    """It has whatever is asked about."""
+    if not isinstance(question, WantHave):
+        return None
+    count = len(question.cids)
+    return Have(((1 << count) - 1).to_bytes(-(-count // 8), "little"))
+
+
+def _silent_about_content(question: Record) -> Record | None:
+    if isinstance(question, GetContent):
+        return None
+    return _all_of_it(question) or politely(question)
+
+
 def _content_of(give: Callable[[Cid], tuple[ContentBlock, ...]]) -> Reply:
     """What keeps a connection, and this for a content block that is asked for."""
 
     def reply(question: Record) -> Record | None:
         if isinstance(question, GetContent):
             return Content(give(question.cids[0]))
-        return politely(question)
+        return _all_of_it(question) or politely(question)
 
     return reply
 
@@ -241,7 +267,7 @@ async def content_that_few_have_and_many_lie_about(scene: Scene) -> None:
     replies = [
         _content_of(_another_block),
         _content_of(lambda _: ()),
-        lambda question: None if isinstance(question, GetContent) else politely(question),
+        _silent_about_content,
         _content_of(lambda _: (ContentBlock(cid, data),)),
     ]
 
@@ -257,3 +283,37 @@ async def content_that_few_have_and_many_lie_about(scene: Scene) -> None:
             await ready.wait()
         assert await client.fetch_block(cid) == data
         nursery.cancel_scope.cancel()
+
+
+async def _tell_of_providers(
+    scene: Scene, make: Callable[[], ProviderRecord], seconds: float
+) -> None:
+    """Answer each question for news with some records, until parted or for so long."""
+
+    def reply(question: Record) -> Record | None:
+        if isinstance(question, GetProviders):
+            made = (CarriedProvider(1, make().encode()) for _ in range(MANY_PROVIDERS))
+            return Providers(tuple(made))
+        return politely(question)
+
+    async with peer_of(scene.victim, scene.name()) as peer:
+        with trio.move_on_after(seconds), suppress(Closed):
+            await peer.answer(reply)
+
+
+def _made_up(chain: bytes) -> ProviderRecord:
+    roots = tuple(sorted(_cids(9)))
+    return sign_provider(new_key(), chain, time.time_ns() // 1_000_000, 2**40, roots)
+
+
+@attack(Outcome.BORNE)
+async def providers_of_what_there_is_not(scene: Scene) -> None:
+    """Ever new nodes that hold files which the chain does not know."""
+    await _tell_of_providers(scene, lambda: _made_up(scene.victim.chain), ASKING_S)
+
+
+@attack(Outcome.BANNED)
+async def forged_provider_records(scene: Scene) -> None:
+    """Records that their nodes have not signed."""
+    forged = replace(_made_up(scene.victim.chain), room_bytes=1)
+    await _tell_of_providers(scene, lambda: forged, FORGING_S)

@@ -57,7 +57,6 @@ class ContentNode:
     now_ms: int = NOW_MS
     hidden: set[Cid] = field(default_factory=set)
     asked: list[tuple[PeerId, Record]] = field(default_factory=list)
-    released: list[Cid] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.network: Network
@@ -70,7 +69,6 @@ class ContentNode:
             settings=self.settings,
             now_ms=lambda: self.now_ms,
             is_served=lambda cid: cid not in self.hidden,
-            release=self.released.append,
         )
         self.answer: Serve = self.exchange.serve
 
@@ -135,14 +133,15 @@ def new_node(
     pace: Pace = QUICK,
     max_upload_bytes_per_s: int = 0,
     holdings: Path | None = None,
+    store: ContentStore | None = None,
 ) -> ContentNode:
-    """A node that does not run yet; one of the same number has the same store."""
+    """A node that does not run yet, over `store` or one of its own."""
     home = folder / str(number)
     home.mkdir(exist_ok=True)
     settings = ContentSettings(
         Replication(replicas, room_bytes), max_upload_bytes_per_s, holdings, pace
     )
-    return ContentNode(ContentStore(home / "content"), register, settings, number)
+    return ContentNode(store or ContentStore(home / "content"), register, settings, number)
 
 
 @asynccontextmanager

@@ -198,8 +198,8 @@ def test_the_table_agrees_with_a_plain_model(steps: list[tuple[int, int, int]]) 
 # Over real connections
 
 
-async def forging(node: ContentNode, carried: CarriedProvider, tmp_path: Path) -> ContentNode:
-    """A neighbour of `node` that brings this record, as soon as it was asked for news."""
+async def forging(node: ContentNode, carried: CarriedProvider, tmp_path: Path) -> bool:
+    """Whether a neighbour of `node` that brings this record, once asked for news, has points then."""
     liar = new_node(tmp_path, node.register, 7)
 
     async def serve(peer: PeerId, request: Record) -> Record | None:
@@ -215,8 +215,7 @@ async def forging(node: ContentNode, carried: CarriedProvider, tmp_path: Path) -
         liar.asked.append((b"points", GetProviders(())))
         points = [peer.points for peer in node.network.peers()]
         assert node.network.banned() or points
-        liar.released = [ROOTS[0]] if max(points, default=100) > 20 else []
-    return liar
+    return max(points, default=100) > 20
 
 
 @pytest.mark.parametrize("how", ["forged", "of another chain", "no record"])
@@ -227,8 +226,7 @@ async def test_who_brings_what_cannot_be_right_is_blamed(tmp_path: Path, how: st
         "of another chain": sign_provider(key(8), bytes(32), NOW_MS, 0, ()).encode(),
         "no record": b"\x80",
     }[how]
-    liar = await forging(node, CarriedProvider(1, record), tmp_path)
-    assert liar.released, "it has points"
+    assert await forging(node, CarriedProvider(1, record), tmp_path)
     assert node.exchange.asking.counts.wrong
 
 
@@ -240,9 +238,23 @@ async def test_what_does_not_count_now_is_nobodys_fault(tmp_path: Path, how: str
         "old": record_of(8, (), NOW_MS - LIFE_MS),
         "early": record_of(8, (), NOW_MS + EARLY_MS + 1),
     }[how]
-    liar = await forging(node, CarriedProvider(1, record.encode()), tmp_path)
-    assert not liar.released
+    assert not await forging(node, CarriedProvider(1, record.encode()), tmp_path)
     assert key(8).public not in {item.peer for item in node.exchange.providers.known()}
+
+
+def test_what_is_taken_is_timely_registered_and_news(tmp_path: Path) -> None:
+    node = new_node(tmp_path, Register(), 1)
+    file = add_file(node, tmp_path, 1000)
+    good = record_of(8, [file.cid])
+    records = [
+        good,
+        record_of(7),
+        record_of(7, (), NOW_MS - LIFE_MS),
+        record_of(7, (), NOW_MS + EARLY_MS + 1),
+        record_of(1, (), NOW_MS + 1),
+    ]
+    carried = [CarriedProvider(1, record.encode()) for record in records]
+    assert node.exchange._check(carried) == [(1, good)]
 
 
 async def test_garbage_does_not_travel(tmp_path: Path) -> None:
