@@ -8,6 +8,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 VERIFIER := tests/light_verifier
+CLIENTS := tests/gateway
 SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
@@ -23,7 +24,7 @@ IDS ?= 1000
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
 
-test: .venv/installed-test $(VERIFIER)/node_modules/installed
+test: .venv/installed-test $(VERIFIER)/node_modules/installed $(CLIENTS)/node_modules/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,7 +47,7 @@ soak: .venv/installed-test
 	    --tx-per-s $(TX_PER_S) $(ARGS)
 
 clean:
-	rm -rf $(VERIFIER)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VERIFIER)/node_modules $(CLIENTS)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 # The source tree is installed in place, uncompiled, so that edits count at once.
 .venv/installed: .venv/created pyproject.toml setup.py
@@ -61,11 +62,11 @@ clean:
 	REELECT_PURE=1 $(BIN)/pip install --quiet --quiet --editable '.[fuzz,test]'
 	touch $@
 
-# A second verifier of light proofs runs on Node.js.
-$(VERIFIER)/node_modules/installed: $(VERIFIER)/package.json $(VERIFIER)/package-lock.json
+# A second verifier of light proofs runs on Node.js, and so do clients of the IPFS project.
+$(VERIFIER)/node_modules/installed $(CLIENTS)/node_modules/installed: %/node_modules/installed: %/package.json %/package-lock.json
 	@node --version >/dev/null && npm --version >/dev/null || { \
 	    echo 'The tests need Node.js and npm: sudo apt-get install nodejs npm' >&2; exit 1; }
-	npm ci --prefix $(VERIFIER) --no-audit --no-fund --loglevel=error
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 .venv/created:
