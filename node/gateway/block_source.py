@@ -3,7 +3,7 @@
 Every block that comes from here was checked against its CID.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import TypeVar
@@ -15,7 +15,8 @@ from node.api.problems import RETRY_AFTER_S, Problem
 from node.candidate import header_of
 from node.query.chain_view import NotFound
 from node.services import Services
-from storage.content import ContentError
+from storage.blocks import BlockStore
+from storage.content import ContentError, ContentStore
 
 MAX_READING_THREADS = 2
 FETCH_TIMEOUT_S = 30.0
@@ -33,10 +34,23 @@ class Withheld(Exception):
 
 
 class BlockSource:
-    """Blocks by CID, out of a running node."""
+    """Blocks by CID, out of a node's parts.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    `header` reads a header of the chain, `fetch` asks this node and its peers for content, and
+    `is_served` says whether that may be given out (node/services.py).
+    """
+
+    def __init__(
+        self,
+        content: ContentStore,
+        header: Callable[[Cid], bytes | None],
+        fetch: Callable[[Cid], Awaitable[bytes | None]],
+        is_served: Callable[[Cid], bool],
+    ) -> None:
+        self._content = content
+        self._header = header
+        self._fetch = fetch
+        self._is_served = is_served
         self._threads = trio.CapacityLimiter(MAX_READING_THREADS)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -45,12 +59,12 @@ class BlockSource:
 
     def load(self, cid: Cid, known: Mapping[Cid, bytes] = EMPTY) -> bytes | None:
         """A block that is known or here, or None; blocks, so use a thread. Raises Withheld."""
-        if cid.codec != DAG_CBOR and not self._services.is_served(cid):
+        if cid.codec != DAG_CBOR and not self._is_served(cid):
             raise Withheld(cid)
         data = known.get(cid)
         if data is not None:
             return data
-        return self._header(cid) if cid.codec == DAG_CBOR else self._services.content.get(cid)
+        return self._header(cid) if cid.codec == DAG_CBOR else self._content.get(cid)
 
     async def get(self, cid: Cid, *, only_here: bool) -> bytes:
         """A block from here or, unless `only_here`, from a peer; raises Problem or NotFound."""
@@ -62,7 +76,7 @@ class BlockSource:
         if cid.codec == DAG_CBOR:
             raise NotFound(f"this node has no block {cid} of the chain")
         with trio.move_on_after(FETCH_TIMEOUT_S):
-            data = await self._services.fetch(cid)
+            data = await self._fetch(cid)
             if data is None:
                 raise NotFound(f"neither this node nor a peer of it has block {cid}")
             return data
@@ -79,7 +93,7 @@ class BlockSource:
 
         async def fetch(cid: Cid) -> None:
             with suppress(ContentError):
-                data = await self._services.fetch(cid)
+                data = await self._fetch(cid)
                 if data is not None:
                     found[cid] = data
 
@@ -90,10 +104,21 @@ class BlockSource:
                         nursery.start_soon(fetch, cid)
         return found
 
-    def _header(self, block_id: Cid) -> bytes | None:
-        blocks = self._services.chain.blocks
-        raw = blocks.get(block_id)
-        if raw is None:
-            height = blocks.height_of(block_id)
-            raw = None if height is None else blocks.block_or_header(height)
-        return None if raw is None else header_of(raw).encode()
+
+def source_of(services: Services) -> BlockSource:
+    """The blocks of a running node."""
+    blocks = services.chain.blocks
+    return BlockSource(
+        services.content,
+        lambda block_id: _header(blocks, block_id),
+        services.fetch,
+        services.is_served,
+    )
+
+
+def _header(blocks: BlockStore, block_id: Cid) -> bytes | None:
+    raw = blocks.get(block_id)
+    if raw is None:
+        height = blocks.height_of(block_id)
+        raw = None if height is None else blocks.block_or_header(height)
+    return None if raw is None else header_of(raw).encode()

@@ -131,6 +131,20 @@ async def test_a_broken_answer_is_a_reset_connection(
             assert (await client.get("/v1/status")).status_code == 200
 
 
+async def test_a_connection_serves_one_answer_after_the_other(
+    world: World, published: Published
+) -> None:
+    paths = (f"{published.film}", "none", f"{published.film}?format=car", "bafkqaaa")
+    requests = [f"GET /ipfs/{path} HTTP/1.1\r\nhost: x\r\n\r\n" for path in paths]
+    received = bytearray()
+    async with served(world) as (port, _), await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        await stream.send_all("".join(requests).encode())
+        async for piece in stream:
+            received.extend(piece)
+    assert received.count(b"HTTP/1.1 200") == 3
+    assert received.count(b"HTTP/1.1 400") == 1
+
+
 async def test_a_corrupt_block_is_never_sent(world: World, published: Published) -> None:
     cid = leaf(LEAVES[1])
     [file] = world.content._folder.rglob(str(cid))
@@ -215,6 +229,30 @@ async def test_a_client_that_goes_away_ends_the_reading(world: World, published:
     with trio.fail_after(30):
         await world.app()(scope_of(published.film), receive, send)
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("path", ["film", "none"])
+async def test_the_server_has_the_time_to_end_a_request(
+    world: World, published: Published, path: str
+) -> None:
+    gone = trio.Event()
+    ended = []
+
+    async def receive() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            gone.set()  # as Hypercorn does, which goes on to close or to reuse the connection
+            await trio.testing.wait_all_tasks_blocked()
+            ended.append(message)
+
+    scope = {**scope_of(published.film)}
+    if path == "none":
+        scope["path"] = "/ipfs/none"
+    await world.app()(scope, receive, send)
+    assert len(ended) == 1
 
 
 async def test_a_silent_network_is_a_timeout(
