@@ -120,7 +120,7 @@ def test_what_clients_of_ipfs_refuse(world: World, published: Published) -> None
     entries = directory_entries(world.content.get(published.films) or b"") or ()
     captions = next(entry.cid for entry in entries if entry.name == NAME)
     with gateway(world, lies_about=captions) as url:
-        found = ask(url, published, captions, "range", "car", "fetched", patience_ms=10_000)
+        found = ask(url, published, captions, "range", "car", "fetched", patience_ms=6_000)
     assert found["range"] == sha256(FILM[START : START + LENGTH])
     assert "the bytes are not those of" in found["car"]["refused"]
     assert "refused" in found["fetched"]
