@@ -11,6 +11,7 @@ from typing import TypeVar
 import trio
 
 from consensus.cid import DAG_CBOR, Cid
+from consensus.errors import Invalid
 from node.api.problems import RETRY_AFTER_S, Problem
 from node.candidate import header_of
 from node.query.chain_view import NotFound
@@ -88,11 +89,11 @@ class BlockSource:
         )
 
     async def fetch_all(self, cids: Sequence[Cid]) -> dict[Cid, bytes]:
-        """Those of these blocks that peers give, asked at once; dag-cbor is not asked for."""
+        """Those of these blocks that can be had, asked for at once; dag-cbor is not asked for."""
         found: dict[Cid, bytes] = {}
 
         async def fetch(cid: Cid) -> None:
-            with suppress(ContentError):
+            with suppress(ContentError, Invalid):
                 data = await self._fetch(cid)
                 if data is not None:
                     found[cid] = data
