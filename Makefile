@@ -11,6 +11,7 @@ BIN := .venv/bin
 VERIFIER := tests/light_verifier
 ORACLE := tests/content_oracle
 COUNT ?= 100
+CLIENTS := tests/gateway
 SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
@@ -26,7 +27,7 @@ IDS ?= 1000
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
 
-test: .venv/installed-test $(VERIFIER)/node_modules/installed $(ORACLE)/node_modules/installed
+test: .venv/installed-test $(addsuffix /node_modules/installed,$(VERIFIER) $(ORACLE) $(CLIENTS))
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -52,7 +53,7 @@ content-oracle: .venv/installed-test $(ORACLE)/node_modules/installed
 	$(BIN)/python -m tests.content_oracle --count $(COUNT) --first $(FIRST) $(ARGS)
 
 clean:
-	rm -rf $(VERIFIER)/node_modules $(ORACLE)/node_modules .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(addsuffix /node_modules,$(VERIFIER) $(ORACLE) $(CLIENTS)) .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
 
 # The source tree is installed in place, uncompiled, so that edits count at once.
 .venv/installed: .venv/created pyproject.toml setup.py
@@ -67,11 +68,11 @@ clean:
 	REELECT_PURE=1 $(BIN)/pip install --quiet --quiet --editable '.[fuzz,test]'
 	touch $@
 
-# A second verifier of light proofs, and the IPFS project's importer, run on Node.js.
+# A second verifier of light proofs, and the IPFS project's importer and clients, run on Node.js.
 %/node_modules/installed: %/package.json %/package-lock.json
 	@node --version >/dev/null && npm --version >/dev/null || { \
 	    echo 'The tests need Node.js and npm: sudo apt-get install nodejs npm' >&2; exit 1; }
-	npm ci --prefix $* --no-audit --no-fund --loglevel=error
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 .venv/created:

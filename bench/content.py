@@ -1,9 +1,9 @@
 """What content costs: `python bench/content.py [--only ROW…] [--quick] [--json]`.
 
 Each row measures one thing beside the bare thing that it is made of, in the same run: `ids` the
-making of content ids beside flat SHA-256; `exchange` brings a file from
-another node, beside bare TLS; `publish` stores a file on a real node (1 GiB, some
-minutes) and tells the memory of that.
+making of content ids beside flat SHA-256; `exchange` brings a file from another node, beside bare
+TLS; `gateway` serves one, beside the same bytes out of memory; `publish` stores one on a real node
+(1 GiB, some minutes) and tells the memory of that.
 """
 
 import argparse
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it runs in a source tree that is not installed
 
 from bench.content_exchange import measure_exchange  # noqa: E402
+from bench.content_gateway import measure_gateway  # noqa: E402
 from bench.content_ids import measure_ids  # noqa: E402
 from bench.content_publish import measure_publish  # noqa: E402
 from bench.report import Report, show  # noqa: E402
@@ -31,6 +32,7 @@ class Measure(Protocol):
 ROWS: Mapping[str, Measure] = {
     "ids": measure_ids,
     "exchange": measure_exchange,
+    "gateway": measure_gateway,
     "publish": measure_publish,
 }
 

@@ -89,6 +89,7 @@ class DagWalk:
         visited: Iterable[Cid] = (),
     ) -> None:
         """`visited` are not new: a walk without repeats goes on from there."""
+        self.root = root
         self._scope = scope
         self._span = span
         self._steps = [_Step(Place(root, 0))]  # the next one last

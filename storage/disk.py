@@ -127,10 +127,11 @@ class RealDisk:
         return _RealLock(descriptor)
 
     def read(self, path: Path, limit: int, start: int = 0) -> bytes:
-        """At most `limit` bytes from `start` on."""
+        """At most `limit` bytes from `start` on; no room is made for more than there are."""
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             file.seek(start)
-            return file.read(limit)
+            return file.read(max(0, min(limit, size - start)))
 
     def size(self, path: Path) -> int:
         """As the system says."""

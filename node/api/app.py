@@ -32,6 +32,7 @@ from node.api.node_access import NodeAccess
 from node.api.openapi import openapi
 from node.api.parameters import ROW_KEY
 from node.api.problems import Problem
+from node.gateway.block_source import source_of
 from node.gateway.gateway import Gateway
 from node.loop_monitor import LoopMonitor
 from node.services import Services
@@ -79,7 +80,7 @@ def make_app(
         routes=[
             *_routes(node),
             Route(OPENAPI_PATH, _page(openapi(ENDPOINTS))),
-            Route("/ipfs/{path:path}", Gateway(services)),
+            Route("/ipfs/{path:path}", Gateway(source_of(services))),
         ],
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers={HTTPException: _no_route, Exception: _bug},

@@ -6,6 +6,7 @@ import math
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import cast
 
@@ -161,7 +162,8 @@ class _Connection:
 
     async def _reset(self) -> None:
         """End the connection so that the client sees a fault, whatever was sent (RST)."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        with suppress(OSError):  # the client may be gone
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         await trio.aclose_forcefully(self._stream)
 
     async def receive_some(self, max_bytes: int) -> bytes:

@@ -27,7 +27,7 @@ from node.gateway.media_type import (
     sniffed_type,
     type_by_name,
 )
-from node.gateway.resolution import Resolved, child, entries_of, resolve, size_of
+from node.gateway.resolution import Resolved, entries_of, resolve, size_of
 from node.query.chain_view import NotFound
 
 IMMUTABLE = "public, max-age=29030400, immutable"
@@ -66,7 +66,7 @@ class Answers:
         self._sniffed: OrderedDict[Cid, str] = OrderedDict()
 
     async def answer(self, asked: Asked, root: Cid) -> Answer:
-        """The answer to GET; raises Problem, Invalid, Withheld or ContentError."""
+        """The answer to GET; raises Problem, Invalid or ContentError."""
         if asked.form in (Form.RAW, Form.DAG_CBOR) and asked.segments:
             raise malformed(
                 f"a block is asked for by its own CID: format={asked.form.value} goes without a "
@@ -138,7 +138,7 @@ class Answers:
         if not asked.has_slash:
             query = f"?{asked.query}" if asked.query else ""
             return Answer(301, {"location": f"{asked.path}/{query}", "cache-control": IMMUTABLE})
-        index = await child(self._source, resolved.cid, resolved.data, INDEX)
+        index = next((entry for entry in entries if entry.name == INDEX), None)
         if index is None:
             return await self._directory(asked, resolved, entries)
         data = await self._source.get(index.cid, only_here=asked.only_here)

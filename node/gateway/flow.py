@@ -15,7 +15,7 @@ from consensus.cid import Cid
 from consensus.dag_walk import DagWalk, Visit
 from consensus.errors import Invalid
 from node.api.problems import Broken
-from node.gateway.block_source import BlockSource, Withheld
+from node.gateway.block_source import BlockSource
 from storage.content import ContentError
 
 BATCH_BYTES = 512 * 1024
@@ -64,7 +64,7 @@ class _Reader:
                         await into.send(pieces)
                     if not count and not await self._fetch():
                         return f"block {walk.next} cannot be had"
-        except (Invalid, ContentError, Withheld) as error:
+        except (Invalid, ContentError) as error:
             return str(error)
         return ""
 
@@ -86,7 +86,7 @@ class _Reader:
         if self._flow.only_here:
             return False
         wanted = self._flow.walk.following(FETCHED_AHEAD)
-        self._fetched.update(await self._source.fetch_all(wanted))
+        self._fetched.update(await self._source.fetch_all(wanted, self._flow.walk.root))
         return wanted[0] in self._fetched
 
 

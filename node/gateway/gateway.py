@@ -13,10 +13,9 @@ from consensus.errors import Invalid
 from node.api.problems import Broken, Problem, busy, content_problem, malformed, problem_of
 from node.gateway.answers import PROBE, Answer, Answers, probe
 from node.gateway.asked import Asked, read_request
-from node.gateway.block_source import BlockSource, Withheld
+from node.gateway.block_source import BlockSource
 from node.gateway.cid_spelling import read_cid
 from node.gateway.flow import PIECE_BYTES, pour
-from node.services import Services
 from storage.content import ContentError
 
 MAX_DOWNLOADS = 64
@@ -38,8 +37,8 @@ _ALLOWED = ("GET", "HEAD", "OPTIONS")
 class Gateway:
     """The ASGI application at /ipfs/. At most MAX_DOWNLOADS are answered at once."""
 
-    def __init__(self, services: Services) -> None:
-        self._source = BlockSource(services)
+    def __init__(self, source: BlockSource) -> None:
+        self._source = source
         self._answers = Answers(self._source)
         self._downloads = trio.CapacityLimiter(MAX_DOWNLOADS)
 
@@ -67,8 +66,6 @@ class Gateway:
             await self._handle(scope, send)
         except Problem as problem:
             await _refuse(problem, send)
-        except Withheld as error:
-            await _refuse(Problem(410, "taken-down", str(error)), send)
         except Invalid as error:
             await _refuse(problem_of(error), send)
         except ContentError as error:
@@ -111,7 +108,7 @@ class Gateway:
         elif has_body:
             for start in range(0, len(answer.body), PIECE_BYTES):
                 await put(answer.body[start : start + PIECE_BYTES])
-        await send({"type": "http.response.body", "body": b""})
+        await _end(send)
 
 
 def _respelled(asked: Asked, root: str) -> str:
@@ -128,4 +125,11 @@ async def _begin(send: Send, status: int, headers: Mapping[str, str]) -> None:
 async def _refuse(problem: Problem, send: Send) -> None:
     response = problem.response()
     await _begin(send, response.status_code, response.headers)
-    await send({"type": "http.response.body", "body": bytes(response.body)})
+    await _end(send, bytes(response.body))
+
+
+async def _end(send: Send, body: bytes = b"") -> None:
+    """Send the last of an answer. The server tells us within it that the request is over, and has
+    still to make its connection ready for the next."""
+    with trio.CancelScope(shield=True):
+        await send({"type": "http.response.body", "body": body})

@@ -40,7 +40,7 @@ async def resolve(
     blocks = [(root, await source.get(root, only_here=only_here))]
     for depth, name in enumerate(segments):
         cid, data = blocks[-1]
-        entry = await child(source, cid, data, name)
+        entry = await _child(source, cid, data, name)
         if entry is None:
             above = "/".join(("", "ipfs", str(root), *segments[:depth]))
             raise NotFound(f"there is no {name[:80]!r} in {above[:200]}", field="path")
@@ -48,7 +48,7 @@ async def resolve(
     return Resolved(tuple(blocks))
 
 
-async def child(source: BlockSource, cid: Cid, data: bytes, name: str) -> DirectoryEntry | None:
+async def _child(source: BlockSource, cid: Cid, data: bytes, name: str) -> DirectoryEntry | None:
     """The entry of this name, if the block is a directory's that has it."""
     if cid.codec == DAG_CBOR:
         raise Problem(

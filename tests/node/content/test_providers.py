@@ -199,7 +199,7 @@ def test_the_table_agrees_with_a_plain_model(steps: list[tuple[int, int, int]]) 
 
 
 async def forging(node: ContentNode, carried: CarriedProvider, tmp_path: Path) -> bool:
-    """Whether a neighbour of `node` that brings this record, once asked for news, has points then."""
+    """Whether a neighbour of `node` that brings this record has points then."""
     liar = new_node(tmp_path, node.register, 7)
 
     async def serve(peer: PeerId, request: Record) -> Record | None:
