@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))  # so that it runs in a source tree that is not in
 from bench.report import Report, show, spread, tell  # noqa: E402
 from consensus.cid import Cid  # noqa: E402
 from consensus.segments import SEGMENT_BYTES  # noqa: E402
-from node.segment_prover import SegmentProver  # noqa: E402
+from node.content.segment_prover import SegmentProver  # noqa: E402
 from storage.content import ContentStore  # noqa: E402
 from storage.segment_index import SegmentIndexes  # noqa: E402
 

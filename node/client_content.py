@@ -1,31 +1,31 @@
 """The part of a node's HTTP API that is about content, as commands use it.
 
-    GET  /v1/videos                          VideosAnswer; ?owner=reel1…
-    GET  /v1/videos/{cid}                    VideoAnswer
-    GET  /v1/videos/{cid}/versions           VideosAnswer, the newest first
-    GET  /v1/videos/{cid}/clips              VideosAnswer
-    GET  /v1/spaces                          SpacesAnswer; ?owner=reel1…, ?channel=NAME
-    GET  /v1/spaces/{space}                  SpaceAnswer
-    GET  /v1/spaces/{space}/names            NamesAnswer
-    GET  /v1/names/{space}/{name}            NameAnswer: the newest version
-    GET  /v1/videos/{cid}/viewing            ViewingAnswer
-    GET  /v1/videos/{cid}/purchases          PurchasesAnswer
-    GET  /v1/accounts/{address}/viewing      AccessesAnswer
-    GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
-    PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
-    GET  /v1/possession/{cid}                ProvidersAnswer
-    GET  /v1/possession/providers/{address}  ProviderAnswer
-    POST /v1/possession/{cid}/root           HashedAnswer
-    GET  /v1/possession/{cid}/segments       SegmentsAnswer; ?index=…, up to 16 times
-    GET  /v1/admin/store                     StoreAnswer
-    GET  /v1/admin/store/pins                PinsAnswer
-    GET  /v1/admin/store/pins/{cid}          RootAnswer
-    PUT  /v1/admin/store/pins/{cid}          Pin
-    DELETE /v1/admin/store/pins/{cid}        RootAnswer; ?kind=user or chain
-    POST /v1/admin/store/collect             CollectedAnswer
-    POST /v1/admin/store/verify              VerifiedAnswer
-    POST /v1/content/{cid}/fetch             ContentFetchAnswer (202), as of the next
-    GET  /v1/content/{cid}/fetch
+GET  /v1/videos                          VideosAnswer; ?owner=reel1…
+GET  /v1/videos/{cid}                    VideoAnswer
+GET  /v1/videos/{cid}/versions           VideosAnswer, the newest first
+GET  /v1/videos/{cid}/clips              VideosAnswer
+GET  /v1/spaces                          SpacesAnswer; ?owner=reel1…, ?channel=NAME
+GET  /v1/spaces/{space}                  SpaceAnswer
+GET  /v1/spaces/{space}/names            NamesAnswer
+GET  /v1/names/{space}/{name}            NameAnswer: the newest version
+GET  /v1/videos/{cid}/viewing            ViewingAnswer
+GET  /v1/videos/{cid}/purchases          PurchasesAnswer
+GET  /v1/accounts/{address}/viewing      AccessesAnswer
+GET  /v1/content/blocks/{cid}            bytes, from this node or its peers
+PUT  /v1/content/blocks/{cid}            StoredBlockAnswer
+GET  /v1/possession/{cid}                ProvidersAnswer
+GET  /v1/possession/providers/{address}  ProviderAnswer
+POST /v1/possession/{cid}/root           HashedAnswer
+GET  /v1/possession/{cid}/segments       SegmentsAnswer; ?index=…, up to 16 times
+GET  /v1/admin/store                     StoreAnswer
+GET  /v1/admin/store/pins                PinsAnswer
+GET  /v1/admin/store/pins/{cid}          RootAnswer
+PUT  /v1/admin/store/pins/{cid}          Pin
+DELETE /v1/admin/store/pins/{cid}        RootAnswer; ?kind=user or chain
+POST /v1/admin/store/collect             CollectedAnswer
+POST /v1/admin/store/verify              VerifiedAnswer
+POST /v1/content/{cid}/fetch             ContentFetchAnswer (202), as of the next
+GET  /v1/content/{cid}/fetch
 """
 
 import json

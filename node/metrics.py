@@ -14,7 +14,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from node.content_metrics import content_metrics
+from node.content.metrics import content_metrics
 from node.loop_monitor import LoopMonitor
 from node.peer_metrics import peer_metrics
 from node.services import Services

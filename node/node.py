@@ -21,7 +21,8 @@ from node.config.sections import MIN_KEPT_SNAPSHOTS, Config
 from node.content.catalogue import ChainCatalogue
 from node.content.exchange import ContentExchange, ContentSettings
 from node.content.replicator import Replication
-from node.content_room import keep_room
+from node.content.room import keep_room
+from node.content.segment_prover import SegmentProver
 from node.driver import Driver
 from node.engine import Engine
 from node.events import Announcer
@@ -36,7 +37,6 @@ from node.production import attend_slots
 from node.query.chain_view import NotFound
 from node.query.status_query import stall_answer
 from node.read_ahead import ReadAhead
-from node.segment_prover import SegmentProver
 from node.served import served_by, served_only
 from node.services import Health, Services
 from node.signing import why_unsigned

@@ -8,12 +8,12 @@ from consensus.cid import Cid
 from node.block_relay import CompactCounts
 from node.chain import Chain
 from node.content.exchange import ContentExchange
+from node.content.segment_prover import SegmentProver
 from node.finality_log import FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool
 from node.presence import Stall
 from node.query.answers import SyncProgress
-from node.segment_prover import SegmentProver
 from node.served import Fetch
 from p2p.budget import Budget
 from p2p.counters import Counters

@@ -9,8 +9,8 @@ from consensus.errors import Invalid, InvalidEncoding
 from consensus.segments import GROUP_BYTES, SegmentHasher, verify_segment
 from consensus.unixfs import UNIXFS_2025, DirectoryEntry, directory_node
 from node import segment_prover
+from node.content.segment_prover import Hashed, SegmentProver
 from node.query.chain_view import NotFound
-from node.segment_prover import Hashed, SegmentProver
 from storage.content import ContentStore
 from storage.segment_index import SegmentIndexes
 from tests.vectors.generate_segments import content

@@ -22,12 +22,12 @@ from node.content.catalogue import ChainCatalogue
 from node.content.exchange import ContentExchange, ContentSettings
 from node.content.file_fetch import FileFetch
 from node.content.replicator import Replication
+from node.content.segment_prover import SegmentProver
 from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
-from node.segment_prover import SegmentProver
 from node.served import served_by, served_only
 from node.services import Health, Services
 from node.trial import check_transaction, nonce_at_head

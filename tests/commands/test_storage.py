@@ -76,7 +76,7 @@ def test_the_root_of_a_file_and_of_what_the_node_stores(
 def test_a_large_file_is_hashed_in_steps(
     published: None, node: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.segment_prover.STEP_BYTES", 200_000)
+    monkeypatch.setattr("node.content.segment_prover.STEP_BYTES", 200_000)
     monkeypatch.setattr("storage.segment_index.SegmentIndexes.get", lambda *_: None)
     node.requests.clear()
     assert run("storage", "root", str(CID), "--json").json["root"] == ROOT

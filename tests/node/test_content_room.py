@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from consensus.cid import RAW, Cid, cid_of
-from node.content_room import EVERY_S, keep_room
+from node.content.room import EVERY_S, keep_room
 from storage.content import ContentError, ContentStore
 
 QUOTA_BYTES = 10_000

@@ -5,13 +5,14 @@ is; with the root come the hashes by which later proofs read one group of segmen
 thread works at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import trio
 
 from consensus.cid import Cid
-from consensus.file_span import read_span
+from consensus.dag_walk import DagWalk, Scope, Span, entity_bytes
+from consensus.errors import InvalidEncoding
 from consensus.segments import (
     GROUP_BYTES,
     GROUP_SEGMENTS,
@@ -72,7 +73,7 @@ class SegmentProver:
         while len(self._begun) >= MAX_BEGUN:
             del self._begun[next(iter(self._begun))]
         start = begun.hasher.size
-        for piece in read_span(cid, start, start + STEP_BYTES, self._load):
+        for piece in self._read(cid, Span(start, start + STEP_BYTES)):
             begun.groups += begun.hasher.feed(piece)
         size = begun.hasher.size
         if size == start + STEP_BYTES:
@@ -102,7 +103,16 @@ class SegmentProver:
     def _group_of(self, cid: Cid, index: int) -> bytes:
         """The bytes of the group that holds a segment."""
         start = index // GROUP_SEGMENTS * GROUP_BYTES
-        return b"".join(read_span(cid, start, start + GROUP_BYTES, self._load))
+        return b"".join(self._read(cid, Span(start, start + GROUP_BYTES)))
+
+    def _read(self, root: Cid, span: Span) -> Iterator[bytes]:
+        """These bytes of a file, by the blocks that hold them and those on the way there alone."""
+        walk = DagWalk(root, Scope.ENTITY, span)
+        while (cid := walk.next) is not None:
+            data = self._load(cid)
+            if cid == root and entity_bytes(root, data) is None:
+                raise InvalidEncoding(f"{root} is not a file", field="cid")
+            yield walk.accept(data).content
 
     def _load(self, cid: Cid) -> bytes:
         data = self._content.get(cid)
