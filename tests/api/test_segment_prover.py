@@ -8,7 +8,7 @@ from consensus.cid import RAW, Cid, cid_of
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.segments import GROUP_BYTES, SegmentHasher, verify_segment
 from consensus.unixfs import UNIXFS_2025, DirectoryEntry, directory_node
-from node import segment_prover
+from node.content import segment_prover
 from node.content.segment_prover import Hashed, SegmentProver
 from node.query.chain_view import NotFound
 from storage.content import ContentStore
