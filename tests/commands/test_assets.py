@@ -12,9 +12,9 @@ from genesis.file import Genesis, make_genesis
 from tests.api.world import ALICE, BOB, GENESIS, World, open_world
 from tests.commands.conftest import LivingTransport, Run
 from vm.modules.dividends import PairName, open_pair
-from vm.modules.fee import TREASURY, TREASURY_PPM
+from vm.modules.dividends.holdings import circulating
+from vm.modules.fee import TREASURY_PPM
 from vm.modules.pots import Destination, Share, Split, set_split
-from vm.modules.rewards import POOL_POT
 from vm.modules.tokens import (
     ASSETS,
     AssetRow,
@@ -45,10 +45,7 @@ def rich_genesis() -> Genesis:
     state = GENESIS.state()
     usdt = AssetRow("Tether", 6, 0, 0, 10**12, True, False, ALICE.public)
     ASSETS.put(state, usdt, "USDT")
-    native = ASSETS.get(state, "REEL")
-    assert native is not None
-    held = native.minted - pot_of(state, POOL_POT, "REEL") - pot_of(state, TREASURY, "REEL")
-    open_pair(state, PairName("REEL", "REEL"), held)
+    open_pair(state, PairName("REEL", "REEL"), circulating(state, "REEL"))
     shares = (Share(800_000, Destination(None, None, "REEL")), Share(50_000, BURN))
     set_split(state, "treasury", Split(shares, Destination("wages", None, None)))
     TREASURY_PPM.set(state, 500_000)

@@ -180,7 +180,7 @@ def test_what_the_chain_refuses_is_not_pinned(
     async def refuse(*_: object, **__: object) -> None:
         raise Refused("somebody was first", code="content.already-published")
 
-    monkeypatch.setattr("node.commands.video.send", refuse)
+    monkeypatch.setattr("node.commands.video_publish.deliver", refuse)
     answer = run("video", "publish", str(SMALL), "--json")
     assert answer.error["code"] == "content.already-published"
     assert world.content.pins() == []

@@ -246,11 +246,11 @@ def test_an_interrupted_download_goes_on_where_it_was(
     asked: list[Cid] = []
     fetch = Client.fetch_block
 
-    async def break_once(client: Client, block: Cid) -> bytes:
+    async def break_once(client: Client, block: Cid, root: Cid | None = None) -> bytes:
         asked.append(block)
         if block == leaves[4] and asked.count(block) == 1:
             raise Unreachable("the connection broke")
-        return await fetch(client, block)
+        return await fetch(client, block, root)
 
     monkeypatch.setattr(Client, "fetch_block", break_once)
     assert run("video", "get", cid, "-o", "out.mp4").code == 3
