@@ -67,7 +67,12 @@ def _turn(
 
 
 async def _fetch(near: Path, port: int, root: Cid) -> float:
-    node = ContentNode(NEAR, ContentStore(near / "content"), (far_address(port),))
+    with ContentStore(near / "content") as store:
+        return await _fetch_into(store, port, root)
+
+
+async def _fetch_into(store: ContentStore, port: int, root: Cid) -> float:
+    node = ContentNode(NEAR, store, (far_address(port),))
     async with trio.open_nursery() as nursery:
         await nursery.start(node.run)
         while not node.peers():  # noqa: ASYNC110
@@ -84,13 +89,13 @@ async def _fetch(near: Path, port: int, root: Cid) -> float:
 
 def _put_again(near: Path) -> float:
     """The seconds that another store takes for the same blocks."""
-    files = [file for file in (near / "content").rglob("b*") if file.is_file()]
+    files = [file for file in (near / "content").glob("[0-9a-f][0-9a-f]/b*") if file.is_file()]
     blocks = [(parse_cid(file.name), file.read_bytes()) for file in files]
-    store = ContentStore(near / "again")
-    begun = time.perf_counter()
-    for cid, data in blocks:
-        store.put(cid, data)
-    return time.perf_counter() - begun
+    with ContentStore(near / "again") as store:
+        begun = time.perf_counter()
+        for cid, data in blocks:
+            store.put(cid, data)
+        return time.perf_counter() - begun
 
 
 @contextmanager

@@ -48,13 +48,13 @@ def measure_gateway(folder: Path, *, quick: bool) -> Report:
     memory: the median of rounds in which each follows the other."""
     size = MIB * (QUICK_FILE_MIB if quick else FILE_MIB)
     content = Random(7).randbytes(size)  # noqa: S311
-    store = ContentStore(folder / "store")
     report: Report = {"file_mib": size // MIB}
     cids: dict[str, Cid] = {}
-    for profile in PROFILES.values():
-        with store.new_file(profile) as new:
-            new.write(content)
-            cids[profile.name] = new.commit().cid
+    with ContentStore(folder / "store") as store:
+        for profile in PROFILES.values():
+            with store.new_file(profile) as new:
+                new.write(content)
+                cids[profile.name] = new.commit().cid
     ports = multiprocessing.get_context("spawn").SimpleQueue()
     stop = multiprocessing.get_context("spawn").Event()
     server = multiprocessing.get_context("spawn").Process(

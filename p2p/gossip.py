@@ -15,7 +15,7 @@ from p2p.parcel import Parcel, open_parcel, parcel_of
 from p2p.peer import Peer
 from p2p.recent import RecentSet
 
-SEEN_ITEMS = 32_768
+SEEN_ITEMS = 16_384
 
 logger = logging.getLogger("reelect.p2p")
 

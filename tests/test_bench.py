@@ -59,6 +59,19 @@ def test_the_benchmark_of_content_runs() -> None:
     assert min(ids["memory"].values()) > 0
 
 
+def test_the_benchmark_of_the_gateway_runs() -> None:
+    command = [sys.executable, "bench/content.py", "--only", "gateway", "--quick", "--json"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    gateway = json.loads(done.stdout)["gateway"]
+    for profile in PROFILES:
+        for form in ("file", "car"):
+            shares = gateway[f"{form}_of_{profile}"]["share_of_hypercorn_from_memory"]
+            assert 0 < shares["min"] <= shares["median"] <= shares["max"]
+
+
 def test_the_benchmark_of_sealing_runs() -> None:
     command = [sys.executable, "bench/sealing.py", "--quick", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

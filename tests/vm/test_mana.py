@@ -322,7 +322,7 @@ def test_who_has_bonded_everything_can_unbond() -> None:
 def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
     likes = {"social.like", "social.unlike", "social.write_comment"}
-    assert found == {"stake.approve", "stake.unbond", *likes}
+    assert found == {"stake.approve", "stake.unbond", "possession.prove", *likes}
 
 
 REFUSED: list[tuple[str, str, Callable[[World], Transaction]]] = [
