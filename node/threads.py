@@ -1,4 +1,4 @@
-"""How the threads of a node's process share the interpreter.
+"""How the threads of a node's process share the interpreter, and the heap.
 
 A thread that comes back from the disk or the network waits for the interpreter until whoever has
 it gives it up: after 5 ms, unless that is set shorter. Checking a block of 1,000 transfers at a
@@ -6,11 +6,32 @@ million accounts reads some 7,000 rows and pages, so beside a thread that comput
 several times as long (docs/decisions/state-at-size.md).
 """
 
+import ctypes
 import sys
+from contextlib import suppress
 
 SWITCH_INTERVAL_S = 0.001
+MAX_HEAPS = 2
+LARGE_BYTES = 1024 * 1024
+# malloc.h of the GNU C library
+_M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
 
 
 def share_interpreter() -> None:
     """Let no thread of this process keep the interpreter from the others for long."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+
+
+def share_heap() -> None:
+    """Let threads that are still to start share few heaps, and what is large go back to the system
+    as soon as it is freed.
+
+    By default there are eight heaps for a core, each of which keeps most of what was ever freed in
+    it; and who has once freed a message of some MiB keeps twice as much from then on. Other C
+    libraries than GNU's are left alone.
+    """
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, MAX_HEAPS)
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)

@@ -26,7 +26,7 @@ from node.loop_monitor import LoopMonitor
 from node.node import Node, open_storage
 from node.output import print_json
 from node.snapshots.newcomer import StateJoin
-from node.threads import share_interpreter
+from node.threads import share_heap, share_interpreter
 from p2p.peeraddress import host_and_port
 
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
@@ -56,6 +56,7 @@ async def node(
     settings = load_config(config, set_, os.environ)
     _log_to(settings.log)
     share_interpreter()
+    share_heap()
     api = await listen(settings.api.host, settings.api.port)
     try:
         async with trio.open_nursery() as nursery:
