@@ -43,6 +43,7 @@ from node.signing import why_unsigned
 from node.snapshots.service import MAX_SPACING, SnapshotService
 from node.stall_log import StallLog
 from node.sync.catching_up import Sync
+from node.threads import trim_heap
 from node.validator import JOURNAL_FILE, Seat, Validator
 from node.wallet.derivation import KeyKind
 from node.wallet.seed_file import read_seed_file
@@ -323,6 +324,7 @@ class Node:
             nursery.start_soon(self._snapshots.run)
             nursery.start_soon(self.content.run)
             nursery.start_soon(keep_room, self._storage.content)
+            nursery.start_soon(trim_heap)
             task_status.started()
 
     async def _run_network(

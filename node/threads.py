@@ -10,9 +10,12 @@ import ctypes
 import sys
 from contextlib import suppress
 
+import trio
+
 SWITCH_INTERVAL_S = 0.001
 MAX_HEAPS = 2
 LARGE_BYTES = 1024 * 1024
+TRIM_EVERY_S = 15.0
 # malloc.h of the GNU C library
 _M_ARENA_MAX, _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD = -8, -3, -1
 
@@ -35,3 +38,15 @@ def share_heap() -> None:
         mallopt(_M_ARENA_MAX, MAX_HEAPS)
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
+
+
+async def trim_heap() -> None:
+    """Give back to the system, over and over, what lies free between what is used; returns at once
+    where the C library does not know how."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return
+    while True:
+        await trio.sleep(TRIM_EVERY_S)
+        await trio.to_thread.run_sync(trim, 0)

@@ -25,6 +25,7 @@ from p2p.messages import (
 from storage.content import ContentStore
 
 MAX_RELAYED = 4  # questions at a time that wait for others
+MAX_READING = 2  # threads that look into the store; each keeps some memory when it is done
 
 if MAX_RELAYED >= MAX_GIVING_IN_ALL:
     raise ValueError("a node must give what it has while it waits for slow providers")
@@ -67,12 +68,13 @@ class Serving:
         self._throttle = throttle
         self._is_served = is_served
         self._relayed = 0
+        self._reading = trio.CapacityLimiter(MAX_READING)
         self.counts = ServingCounts()
 
     async def serve(self, peer: PeerId, request: Record) -> Record | None:
         """The answer, None if the request is not for content; raises Busy."""
         if isinstance(request, WantHave):
-            return await trio.to_thread.run_sync(self._have, request)
+            return await trio.to_thread.run_sync(self._have, request, limiter=self._reading)
         if isinstance(request, GetContent):
             return await self._content(peer, request)
         return None
@@ -87,7 +89,9 @@ class Serving:
         if request.root is not None and not self._is_served(request.root):
             return Content(())
         cids = list(filter(self._is_served, dict.fromkeys(request.cids)))
-        blocks = await trio.to_thread.run_sync(lambda: list(self._stored(cids)))
+        blocks = await trio.to_thread.run_sync(
+            lambda: list(self._stored(cids)), limiter=self._reading
+        )
         if not blocks and cids and request.root is not None and request.hops:
             blocks = await self._relay(peer, cids[0], request.root, request.hops)
         size = sum(len(block.data) for block in blocks)
