@@ -11,13 +11,15 @@ from node.api.problems import busy
 from node.content.file_fetch import FileFetch, TooManyFetches
 from node.query.answers import MAX_FETCH_SOURCES, ContentFetchAnswer
 from node.query.chain_view import NotFound
+from node.served import check_served
 
 
 async def _begin(call: Call) -> Response:
     check_admin(call)
-    fetches = call.node.services.content_exchange.fetches
+    services, root = call.node.services, call.value(CID)
+    check_served(services.chain.state.view(), root)
     try:
-        fetch = fetches.begin(call.value(CID), JSON_INTEGER_MAX)
+        fetch = services.content_exchange.fetches.begin(root, JSON_INTEGER_MAX)
     except TooManyFetches as error:
         raise busy(error.message) from None
     return json_response(_answer(fetch), 202)
@@ -52,7 +54,7 @@ ENDPOINTS = (
         _begin,
         {202: json_answer(ContentFetchAnswer)[200]},
         params=(CID,),
-        problems=(*ADMIN_PROBLEMS, 503),
+        problems=(*ADMIN_PROBLEMS, 451, 503),
     ),
     Endpoint(
         "GET",

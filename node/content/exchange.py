@@ -255,19 +255,21 @@ class ContentExchange:
         root = file.root
         running = self.fetches.of(root)
         if not self._is_served(root):
-            self._let_go(root)
+            await self._let_go(root)
         elif root in self.holdings:
             if not await trio.to_thread.run_sync(self._store.has, root):
-                self._let_go(root)
+                await self._let_go(root)
         elif running is None or running.is_over:
             if await self._is_whole(root):
                 self._hold(root, file.size_bytes, is_replica=False)
             else:
                 self._replicator.consider(file)
 
-    def _let_go(self, root: Cid) -> None:
+    async def _let_go(self, root: Cid) -> None:
+        """Hold a file no longer, nor keep what there is of its replica."""
         if self.holdings.remove(root):
             self.announce_soon()
+            await trio.to_thread.run_sync(self._store.unpin, root, PinKind.REPLICA)
 
     async def _is_whole(self, root: Cid) -> bool:
         """Whether all blocks of a file are stored. One that lacks some is not looked through again

@@ -58,3 +58,5 @@ async def test_the_api_says_why(chain: Chain, tmp_path: Path) -> None:
         for headers in ({}, {"cache-control": "only-if-cached"}):
             answer = await client.get(f"/v1/content/blocks/{DOWN_CID}", headers=headers)
             assert code_of(answer) == (451, "taken-down", "")
+        answer = await client.post(f"/v1/content/{DOWN_CID}/fetch")
+        assert code_of(answer) == (451, "taken-down", "")

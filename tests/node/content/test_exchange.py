@@ -12,6 +12,7 @@ from node.content.session import MAX_WAITING_BYTES
 from p2p.identity import PeerId
 from p2p.messages import Content, ContentBlock, GetContent, Have, WantHave
 from storage.content import AddedFile
+from storage.content_pin import PinKind
 from tests.node.content.nodes import (
     ContentNode,
     Register,
@@ -287,6 +288,19 @@ async def test_content_that_is_taken_down_is_neither_given_nor_announced(
         leaf = cid_of(RAW, next(iter(source.store.read_file(file.cid))))
         for question in (GetContent((file.cid,)), GetContent((leaf,), file.cid)):
             assert await asker.request(source.id, question, 5) == Content(())
+
+
+async def test_a_replica_of_what_is_taken_down_is_kept_no_longer(
+    tmp_path: Path, register: Register
+) -> None:
+    node = new_node(tmp_path, register, 1)
+    file = add_file(node, tmp_path, MIB)
+    node.store.pin(file.cid, PinKind.REPLICA)
+    node.exchange.holdings.add(file.cid, MIB, is_replica=True)
+    node.hidden.add(file.cid)
+    async with running([node], line(1)):
+        await eventually(lambda: file.cid not in node.exchange.holdings)
+        await eventually(lambda: node.store.pins_of(file.cid) == [])
 
 
 async def test_a_greedy_neighbour_does_not_starve_another(
