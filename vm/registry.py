@@ -13,21 +13,35 @@ from consensus.transaction import Transaction
 from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
 from vm.modules.agenda import agenda
+from vm.modules.auctions import auctions
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
+from vm.modules.checkin import checkin
+from vm.modules.claims import claims
 from vm.modules.content import content
 from vm.modules.dividends import dividends
 from vm.modules.economy import economy
+from vm.modules.elections import elections
 from vm.modules.fee import fee
+from vm.modules.gifts import gifts
 from vm.modules.gov import gov
 from vm.modules.mana import mana
+from vm.modules.market import market
 from vm.modules.parameter import parameter
+from vm.modules.personhood import personhood
 from vm.modules.possession import possession
 from vm.modules.pots import pots
 from vm.modules.producer import producer
+from vm.modules.ratings import ratings
+from vm.modules.rebate import rebate
+from vm.modules.redemption import redemption
+from vm.modules.revenue import revenue
 from vm.modules.rewards import rewards
+from vm.modules.sessions import sessions
 from vm.modules.slashing import slashing
 from vm.modules.social import social
 from vm.modules.stake import stake
+from vm.modules.steps import steps
+from vm.modules.tasks import tasks
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
 from vm.modules.vesting import vesting
@@ -53,6 +67,20 @@ MODULES: tuple[Module, ...] = (
     content,
     social,
     viewing,
+    personhood,
+    steps,
+    market,
+    revenue,
+    rebate,
+    sessions,
+    ratings,
+    gifts,
+    redemption,
+    auctions,
+    checkin,
+    tasks,
+    claims,
+    elections,
     vesting,
     possession,
     # The last to end a block: first pots pass on what the block left in them, then holders are
