@@ -132,7 +132,7 @@ class PassedOn(Record):
 class SetSplit(Action):
     """Let a community's pot pass on what comes to it from now on: each share its ppm, and the rest
     the rest. It must not come back to the pot, and an asset in which holders are not paid stays
-    in the pot."""
+    in the pot (P4)."""
 
     pot: CommunityPot
     shares: Shares

@@ -37,7 +37,7 @@ class Claimed(Record):
 @record("dividends.claim")
 class Claim(Action):
     """Take what the sender's holdings of an asset have earned in another, in whole units; what is
-    less than a unit stays earned."""
+    less than a unit stays earned (P4)."""
 
     held: Asset
     paid: Asset

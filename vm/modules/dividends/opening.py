@@ -40,7 +40,7 @@ class Opened(Record):
 @record("dividends.open")
 class Open(Action):
     """Let the holders of an asset be paid in another, or in the same: a pot's split can then send
-    them what comes in."""
+    them what comes in (P4)."""
 
     held: Asset
     paid: Asset

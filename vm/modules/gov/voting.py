@@ -52,7 +52,7 @@ class Voted(Record):
 @record("gov.vote")
 class Vote(Action):
     """Vote in the stage that a proposal is in; a vote is final. One that decides the last stage
-    carries the proposal out."""
+    carries the proposal out. What of a bond has voted stays bonded until its stage closes (P5)."""
 
     proposal: Counter
     choice: Choice

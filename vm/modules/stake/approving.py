@@ -36,7 +36,7 @@ class Approved(Record):
 @record("stake.approve")
 class Approve(Action):
     """Approve these producers, each with all that the account has bonded, and no others any more;
-    none is a choice, too. What is bonded later counts for them as well."""
+    none is a choice, too. What is bonded later counts for them as well (W7)."""
 
     producers: Choices
 

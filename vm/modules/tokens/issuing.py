@@ -59,8 +59,9 @@ class GatewaySet(Record):
 @token.action(gas=5_000, governed=True)
 @record("token.create")
 class Create(Action):
-    """Create an asset, of which no more than `cap` is ever issued in all: burning makes no room.
-    `gateway` may issue it by itself, as for tokens of another chain that it keeps."""
+    """Create an asset, of which no more than `cap` is ever issued in all (P1): burning makes no
+    room. `gateway` may issue it by itself, as for tokens of another chain that it keeps. One that
+    is not tradable is in no order book and no trade (W1)."""
 
     asset: Asset
     name: AssetName

@@ -67,7 +67,7 @@ class Released(Record):
 @record("vesting.set_aside")
 class SetAside(Action):
     """Set an amount out of a community's pot aside as a reserve, which is released by proposals
-    and modules, or by a plan that begins with the next day that has a block."""
+    and modules (P1), or by a plan that begins with the next day that has a block (W1)."""
 
     reserve: ReserveName
     pot: CommunityPot
