@@ -1,5 +1,6 @@
 """Networks of real nodes over loopback: gossip, requests, who stays connected."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -311,13 +312,27 @@ async def test_two_that_dial_each_other_keep_one_connection() -> None:
             nodes.append(make_node(number, replace(QUIET, port=ports[number - 1], peers=(other,))))
         for node in nodes:
             nursery.start_soon(node.network.run)
-        for node in nodes:
-            await node.handler.until_peers(1)
-        await flushed(*nodes)
+        await agreed(nodes)
         assert [len(node.network.peers()) for node in nodes] == [1, 1]
-        assert {node.network.peers()[0].direction for node in nodes} == {"inbound", "outbound"}
         for node in nodes:
             node.network.close()
+
+
+async def agreed(nodes: Sequence[Node]) -> None:
+    """Return when the two of a connection see it as it is, one as the other's guest."""
+
+    def is_so() -> bool:
+        ends = [peer.direction for node in nodes for peer in node.network.peers()]
+        return sorted(ends) == ["inbound", "outbound"]
+
+    async with trio.open_nursery() as looking:
+
+        async def look(node: Node) -> None:
+            await node.handler.until(is_so)
+            looking.cancel_scope.cancel()
+
+        for node in nodes:
+            looking.start_soon(look, node)
 
 
 async def free_port() -> int:

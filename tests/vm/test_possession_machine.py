@@ -161,13 +161,12 @@ class PossessionMachine(RuleBasedStateMachine):
 
     @rule(blocks=st.sampled_from([1, 1, 3, 12, 25, 70]), stalled=st.sampled_from([0, 0, 0, 1]))
     def go(self, blocks: int, stalled: int) -> None:
-        """Blocks, all of which may have to stay empty."""
-        self.stage.stalled = bool(stalled)
-        for _ in range(blocks):
+        """Blocks, all of which may have to stay empty: what people do next is in another one."""
+        for is_stalled in [bool(stalled)] * blocks + [False] * stalled:
+            self.stage.stalled = is_stalled
             self.stage.go()
             height = self.stage.height
-            self.model.block(height, height // DAY_BLOCKS, stalled=bool(stalled))
-        self.stage.stalled = False
+            self.model.block(height, height // DAY_BLOCKS, stalled=is_stalled)
 
     @invariant()
     def agrees(self) -> None:
