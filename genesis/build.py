@@ -1,6 +1,7 @@
 """From a preset, producers and allocations to the genesis of a chain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from consensus.errors import Invalid, InvalidGenesis
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
@@ -8,15 +9,18 @@ from genesis.file import Genesis, make_genesis
 from genesis.government import put_government
 from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
+from genesis.setup import carry_out
 from vm.modules.account import let_attest
 from vm.modules.chain import CONSTANTS, FIRST_PROGRESS, PROGRESS, ChainConstants
 from vm.modules.economy import ECONOMY, EconomyConstants
 from vm.modules.fee import PRICES, Price
-from vm.modules.producer import Producer, let_withdraw, register
+from vm.modules.producer import Producer, let_withdraw, ranked, register
 from vm.modules.tokens import ASSETS, AssetRow, count_minted, fill_pot, mint
 from vm.overlay import EmptyView, Overlay
 from vm.registry import REGISTRY
 from vm.view import State
+
+NO_ROLES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def build_genesis(
@@ -27,18 +31,22 @@ def build_genesis(
     *,
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
+    day_s: int | None = None,
     spares: Sequence[ProducerRecord] = (),
     attesters: Sequence[bytes] = (),
+    roles: Mapping[str, bytes] = NO_ROLES,
 ) -> Genesis:
     """The genesis in which these producers hold the seats and these accounts native units.
 
-    `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms` and `epoch_slots`
-    override the preset's; `spares` are registered too but do not stand for election; `attesters`
-    are accounts that attest others. Raises InvalidGenesis naming what cannot be.
+    `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms`, `epoch_slots` and
+    `day_s` override the preset's; `roles` are the accounts that its set-up names; `spares` are
+    registered too but do not stand for election; `attesters` are accounts that attest others.
+    Raises InvalidGenesis naming what cannot be.
     """
     state = Overlay(EmptyView())
     try:
         _put_constants(state, preset, genesis_time_ms, slot_ms, epoch_slots)
+        ECONOMY.put(state, EconomyConstants(preset.economy.day_s if day_s is None else day_s, 0))
         _put_economy(state, preset, allocations)
         put_producers(state, producers)
         _register(state, spares, "spares")
@@ -53,9 +61,13 @@ def build_genesis(
             [account for account, _ in allocations],
             genesis_time_ms,
         )
+        members = ranked(state)
+        if members is not None:
+            carry_out(state, preset.setup, roles, members, genesis_time_ms)
+        _check_prices(state, preset)
+        return make_genesis(state)
     except Invalid as error:
-        raise InvalidGenesis(error.message, field=error.field) from None
-    return make_genesis(state)
+        raise preset.located(error) from None
 
 
 def _put_constants(
@@ -77,13 +89,14 @@ def _put_constants(
     )
     CONSTANTS.put(state, constants)
     PROGRESS.put(state, FIRST_PROGRESS)
-    ECONOMY.put(state, EconomyConstants(preset.economy.day_s, 0))
 
 
 def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes, int]]) -> None:
     asset = preset.asset
     ASSETS.put(
-        state, AssetRow(asset.name, asset.decimals, 0, 0, asset.cap, True, True, None), asset.symbol
+        state,
+        AssetRow(asset.name, asset.decimals, 0, 0, asset.cap, True, asset.tradable, None),
+        asset.symbol,
     )
     for account, units in allocations:
         mint(state, account, asset.symbol, units)
@@ -94,6 +107,12 @@ def _put_economy(state: State, preset: Preset, allocations: Sequence[tuple[bytes
         PRICES.put(state, Price(units), symbol)
     for name, parameter in REGISTRY.parameters.items():
         parameter.set(state, preset.parameters.get(name, parameter.default))
+
+
+def _check_prices(state: State, preset: Preset) -> None:
+    for symbol in preset.fee_prices:
+        if ASSETS.get(state, symbol) is None:
+            raise InvalidGenesis("no asset of this symbol", field=f"fee_prices.{symbol}")
 
 
 def put_producers(state: State, producers: Sequence[ProducerRecord]) -> None:

@@ -1,9 +1,13 @@
-"""Presets: the choices a chain starts from, as commented TOML."""
+"""Presets: the choices a chain starts from, as commented TOML.
+
+A preset is checked when it is read; an error says the line and the key.
+"""
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from consensus.errors import Invalid, InvalidGenesis
@@ -12,18 +16,21 @@ from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
 from genesis.government import Government, parse_government
+from genesis.setup import Setup, parse_setup
+from genesis.toml_lines import line_of
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
 from vm.modules.economy import DayS
-from vm.modules.fee import TREASURY, Price
+from vm.modules.fee import Price
 from vm.modules.possession import STORAGE_POT
 from vm.modules.rewards import POOL_POT
-from vm.modules.tokens import Pot
+from vm.modules.tokens import CommunityPot, Pot
 from vm.registry import REGISTRY
 
 # A chain made from a preset may grow to the largest set.
 PresetEpochSlots = Annotated[int, Uint(MAX_EPOCH_SLOTS, min_epoch_slots(MAX_PRODUCERS))]
 
 _SECTIONS = (
+    "summary",
     "chain",
     "economy",
     "asset",
@@ -33,8 +40,12 @@ _SECTIONS = (
     "parameters",
     "bodies",
     "policies",
+    "accounts",
+    "setup",
 )
-FUNDED_POTS = (POOL_POT, STORAGE_POT, TREASURY)  # that genesis may fill
+MODULE_POTS = (POOL_POT, STORAGE_POT)  # that genesis may fill, beside the community's
+MAX_PRESET_BYTES = 256 * 1024
+PRESET_SUFFIX = ".toml"
 
 
 @part
@@ -57,12 +68,14 @@ class EconomySection(Record):
 
 @part
 class AssetSection(Record):
-    """`[asset]`: the native asset; `cap` is the most that may ever be minted."""
+    """`[asset]`: the native asset; `cap` is the most that may ever be minted. One that is not
+    tradable is in no order book and no trade (W1)."""
 
     symbol: Asset
     name: Annotated[str, Text(64, 1)]
     decimals: Annotated[int, Uint(18)]
     cap: Amount
+    tradable: bool
 
 
 @part
@@ -75,10 +88,11 @@ class FundingSection(Record):
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A checked preset. `pots`: units of the native asset that genesis puts into named pots;
-    `fee_prices`: units of an asset for a million gas; `parameters`: those that differ from their
-    defaults."""
+    """A checked preset. `summary`: one sentence; `pots`: units of the native asset that genesis
+    puts into named pots; `fee_prices`: units of an asset for a million gas; `parameters`: those
+    that differ from their defaults; `text`: what it was read from."""
 
+    summary: str
     chain: ChainSection
     economy: EconomySection
     asset: AssetSection
@@ -87,6 +101,12 @@ class Preset:
     fee_prices: Mapping[str, int]
     parameters: Mapping[str, int]
     government: Government
+    setup: Setup
+    text: str
+
+    def located(self, error: Invalid) -> InvalidGenesis:
+        """The error, which says in what line its field is, if it is in the preset."""
+        return _located(self.text, error)
 
 
 def preset_names() -> list[str]:
@@ -96,38 +116,81 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """A preset that comes with the program; raises InvalidGenesis for an unknown name."""
+    """A preset that comes with the program, or one in a file whose name ends in `.toml`; raises
+    InvalidGenesis for an unknown name, or naming the line and key at fault."""
+    return parse_preset(preset_text(name))
+
+
+def preset_text(name: str) -> str:
+    """The text of a preset; raises InvalidGenesis if there is none of this name."""
+    if name.endswith(PRESET_SUFFIX):
+        return _text_of(Path(name))
     if name not in preset_names():
-        raise InvalidGenesis(f"no preset {name[:80]!r}; there are {', '.join(preset_names())}")
-    text = resources.files("genesis").joinpath(f"{name}.toml").read_text("utf-8")
-    return parse_preset(text)
+        raise InvalidGenesis(
+            f"no preset {name[:80]!r}; there are {', '.join(preset_names())}, and files whose "
+            f"names end in {PRESET_SUFFIX}"
+        )
+    return resources.files("genesis").joinpath(f"{name}{PRESET_SUFFIX}").read_text("utf-8")
+
+
+def _text_of(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_PRESET_BYTES + 1)
+        if len(data) > MAX_PRESET_BYTES:
+            raise InvalidGenesis(f"{file}: a preset has at most {MAX_PRESET_BYTES} bytes")
+        return data.decode()
+    except OSError as error:
+        raise InvalidGenesis(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidGenesis(f"{file}: not UTF-8") from None
 
 
 def parse_preset(text: str) -> Preset:
-    """Read a preset; raises InvalidGenesis naming the key at fault."""
+    """Read a preset; raises InvalidGenesis naming the line and key at fault."""
     try:
         document: dict[str, Json] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidGenesis(f"not TOML: {error}") from None
+    try:
+        return _read(document, text)
+    except Invalid as error:
+        raise _located(text, error) from None
+
+
+def _located(text: str, error: Invalid) -> InvalidGenesis:
+    line = line_of(text, error.field)
+    where = "" if line is None else f"line {line}: "
+    return InvalidGenesis(f"{where}{error.message}", field=error.field)
+
+
+def _read(document: Mapping[str, Json], text: str) -> Preset:
     for name in document:
         if name not in _SECTIONS:
             raise InvalidGenesis(f"unknown section; known are {', '.join(_SECTIONS)}", field=name)
-    try:
-        return Preset(
-            _section(document, "chain", ChainSection),
-            _section(document, "economy", EconomySection),
-            _section(document, "asset", AssetSection),
-            _section(document, "funding", FundingSection),
-            _pots(_table(document, "pots")),
-            _prices(_table(document, "fee_prices")),
-            _parameters(_table(document, "parameters")),
-            parse_government(_table(document, "bodies"), _table(document, "policies")),
-        )
-    except Invalid as error:
-        raise InvalidGenesis(error.message, field=error.field) from None
+    return Preset(
+        _summary(document),
+        _section(document, "chain", ChainSection),
+        _section(document, "economy", EconomySection),
+        _section(document, "asset", AssetSection),
+        _section(document, "funding", FundingSection),
+        _pots(_table(document, "pots")),
+        _prices(_table(document, "fee_prices")),
+        _parameters(_table(document, "parameters")),
+        parse_government(_table(document, "bodies"), _table(document, "policies")),
+        parse_setup(_table(document, "accounts"), document.get("setup", [])),
+        text,
+    )
 
 
 S = TypeVar("S", bound=Record)
+
+
+def _summary(document: Mapping[str, Json]) -> str:
+    summary = document.get("summary")
+    if not isinstance(summary, str) or not summary:
+        raise InvalidGenesis("one sentence that says what the preset is for", field="summary")
+    return summary
 
 
 def _table(document: Mapping[str, Json], name: str) -> Mapping[str, Json]:
@@ -149,8 +212,8 @@ def _pots(section: Mapping[str, Json]) -> dict[str, int]:
     pots: dict[str, int] = {}
     for pot, units in section.items():
         try:
-            if pot not in FUNDED_POTS:
-                raise InvalidGenesis(f"no such pot; known are {', '.join(FUNDED_POTS)}")
+            if pot not in MODULE_POTS:
+                kind_of(CommunityPot).unpack(pot)
             pots[pot] = Pot.from_json({"amount": units}).amount
         except Invalid as error:
             raise InvalidGenesis(error.message, field=f"pots.{pot}") from None

@@ -1,17 +1,22 @@
 """Presets: those that come with the program build, and what is wrong in one is named."""
 
+from pathlib import Path
+
 import pytest
 
 from consensus.errors import InvalidGenesis
 from genesis.build import build_genesis
-from genesis.preset import load_preset, parse_preset, preset_names
+from genesis.preset import MAX_PRESET_BYTES, load_preset, parse_preset, preset_names
+from genesis.setup import stand_ins
 from tests.vm.world import ANNA, BEN, GENESIS_TIME_MS, producer_records
 from vm.modules.fee import BURN_PPM, PRICES, TREASURY_PPM
 from vm.modules.gov import POLICIES, ROLL, size_of
 from vm.modules.rewards import POOL_POT
-from vm.modules.tokens import ASSETS, pot_of
+from vm.modules.tokens import ASSETS, balance_of, pot_of
+from vm.registry import REGISTRY
 
 GOOD = """
+summary = "a village"
 [chain]
 network = "village"
 slot_ms = 500
@@ -25,6 +30,7 @@ symbol = "LEAF"
 name = "Leaf"
 decimals = 2
 cap = 1_000
+tradable = true
 [funding]
 accounts = 1
 account_units = 10
@@ -40,7 +46,9 @@ def test_presets_that_come_with_the_program_build(name: str) -> None:
     preset = load_preset(name)
     funding = preset.funding
     allocations = [(bytes([i]) * 32, funding.account_units) for i in range(funding.accounts)]
-    build_genesis(preset, producer_records(), allocations, GENESIS_TIME_MS)
+    roles = stand_ins(preset.setup.roles)
+    made = build_genesis(preset, producer_records(), allocations, GENESIS_TIME_MS, roles=roles)
+    assert list(REGISTRY.broken_invariants(made.state())) == []
 
 
 def test_devnet_is_there() -> None:
@@ -85,7 +93,7 @@ def test_a_preset_fills_pots_within_the_cap() -> None:
         ("cap = 1_000", "cap = -1", "asset.cap"),
         ("accounts = 1", "accounts = 101", "funding.accounts"),
         ("LEAF = 7", "LEAF = 0", "fee_prices.LEAF"),
-        ("[fee_prices]", "[pots]\nprizes = 7\n[fee_prices]", "pots.prizes"),
+        ("[fee_prices]", '[pots]\n"prizes.gold" = 7\n[fee_prices]', "pots.prizes.gold"),
         ("[fee_prices]", "[pots]\ntreasury = -1\n[fee_prices]", "pots.treasury"),
         ("[fee_prices]", "[pots]\nrewards.pool = 7\n[fee_prices]", "pots.rewards"),
         ("LEAF = 7", "leaf = 7", "fee_prices.leaf"),
@@ -181,3 +189,88 @@ def test_what_is_wrong_with_a_government_is_named(old: str, new: str, field: str
     with pytest.raises(InvalidGenesis) as caught:
         build_genesis(parse_preset(GOVERNED.replace(old, new)), producer_records(), allocations, 0)
     assert caught.value.field == field
+
+
+SET_UP = (
+    GOOD
+    + """
+[accounts]
+gateway = "issues coins"
+[[setup]]
+type = "token.create"
+asset = "COIN"
+name = "Coin"
+decimals = 2
+cap = 1_000
+transferable = true
+tradable = true
+gateway = "@gateway"
+[[setup]]  # which it may spend
+type = "token.issue"
+to = "@gateway"
+asset = "COIN"
+amount = 5
+memo = ""
+"""
+)
+
+
+def test_a_set_up_is_carried_out_in_order_with_the_accounts_in_their_roles() -> None:
+    roles = {"gateway": ANNA.public}
+    state = build_genesis(parse_preset(SET_UP), producer_records(), [], 0, roles=roles).state()
+    coin = ASSETS.get(state, "COIN")
+    assert coin is not None
+    assert (coin.gateway, coin.minted, balance_of(state, ANNA.public, "COIN")) == (
+        ANNA.public,
+        5,
+        5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "at"),
+    [
+        ('type = "token.issue"', 'type = "token.isue"', "setup[1].type", 'type = "token.isue"'),
+        ('type = "token.issue"', 'type = "token.transfer"', "setup[1].type", '"token.transfer"'),
+        ('type = "token.issue"\n', "", "setup[1].type", "[[setup]]  # which"),
+        ("amount = 5", "amount = -5", "setup[1].amount", "amount = -5"),
+        ("amount = 5", "", "setup[1].amount", "[[setup]]  # which"),
+        ("amount = 5", "amount = 1_001", "setup[1].amount", "amount = 1_001"),
+        ("amount = 5", "amount = 5\ncolour = 1", "setup[1].colour", "colour = 1"),
+        ('to = "@gateway"', 'to = "@nobody"', "setup[1].to", 'to = "@nobody"'),
+        ('gateway = "issues coins"', 'Gateway = "x"', "accounts.Gateway", "Gateway = "),
+        ('gateway = "issues coins"', "gateway = 1", "accounts.gateway", "gateway = 1"),
+        ('asset = "COIN"\namount', 'asset = "COINS"\namount', "setup[1].asset", '"COINS"'),
+        ("[accounts]", "[setup]\n[accounts]", "", ""),
+        ("slot_ms = 500", "slot_ms = 5", "chain.slot_ms", "slot_ms = 5"),
+        ("fee.burn_ppm = 0", "fee.burn_ppm = -1", "parameters.fee.burn_ppm", "fee.burn_ppm = -1"),
+        ("LEAF = 7", "LEAF = 7\nSTONE = 1", "fee_prices.STONE", "STONE = 1"),
+    ],
+)
+def test_an_error_names_the_line_of_what_is_wrong(old: str, new: str, field: str, at: str) -> None:
+    assert old in SET_UP
+    text = SET_UP.replace(old, new, 1)
+    with pytest.raises(InvalidGenesis) as caught:
+        build_genesis(parse_preset(text), producer_records(), [], 0, roles={"gateway": ANNA.public})
+    assert caught.value.field == field
+    if field:
+        line = next(n for n, each in enumerate(text.splitlines(), 1) if at in each)
+        assert caught.value.message.startswith(f"line {line}: ")
+
+
+def test_a_role_without_an_account_is_named_with_what_it_is_for() -> None:
+    with pytest.raises(InvalidGenesis, match="issues coins") as caught:
+        build_genesis(parse_preset(SET_UP), producer_records(), [], 0)
+    assert caught.value.field == "accounts.gateway"
+
+
+def test_a_preset_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(GOOD)
+    assert load_preset(str(file)).chain.network == "village"
+    for data, told in ((b"\xff", "UTF-8"), (b"#" * (MAX_PRESET_BYTES + 1), "at most")):
+        file.write_bytes(data)
+        with pytest.raises(InvalidGenesis, match=told):
+            load_preset(str(file))
+    with pytest.raises(InvalidGenesis, match="No such file"):
+        load_preset(str(tmp_path / "none.toml"))
