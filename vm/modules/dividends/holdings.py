@@ -1,25 +1,27 @@
 """What counts as an account's holding of an asset: its balance, and what modules keep for it.
 
-What pots hold otherwise, as a reserve, what is vested and not unlocked, or the escrow of a
-contract, is nobody's holding and earns nothing (P4).
+That is what is bonded and what its open orders hold. What pots hold otherwise, as a reserve, what
+is vested and not unlocked, or the escrow of a contract, is nobody's holding and earns nothing (P4).
 """
 
 from collections import defaultdict
 
 from vm.modules.chain import chain_constants
+from vm.modules.market import ESCROW_POT, ESCROWED
 from vm.modules.producer import BONDED_POT
 from vm.modules.stake import BONDS, UNBONDING, UNBONDING_POT
 from vm.modules.stake.releasing import releases_of
 from vm.modules.tokens import ASSETS, BALANCES, POTS, balance_of
 from vm.view import State, View
 
-# What these hold counts for those who bonded it.
-HOLDERS_POTS = (BONDED_POT, UNBONDING_POT)
+# What these hold counts for those who bonded it, or placed an order.
+HOLDERS_POTS = (BONDED_POT, UNBONDING_POT, ESCROW_POT)
 
 
 def holding(view: View, account: bytes, asset: str) -> int:
     """How many units of an asset count as the account's own."""
-    units = balance_of(view, account, asset)
+    escrowed = ESCROWED.get(view, account, asset)
+    units = balance_of(view, account, asset) + (0 if escrowed is None else escrowed.amount)
     if asset != chain_constants(view).native_asset:
         return units
     bond = BONDS.get(view, account)
@@ -30,7 +32,7 @@ def holding(view: View, account: bytes, asset: str) -> int:
 def changed_holders(state: State) -> dict[str, set[bytes]]:
     """By asset, the accounts whose holding of it may have changed in this block."""
     found: dict[str, set[bytes]] = defaultdict(set)
-    for account, asset in BALANCES.written(state):
+    for account, asset in (*BALANCES.written(state), *ESCROWED.written(state)):
         found[asset].add(account)
     native = found[chain_constants(state).native_asset]
     for table in (BONDS, UNBONDING):
@@ -54,7 +56,8 @@ def circulating(view: View, asset: str) -> int:
 
 def holders(view: View, asset: str) -> set[bytes]:
     """All accounts with a holding of an asset: for checks, not for transactions."""
-    found = {account for (account, held), _ in BALANCES.every(view) if held == asset}
+    rows = (*BALANCES.every(view), *ESCROWED.every(view))
+    found = {account for (account, held), _ in rows if held == asset}
     if asset == chain_constants(view).native_asset:
         for table in (BONDS, UNBONDING):
             found |= {account for (account,), _ in table.every(view)}

@@ -1,5 +1,73 @@
 """An order book for each pair of assets, and the reference price that follows from its trades."""
 
-from vm.modules.market.tables import market
+from vm.modules.market import soundness
+from vm.modules.market.book import Closed, OpenOrder, Rested, best_orders, open_order
+from vm.modules.market.pairs import LeastTurnoverSet, OpenPair, PairOpened, SetLeastTurnover
+from vm.modules.market.placing import (
+    CancelOrder,
+    Dropped,
+    PlaceOrder,
+    Traded,
+    expire_due,
+)
+from vm.modules.market.pricing import Priced, close_days, reference_price, sum_of
+from vm.modules.market.tables import (
+    BUY,
+    ESCROW_POT,
+    ESCROWED,
+    MOST_FILLS,
+    ORDERS,
+    PAIRS,
+    PRICES,
+    SELL,
+    TRADES,
+    TRADES_KEPT,
+    TRADING,
+    CountedDay,
+    Order,
+    Pair,
+    Price,
+    Trade,
+    Trading,
+    market,
+)
 
-__all__ = ["market"]
+__all__ = [
+    "BUY",
+    "ESCROWED",
+    "ESCROW_POT",
+    "MOST_FILLS",
+    "ORDERS",
+    "PAIRS",
+    "PRICES",
+    "SELL",
+    "TRADES",
+    "TRADES_KEPT",
+    "TRADING",
+    "CancelOrder",
+    "Closed",
+    "CountedDay",
+    "Dropped",
+    "LeastTurnoverSet",
+    "OpenOrder",
+    "OpenPair",
+    "Order",
+    "Pair",
+    "PairOpened",
+    "PlaceOrder",
+    "Price",
+    "Priced",
+    "Rested",
+    "SetLeastTurnover",
+    "Trade",
+    "Traded",
+    "Trading",
+    "best_orders",
+    "close_days",
+    "expire_due",
+    "market",
+    "open_order",
+    "reference_price",
+    "soundness",
+    "sum_of",
+]
