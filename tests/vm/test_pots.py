@@ -118,6 +118,18 @@ def test_pots_pass_on_from_the_upper_to_the_lower(stage: Stage) -> None:
     assert sound(stage)
 
 
+def test_a_pot_to_which_nothing_comes_keeps_what_it_held_before_its_split(stage: Stage) -> None:
+    come(stage, 50, "lower")
+    upper = SetSplit("treasury", (Share(100_000, pot("lower")),), account(ANNA.public))
+    for action in (SetSplit("lower", (), account(BEN.public)), upper):
+        assert stage.act(POLICY, action) == "ok"
+    come(stage, 9)
+    assert held(stage, "lower") == 50, "a tenth of 9, rounded down, is nothing"
+    come(stage, 1)
+    assert held(stage, "lower") == 0
+    assert balance_of(stage.world.state, BEN.public, "USDT") == 51
+
+
 def test_nothing_comes_back_to_a_pot(stage: Stage) -> None:
     assert failure(stage, SetSplit("a", (), pot("a"))) == ("pots.cycle", "")
     stage.act(POLICY, SetSplit("a", (), pot("b")))
