@@ -26,6 +26,7 @@ COMMANDS = (
     ("asset", "node.commands.asset:app", "Look at assets; issue as a gateway, and burn."),
     ("pot", "node.commands.pot:app", "Look at pots and what they pass on."),
     ("vesting", "node.commands.vesting:app", "Look at grants and reserves; claim what unlocked."),
+    ("economy", "node.commands.economy:app", "The community's days; rehearse a preset."),
     ("dividends", "node.commands.dividends:app", "What holdings have earned; claim it."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),

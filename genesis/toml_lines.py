@@ -26,15 +26,22 @@ def _written(text: str) -> list[tuple[str, int]]:
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             name = _plain(header[2])
-            section = name
             if header[1] == "[[":
-                section = f"{name}[{counts[name]}]"
                 counts[name] += 1
+            section = _of_latest(name, counts)
             found.append((section, number))
         elif key := _KEY.match(line):
             name = _plain(key[1])
             found.append((f"{section}.{name}" if section else name, number))
     return found
+
+
+def _of_latest(name: str, counts: Counter[str]) -> str:
+    """The section's path: what lies in an array of tables is in its latest one."""
+    for array, count in counts.items():
+        if name == array or name.startswith(f"{array}."):
+            return f"{array}[{count - 1}]{name.removeprefix(array)}"
+    return name
 
 
 def _plain(name: str) -> str:

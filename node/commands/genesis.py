@@ -13,9 +13,10 @@ from consensus.kinds import JsonObject
 from genesis.build import build_genesis
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from genesis.from_state import genesis_from_state
-from genesis.preset import load_preset
+from genesis.preset import Preset, load_preset
 from genesis.producer_record import ProducerRecord, read_producer_record
 from node.commands.arguments import JsonFlag, argument, client_section, naming
+from node.commands.presets import check_day, check_preset, list_presets, show_preset
 from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
 from node.output import print_fields, print_json, print_line
@@ -35,9 +36,11 @@ def build(
     producers: Annotated[tuple[Path, ...], Parameter(negative=(), consume_multiple=True)],
     allocate: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     attester: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    account: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     start: str | None = None,
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
+    day_s: int | None = None,
     output: Annotated[Path, Parameter(alias="-o")] = Path("genesis.cbor"),
     json: JsonFlag = False,
 ) -> None:
@@ -46,7 +49,7 @@ def build(
     Parameters
     ----------
     preset
-        Name of a preset, such as devnet.
+        Name of a preset (`reelect genesis list`), or a file of one's own that ends in .toml.
     producers
         Files of producer records, from `reelect init` on each producer's machine; 4 to 21.
     allocate
@@ -54,16 +57,22 @@ def build(
         producer's account gets what the preset gives an account.
     attester
         Address of an account that may attest others; can be repeated.
+    account
+        role=address, for each role that the preset names (`reelect genesis show --preset`); can be
+        repeated.
     start
         When slot 0 begins, such as 2030-01-31T12:00:00Z; else in a minute.
     slot_ms
         Milliseconds of a slot, instead of the preset's.
     epoch_slots
         Slots of an epoch, instead of the preset's.
+    day_s
+        Seconds of the community's day, instead of the preset's; never changed later.
     output
         The file to write.
     """
     chosen = load_preset(preset)
+    check_day(day_s)
     records = [_read_record(file) for file in producers]
     grants = [_grant(text) for text in allocate] or [
         (item.producer, chosen.funding.account_units) for item in records
@@ -75,7 +84,9 @@ def build(
         _start_ms(start),
         slot_ms=slot_ms,
         epoch_slots=epoch_slots,
+        day_s=day_s,
         attesters=[argument("--attester", parse_address, text) for text in attester],
+        roles=dict(_role(text, chosen) for text in account),
     )
     write_new(output, genesis.encode())
     _show(genesis, output, as_json=json)
@@ -139,21 +150,38 @@ def from_snapshot(
 
 
 @app.command
-def show(file: Path | None = None, *, config: Path | None = None, json: JsonFlag = False) -> None:
-    """Check a genesis file and print what it begins.
+def show(
+    file: Path | None = None,
+    *,
+    preset: str | None = None,
+    config: Path | None = None,
+    json: JsonFlag = False,
+) -> None:
+    """Check a genesis file and print what it begins; or a preset, in words.
 
     Parameters
     ----------
     file
         The genesis file; else `client.genesis` of the configuration.
+    preset
+        Name of a preset, or a file of one's own that ends in .toml, to show instead.
     config
         Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
         local network.
     """
+    if preset is not None:
+        if file is not None:
+            raise Usage("either a file or a preset", field="--preset")
+        show_preset(load_preset(preset), as_json=json)
+        return
     place = client_section(config).genesis if file is None else file
     with naming(place):
         genesis = parse_genesis(read_bounded(place, MAX_GENESIS_BYTES))
     _show(genesis, place, as_json=json)
+
+
+app.command(list_presets, name="list")
+app.command(check_preset, name="check")
 
 
 def _read_record(file: Path) -> ProducerRecord:
@@ -166,6 +194,14 @@ def _grant(text: str) -> tuple[bytes, int]:
     if not units.isascii() or not units.isdigit():
         raise Usage(f"address=units is expected, got {text[:100]!r}", field="--allocate")
     return argument("--allocate", parse_address, address), int(units)
+
+
+def _role(text: str, preset: Preset) -> tuple[str, bytes]:
+    role, _, address = text.partition("=")
+    if role not in preset.setup.roles:
+        known = ", ".join(preset.setup.roles) or "none"
+        raise Usage(f"the preset has no role {role[:40]!r}; its roles: {known}", field="--account")
+    return role, argument("--account", parse_address, address)
 
 
 def _start_ms(text: str | None) -> int:

@@ -19,6 +19,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.link_options import NO_LINK_OPTIONS, LinkOptions
 from node.config.sources import find_file
 from node.failure import Refused, TimedOut, Unreachable, Usage, failure_of
+from node.local.accounts import LocalAccounts
 from node.local.control_server import ControlServer, listening
 from node.local.folder import DEFAULT_FOLDER, LocalFolder
 from node.local.live_status import RATE_WINDOW_SLOTS, LiveStatus, disturbances
@@ -28,8 +29,18 @@ from node.local.ports import node_ports
 from node.local.process import NodeEnded, NodeProcess, NodeState
 from node.local.run import MAX_RUN_SLOTS, now_ms, run_slots, wait_until_ready
 from node.local.setup import LocalChain, LocalWishes, choose_form, open_or_create
-from node.output import live_line, print_fields, print_json, print_line, print_table, progress, warn
+from node.output import (
+    live_line,
+    print_fields,
+    print_json,
+    print_line,
+    print_rows,
+    print_table,
+    progress,
+    warn,
+)
 from p2p.links import NO_FAULTS, LinkFaults, describe
+from vm.modules.tokens import BALANCES
 
 DEFAULT_BASE_PORT = 7400
 LIVE_PERIOD_S = 1.0
@@ -46,6 +57,7 @@ async def up(
     epoch_slots: int | None = None,
     spare_seats: int | None = None,
     preset: str | None = None,
+    day_s: int | None = None,
     data_dir: Path = DEFAULT_FOLDER,
     base_port: int = DEFAULT_BASE_PORT,
     for_slots: int | None = None,
@@ -73,7 +85,11 @@ async def up(
         So many producers more in a new network, 0 to 21, which do not stand for election until
         `reelect producer stand` is run for them.
     preset
-        What a new network starts from: devnet.
+        What a new network starts from: devnet, another of `reelect genesis list`, or a file of
+        one's own that ends in .toml.
+    day_s
+        Seconds of the community's day in a new network; else the preset's. Short days let a whole
+        schedule be watched.
     data_dir
         The network's folder.
     base_port
@@ -87,7 +103,7 @@ async def up(
     if for_slots is not None and not 1 <= for_slots <= MAX_RUN_SLOTS:
         raise Usage(f"1 to {MAX_RUN_SLOTS} slots, not {for_slots}", field="--for-slots")
     folder = LocalFolder.at(data_dir)
-    wishes = LocalWishes(nodes, preset, slot_ms, epoch_slots, spare_seats)
+    wishes = LocalWishes(nodes, preset, slot_ms, epoch_slots, spare_seats, day_s)
     wiring = _wiring(shape, links)
     figures: JsonObject | None = None
     try:
@@ -237,6 +253,7 @@ def _show_banner(
         "chain": chain.genesis.chain.hex(),
         "mnemonic": chain.accounts.mnemonic,
         "accounts": accounts,
+        "roles": _addresses(chain.accounts.of_roles()),
         "producers": producers,
         "nodes": [_node_fields(node) for node in network.nodes],
         "shape": None if network.shape is None else str(network.shape),
@@ -251,8 +268,8 @@ def _show_banner(
         return
     print_fields({"chain": fields["chain"]})
     print_line("")
-    print_line("Funded accounts, for local use only: everybody can read this mnemonic.")
-    print_fields(accounts)
+    print_line("Accounts for local use only: everybody can read this mnemonic.")
+    print_rows(_account_rows(chain.accounts))
     print_line(f"Mnemonic: {chain.accounts.mnemonic}")
     print_line("")
     print_table(
@@ -264,7 +281,7 @@ def _show_banner(
             f"Shape: {network.shape or 'the usual'}. Faults of links: {describe(network.faults)}."
         )
     command = _command()
-    print_line(f"In another terminal: {command} status, {command} tx transfer dev1 5")
+    print_line(f"In another terminal: {command} status, {_first_command(chain, command)}")
     if chain.form.spare_seats:
         spare = list(producers)[MAX_PRODUCERS]
         print_line(
@@ -276,6 +293,22 @@ def _show_banner(
     print_line(f"Try faults: {command} net --help")
     print_line(f"Ctrl-C stops the nodes; the next `{command} up` goes on with this chain.")
     sys.stdout.flush()
+
+
+def _account_rows(accounts: LocalAccounts) -> list[tuple[str, ...]]:
+    """Names, addresses and, if the preset has any, roles."""
+    roles = {account: role for role, account in accounts.of_roles().items()}
+    people = accounts.for_people()
+    return [
+        (name, format_address(account), *([roles.get(account, "")] if roles else []))
+        for name, account in people.items()
+    ]
+
+
+def _first_command(chain: LocalChain, command: str) -> str:
+    """Something to try: a transfer, unless nobody holds anything yet."""
+    held = any(units.amount for _, units in BALANCES.every(chain.genesis.state()))
+    return f"{command} tx transfer dev1 5" if held else f"{command} economy show"
 
 
 def _addresses(accounts: Mapping[str, bytes]) -> JsonObject:

@@ -4,6 +4,7 @@ Whoever reads the file has the accounts; it is for trying things on one machine 
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from consensus.keys import KeyPair
 from consensus.kinds import AccountId, Text
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import AtMost, Record, part
+from genesis.setup import RoleName
 from node.failure import Refused
 from node.files import PRIVATE, check_private, read_bounded, write_new
 from node.wallet.derivation import KeyKind, account_key, derive_seed, master_seed
 
-FORMAT = "reelect-local-accounts/1"
+FORMAT = "reelect-local-accounts/2"
 NAME_PREFIX = "dev"
 MAX_ACCOUNTS = 100
 MAX_SPARE_SEATS = MAX_PRODUCERS  # so that a whole set can change
@@ -28,12 +30,13 @@ _MAX_FILE_BYTES = 65_536
 @part
 class LocalAccounts(Record):
     """A mnemonic, its first accounts, which are named dev0, dev1, …, and those of the producers:
-    producer-0, producer-1, …"""
+    producer-0, producer-1, …; the first accounts are also named by the preset's roles, in order."""
 
     format: Annotated[str, Text(64, 1, FORMAT)]
     mnemonic: Annotated[str, Text(400, 1)]
     accounts: Annotated[tuple[AccountId, ...], AtMost(MAX_ACCOUNTS)]
     producers: Annotated[tuple[AccountId, ...], AtMost(MAX_PRODUCERS + MAX_SPARE_SEATS)]
+    roles: Annotated[tuple[RoleName, ...], AtMost(MAX_ACCOUNTS)]
 
     def for_people(self) -> dict[str, bytes]:
         """The accounts that are no producer's, by name."""
@@ -43,14 +46,19 @@ class LocalAccounts(Record):
         """The producers' accounts by name."""
         return {producer_name(i): account for i, account in enumerate(self.producers)}
 
+    def of_roles(self) -> dict[str, bytes]:
+        """The accounts that have a role, by it."""
+        return dict(zip(self.roles, self.accounts, strict=False))
+
     def by_name(self) -> dict[str, bytes]:
         """All account ids by name."""
-        return self.for_people() | self.of_producers()
+        return self.for_people() | self.of_producers() | self.of_roles()
 
     def names(self) -> str:
         """The names in short, for a sentence."""
         groups = (list(self.for_people()), list(self.of_producers()))
-        return ", ".join(f"{group[0]} to {group[-1]}" for group in groups if group)
+        ranges = [f"{group[0]} to {group[-1]}" for group in groups if group]
+        return ", ".join([*ranges, *self.roles])
 
     def holds(self, account: bytes) -> bool:
         """Whether it is one of these accounts."""
@@ -68,8 +76,11 @@ def producer_name(place: int) -> str:
     return f"producer-{place}"
 
 
-def make_local_accounts(mnemonic: str, count: int, producers: int) -> LocalAccounts:
-    """The first `count` accounts of a mnemonic, and those of so many producers."""
+def make_local_accounts(
+    mnemonic: str, count: int, producers: int, roles: Sequence[str] = ()
+) -> LocalAccounts:
+    """The first `count` accounts of a mnemonic, of which the first have these roles, and those of
+    so many producers."""
     master = master_seed(mnemonic)
 
     def derived(indices: range) -> tuple[bytes, ...]:
@@ -77,7 +88,7 @@ def make_local_accounts(mnemonic: str, count: int, producers: int) -> LocalAccou
         return tuple(KeyPair.from_seed(seed).public for seed in seeds)
 
     seats = range(FIRST_SEAT_INDEX, FIRST_SEAT_INDEX + producers)
-    return LocalAccounts(FORMAT, mnemonic, derived(range(count)), derived(seats))
+    return LocalAccounts(FORMAT, mnemonic, derived(range(count)), derived(seats), tuple(roles))
 
 
 def write_local_accounts(file: Path, accounts: LocalAccounts) -> None:

@@ -29,9 +29,10 @@ from node.failure import Refused
 from node.files import read_bounded, sync_folder, write_new
 from node.local.accounts import MAX_SPARE_SEATS
 from vm.modules.chain import SlotMs
+from vm.modules.economy import DayS
 
 DEFAULT_FOLDER = Path("~/.reelect/local")
-FORMAT = "reelect-local/1"
+FORMAT = "reelect-local/2"
 _MAX_FILE_BYTES = 4096
 _NODE_PREFIX = "node-"
 
@@ -39,15 +40,16 @@ _NODE_PREFIX = "node-"
 @part
 class LocalNetworkForm(Record):
     """What a local network is from its first start on: how many nodes, from which preset, with
-    slots of how many milliseconds, epochs of how many slots, and how many producers beyond the
-    first set."""
+    slots of how many milliseconds, epochs of how many slots, how many producers beyond the first
+    set, and days of how many seconds."""
 
     format: Annotated[str, Text(32, 1, FORMAT)]
     nodes: Annotated[int, Uint(MAX_PRODUCERS, 1)]
-    preset: Annotated[str, Text(64, 1)]
+    preset: Annotated[str, Text(1024, 1)]
     slot_ms: SlotMs
     epoch_slots: PresetEpochSlots
     spare_seats: Annotated[int, Uint(MAX_SPARE_SEATS)]
+    day_s: DayS
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from node.local.process import LOG_FILE
 from node.new_node import create_node, seat_keys
 from node.wallet.derivation import master_seed, new_mnemonic
 from vm.modules.chain import SlotMs
+from vm.modules.economy import DayS
 
 DEFAULT_NODES = 4
 DEFAULT_PRESET = "devnet"
@@ -51,6 +52,7 @@ class LocalWishes:
     slot_ms: int | None = None
     epoch_slots: int | None = None
     spare_seats: int | None = None
+    day_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def _check_wishes(form: LocalNetworkForm, wishes: LocalWishes) -> None:
         ("--slot-ms", wishes.slot_ms, form.slot_ms),
         ("--epoch-slots", wishes.epoch_slots, form.epoch_slots),
         ("--spare-seats", wishes.spare_seats, form.spare_seats),
+        ("--day-s", wishes.day_s, form.day_s),
     ):
         if wish not in (None, there):
             raise Refused(
@@ -118,7 +121,15 @@ def _new_form(wishes: LocalWishes) -> LocalNetworkForm:
     _check_option("--slot-ms", kind_of(SlotMs), slot_ms)
     _check_option("--epoch-slots", kind_of(PresetEpochSlots), epoch_slots)
     spare_seats = _spare_seats(wishes.spare_seats or 0, nodes)
-    return LocalNetworkForm(FORMAT, nodes, preset, slot_ms, epoch_slots, spare_seats)
+    day_s = chosen.economy.day_s if wishes.day_s is None else wishes.day_s
+    _check_option("--day-s", kind_of(DayS), day_s)
+    if len(chosen.setup.roles) > chosen.funding.accounts:
+        raise Usage(
+            f"it names {len(chosen.setup.roles)} accounts; a local network has as many as its "
+            f"funding.accounts says, {chosen.funding.accounts}",
+            field="--preset",
+        )
+    return LocalNetworkForm(FORMAT, nodes, preset, slot_ms, epoch_slots, spare_seats, day_s)
 
 
 def _check_option(option: str, kind: Kind, value: int) -> None:
@@ -147,7 +158,8 @@ def _create(
     preset = load_preset(form.preset)
     mnemonic = new_mnemonic()
     seats = MAX_PRODUCERS + form.spare_seats
-    accounts = make_local_accounts(mnemonic, preset.funding.accounts, seats)
+    roles = tuple(preset.setup.roles)
+    accounts = make_local_accounts(mnemonic, preset.funding.accounts, seats, roles)
     write_local_accounts(folder.accounts_file, accounts)
     records = _create_nodes(folder, form.nodes, mnemonic, seats)
     units = preset.funding.account_units
@@ -159,7 +171,9 @@ def _create(
         genesis_time_ms(form.nodes),
         slot_ms=form.slot_ms,
         epoch_slots=form.epoch_slots,
+        day_s=form.day_s,
         spares=records[MAX_PRODUCERS:],
+        roles=accounts.of_roles(),
     )
     write_new(folder.genesis_file, genesis.encode())
     folder.finish()

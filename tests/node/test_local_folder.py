@@ -21,7 +21,9 @@ from node.validator import JOURNAL_FILE
 from node.wallet.derivation import KeyKind, account_key
 from node.wallet.seed_file import read_seed_file
 from storage.journal import Journal
+from vm.modules.account.attesting import ATTESTERS
 from vm.modules.chain import chain_constants
+from vm.modules.economy import economy_constants
 from vm.modules.tokens import balance_of
 
 GENESIS_MS = 1_800_000_000_000
@@ -60,6 +62,25 @@ def test_a_new_network(folder: LocalFolder) -> None:
     assert account_key(chain.accounts.mnemonic, 3).public == third
     assert chain.accounts.key(third).public == third
     assert chain.accounts.by_name()["dev3"] == third
+
+
+def test_a_presets_roles_are_those_of_the_first_accounts(folder: LocalFolder) -> None:
+    chain = make(folder, nodes=1, preset="wepos", day_s=7)
+    accounts, state = chain.accounts, chain.genesis.state()
+    assert economy_constants(state).day_s == 7
+    assert accounts.by_name()["attester"] == accounts.by_name()["dev0"] == accounts.accounts[0]
+    assert ATTESTERS.get(state, accounts.accounts[0]) is not None
+    with pytest.raises(Refused, match="has 7") as refusal:
+        choose_form(folder, LocalWishes(day_s=8))
+    assert refusal.value.field == "--day-s"
+
+
+@pytest.mark.parametrize("day_s", [0, 10**9])
+def test_a_day_of_no_length_or_too_long_is_refused(folder: LocalFolder, day_s: int) -> None:
+    with pytest.raises(Usage) as refusal:
+        make(folder, day_s=day_s)
+    assert refusal.value.field == "--day-s"
+    assert not folder.exists
 
 
 def test_seats_are_dealt_in_turn_with_keys_and_fresh_journals(folder: LocalFolder) -> None:
@@ -176,7 +197,7 @@ def test_a_damaged_form_is_named(folder: LocalFolder) -> None:
 def test_the_form_is_json_that_reads_back(folder: LocalFolder) -> None:
     make(folder, nodes=2)
     form = LocalNetworkForm.from_json(json.loads(folder.form_file.read_text()))
-    wanted = LocalNetworkForm("reelect-local/1", 2, "devnet", 1000, 126, 0)
+    wanted = LocalNetworkForm("reelect-local/2", 2, "devnet", 1000, 126, 0, 60)
     assert form == wanted == folder.form()
 
 
