@@ -322,7 +322,8 @@ def test_who_has_bonded_everything_can_unbond() -> None:
 def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
     likes = {"social.like", "social.unlike", "social.write_comment"}
-    assert found == {"stake.approve", "stake.unbond", "possession.prove", *likes}
+    deciding = {"account.attest", "gov.propose", "gov.vote"}
+    assert found == {"stake.approve", "stake.unbond", "possession.prove", *likes, *deciding}
 
 
 REFUSED: list[tuple[str, str, Callable[[World], Transaction]]] = [

@@ -14,7 +14,7 @@ from consensus.kinds import AccountId, Amount, Counter
 from consensus.record import Record, record
 from consensus.transaction import Transaction
 from vm.declare import Module
-from vm.modules.account import is_attested
+from vm.modules.account import is_attested, is_attester
 from vm.modules.fee import TARGET_SHARE
 from vm.parameter import PARTS_PER_MILLION
 from vm.table import Table
@@ -41,7 +41,8 @@ ATTESTED_GAS = mana.parameter(
     minimum=0,
     maximum=1_000_000_000,
     unit="gas",
-    sentence="How much more mana an account that is attested can have, whatever it has bonded.",
+    sentence="How much more mana an account can have that is attested or an attester, whatever it "
+    "has bonded.",
 )
 REGENERATION_S = mana.parameter(
     "regeneration_s",
@@ -103,12 +104,17 @@ class ManaNow:
 
 
 def entitled_gas(view: View, account: bytes) -> int:
-    """The most mana that an account can have: by its bond, and by being attested (ECONOMIES
-    section 0), which an account that has never used any has all of at once."""
+    """The most mana that an account can have: by its bond, and by being attested or an attester
+    (ECONOMIES section 0), which an account that has never used any has all of at once.
+
+    So a community in which nobody holds a token gets going: the attester attests its people.
+    """
     row = MANA.get(view, account) or _NOTHING
     by_bond = row.units * BONDED_GAS.read(view) // BONDED_UNITS
     attested_gas = ATTESTED_GAS.read(view)
-    return by_bond + (attested_gas if attested_gas and is_attested(view, account) else 0)
+    if attested_gas and (is_attested(view, account) or is_attester(view, account)):
+        return by_bond + attested_gas
+    return by_bond
 
 
 def mana_of(view: View, account: bytes, time_ms: int) -> ManaNow:

@@ -9,6 +9,7 @@ from vm.modules.account.attesting import (
     RevokeAttestation,
     attester_of,
     is_attested,
+    is_attester,
     let_attest,
 )
 from vm.modules.account.authorizing import (
@@ -101,6 +102,7 @@ __all__ = [
     "handle_fee",
     "handle_of",
     "is_attested",
+    "is_attester",
     "is_authorized",
     "let_attest",
     "most_of",

@@ -66,7 +66,7 @@ class AttesterSet(Record):
     attests: bool
 
 
-@account.action(gas=5_000)
+@account.action(gas=5_000, free=True)
 @record("account.attest")
 class Attest(Action):
     """As an attester, say that a person of its own stands behind an account. `commitment` is a
@@ -144,6 +144,11 @@ class SetAttester(Action):
 def let_attest(state: State, account_id: bytes) -> None:
     """Make an account an attester."""
     ATTESTERS.put(state, Attester(), account_id)
+
+
+def is_attester(view: View, account_id: bytes) -> bool:
+    """Whether the account may attest others."""
+    return ATTESTERS.get(view, account_id) is not None
 
 
 def attester_of(view: View, account_id: bytes) -> bytes | None:

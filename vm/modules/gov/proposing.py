@@ -54,7 +54,7 @@ class Proposed(Record):
     title: Title
 
 
-@gov.action(gas=20_000)
+@gov.action(gas=20_000, free=True)
 @record("gov.propose")
 class Propose(Action):
     """Propose governed actions under a policy that allows them, for the policy's deposit, which

@@ -48,7 +48,7 @@ class Voted(Record):
     weight: Amount
 
 
-@gov.action(gas=4_000)
+@gov.action(gas=4_000, free=True)
 @record("gov.vote")
 class Vote(Action):
     """Vote in the stage that a proposal is in; a vote is final. One that decides the last stage
