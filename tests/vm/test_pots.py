@@ -118,6 +118,16 @@ def test_pots_pass_on_from_the_upper_to_the_lower(stage: Stage) -> None:
     assert sound(stage)
 
 
+def test_a_pot_to_which_rounding_lets_nothing_come_passes_nothing_on(stage: Stage) -> None:
+    come(stage, 7, "below")
+    stage.act(POLICY, SetSplit("below", (), account(BEN.public)))
+    stage.act(POLICY, SetSplit("treasury", (Share(400_000, pot("below")),), account(ANNA.public)))
+    come(stage, 1)
+    assert held(stage, "below") == 7
+    come(stage, 2)
+    assert held(stage, "below") == 0
+
+
 def test_nothing_comes_back_to_a_pot(stage: Stage) -> None:
     assert failure(stage, SetSplit("a", (), pot("a"))) == ("pots.cycle", "")
     stage.act(POLICY, SetSplit("a", (), pot("b")))

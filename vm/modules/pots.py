@@ -247,10 +247,8 @@ def pass_on(context: Context) -> None:
             continue
         passed = [asset for asset in sorted(changed[name]) if _takes(state, split, asset)]
         for asset in passed:
-            _pass_on(context, name, split, asset)
-        for _, to in split.parts:
-            if to.pot is not None:
-                changed[to.pot].update(passed)
+            for below in _pass_on(context, name, split, asset):
+                changed[below].add(asset)
 
 
 def _takes(view: View, split: Split, asset: str) -> bool:
@@ -258,12 +256,14 @@ def _takes(view: View, split: Split, asset: str) -> bool:
     return all(to.holders is None or is_open(view, to.holders, asset) for _, to in split.parts)
 
 
-def _pass_on(context: Context, pot: str, split: Split, asset: str) -> None:
+def _pass_on(context: Context, pot: str, split: Split, asset: str) -> list[str]:
+    """Pass on all that a pot holds of an asset; the pots to which something came."""
     state, row = context.state, PASSED.get(context.state, pot, asset)
     before, amount = 0 if row is None else row.units, pot_of(context.state, pot, asset)
     after = before + amount
+    fed: list[str] = []
     if not amount:
-        return
+        return fed
     drain_pot(state, pot, asset, amount)
     carried = split.carried(before)
     fill_pot(state, CARRIED_POT, asset, split.carried(after))
@@ -272,11 +272,14 @@ def _pass_on(context: Context, pot: str, split: Split, asset: str) -> None:
         if units:
             give(state, to, asset, units)
             context.emit(PassedOn(pot, to, asset, units))
+            if to.pot is not None:
+                fed.append(to.pot)
     drain_pot(state, CARRIED_POT, asset, carried)
     if left := after % PARTS_PER_MILLION:
         PASSED.put(state, Passed(left), pot, asset)
     else:
         PASSED.delete(state, pot, asset)
+    return fed
 
 
 def give(state: State, to: Destination, asset: str, amount: int) -> None:
