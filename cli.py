@@ -27,6 +27,7 @@ COMMANDS = (
     ("pot", "node.commands.pot:app", "Look at pots and what they pass on."),
     ("vesting", "node.commands.vesting:app", "Look at grants and reserves; claim what unlocked."),
     ("dividends", "node.commands.dividends:app", "What holdings have earned; claim it."),
+    ("market", "node.commands.market:app", "Buy and sell assets; books, trades and prices."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),
     ("vote", "node.commands.vote:app", "Approve producers with bonded tokens."),
