@@ -28,6 +28,7 @@ COMMANDS = (
     ("vesting", "node.commands.vesting:app", "Look at grants and reserves; claim what unlocked."),
     ("economy", "node.commands.economy:app", "The community's days; rehearse a preset."),
     ("dividends", "node.commands.dividends:app", "What holdings have earned; claim it."),
+    ("market", "node.commands.market:app", "Buy and sell assets; books, trades and prices."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),
     ("vote", "node.commands.vote:app", "Approve producers with bonded tokens."),

@@ -20,6 +20,7 @@ from node.query.answers import (
     VideosAnswer,
 )
 from node.query.chain_view import Finality
+from node.query.market_answers import OrdersAnswer
 from node.query.viewing_answers import (
     AccessesAnswer,
     PurchasesAnswer,
@@ -31,7 +32,14 @@ ITEMS_PER_PAGE = 100
 
 A = TypeVar("A", bound=Record)
 P = TypeVar(
-    "P", RowsAnswer, VideosAnswer, SpacesAnswer, NamesAnswer, PurchasesAnswer, AccessesAnswer
+    "P",
+    RowsAnswer,
+    VideosAnswer,
+    SpacesAnswer,
+    NamesAnswer,
+    PurchasesAnswer,
+    AccessesAnswer,
+    OrdersAnswer,
 )
 Query = Mapping[str, str | int | Sequence[str]]
 

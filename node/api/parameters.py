@@ -20,6 +20,7 @@ T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
 
 _MAX_TEXT = 2048
+PAIR_PATTERN = "([A-Z][A-Z0-9]{0,11})-([A-Z][A-Z0-9]{0,11})"
 _CID_PATTERN = "^b[a-z2-7]{58}$"
 
 
@@ -86,6 +87,14 @@ def _kinds(text: str) -> tuple[str, ...]:
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise InvalidEncoding(f"no kind {unknown[0][:80]!r}; known are {', '.join(KINDS)}")
     return kinds
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """Base and quote of a pair such as PALT-USDT; raises InvalidEncoding."""
+    found = re.fullmatch(PAIR_PATTERN, text, re.ASCII)
+    if found is None:
+        raise InvalidEncoding(f"a pair such as PALT-USDT is expected, got {text[:40]!r}")
+    return found[1], found[2]
 
 
 def _account(text: str) -> bytes | str:
@@ -179,6 +188,12 @@ ACCOUNT: Param[bytes | str] = _path(
     _account,
 )
 CID: Param[Cid] = _path("cid", "A content id.", Link().schema(), parse_cid)
+PAIR: Param[tuple[str, str]] = _path(
+    "pair",
+    "Two assets that are traded for each other, such as PALT-USDT: base and quote.",
+    {"type": "string", "pattern": f"^{PAIR_PATTERN}$"},
+    parse_pair,
+)
 SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)
 VIDEO_NAME: Param[str] = _path("name", "A name in the space.", NAME_TEXT.schema(), NAME_TEXT.unpack)
 TABLE: Param[str] = _path(

@@ -29,6 +29,7 @@ from vm.declare import Action
 from vm.forms import transaction_from_json
 from vm.modules.account import Authority
 from vm.modules.gov import Proposed
+from vm.modules.market import Rested
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -315,11 +316,14 @@ def show_transaction(
 
 
 def _numbers(answer: TransactionAnswer) -> JsonObject:
-    """The number of the proposal that a transaction has made, which its votes must name."""
+    """The number of the proposal that a transaction has made, which its votes must name, or of the
+    order that it has left in the book, which a cancellation must."""
     for event in answer.events:
         data = event["data"]
         if isinstance(data, Mapping) and data["type"] == Proposed.tag:
             return {"proposal": data["proposal"]}
+        if isinstance(data, Mapping) and data["type"] == Rested.tag:
+            return {"order": data["number"]}
     return {}
 
 

@@ -39,11 +39,12 @@ class NaiveReserve:
 
 @dataclass
 class NaiveEconomy:
-    """All that there is. `native` also counts where it is bonded."""
+    """All that there is. `native` also counts where it is bonded, and what orders hold counts."""
 
     native: str
     balances: Counter[tuple[bytes, str]] = field(default_factory=Counter)
     bonded: Counter[bytes] = field(default_factory=Counter)
+    ordered: Counter[tuple[bytes, str]] = field(default_factory=Counter)
     pots: Counter[tuple[str, str]] = field(default_factory=Counter)
     burned: Counter[str] = field(default_factory=Counter)
     minted: Counter[str] = field(default_factory=Counter)
@@ -81,7 +82,7 @@ class NaiveEconomy:
 
     def holdings(self) -> Counter[tuple[bytes, str]]:
         """What counts for whom."""
-        found = Counter(self.balances)
+        found = self.balances + self.ordered
         for who, units in self.bonded.items():
             found[who, self.native] += units
         return found

@@ -15,6 +15,7 @@ from vm.declare import Action
 from vm.modules.dividends import UNCLAIMED_POT, Open
 from vm.modules.dividends import Claim as ClaimDividends
 from vm.modules.economy import turn_day
+from vm.modules.market import CancelOrder, OpenPair, PlaceOrder
 from vm.modules.pots import CARRIED_POT, Destination, RemoveSplit, SetSplit, Share, Split
 from vm.modules.stake import Bond, Unbond
 from vm.modules.stake.releasing import releases_of
@@ -71,12 +72,16 @@ class EconomyMachine(RuleBasedStateMachine):
         """A chain with USDT, which Cleo issues."""
         self.stage = Stage(World.begin(BARE))
         self.model = NaiveEconomy("REEL")
-        self.day, self.height, self.plans = 0, 1, 0
+        self.day, self.height, self.plans, self.placed = 0, 1, 0, 0
         for person in PEOPLE[:2]:
             self.model.balances[person, "REEL"] = FUNDS
         self.model.minted["REEL"] = 2 * FUNDS
         assert self.done(POLICY, Create("USDT", "Tether", 6, CAP, True, True, PEOPLE[2]), True)
         self.model.end()
+        opened = OpenPair("REEL", "USDT", 10**8, 1, 1, 10**8)  # a unit of each is the least
+        assert self.done(POLICY, opened, True)
+        self.model.end()
+        self.orders: dict[int, tuple[bytes, str, int]] = {}
         for asset in SYMBOLS:
             self.open_pair("REEL", asset)
             self.issue_to_pot("till", asset, 10**6)
@@ -122,6 +127,31 @@ class EconomyMachine(RuleBasedStateMachine):
             model.balances[who, "REEL"] -= units
             model.bonded[who] += units
             model.end()
+
+    @rule(who=WHO, asset=ASSET, units=UNITS)
+    def place(self, who: bytes, asset: str, units: int) -> None:
+        """An order that holds so much: one of two prices which do not meet."""
+        model = self.model
+        side, price = ("sell", 2 * 10**8) if asset == "REEL" else ("buy", 10**8)
+        action = PlaceOrder("REEL", "USDT", side, price, units, 0, True, None)
+        good = model.balances[who, asset] >= units
+        good = good and sum(each[0] == who for each in self.orders.values()) < 32
+        if self.done(who, action, good):
+            self.orders[self.placed + 1] = (who, asset, units)
+            self.placed += 1
+            model.balances[who, asset] -= units
+            model.ordered[who, asset] += units
+            model.end()
+
+    @rule(who=WHO, number=st.integers(1, 12))
+    def cancel(self, who: bytes, number: int) -> None:
+        """An order of one's own, or not."""
+        owner, asset, units = self.orders.get(number, (b"", "", 0))
+        if self.done(who, CancelOrder(number), owner == who):
+            del self.orders[number]
+            self.model.ordered[who, asset] -= units
+            self.model.balances[who, asset] += units
+            self.model.end()
 
     def coming(self, who: bytes) -> int:
         """What comes back to an account, which the chain is asked for: it never does in here."""

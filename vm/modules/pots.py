@@ -270,8 +270,9 @@ def _pass_on(context: Context, pot: str, split: Split, asset: str) -> list[str]:
         units = after * ppm // PARTS_PER_MILLION - before * ppm // PARTS_PER_MILLION
         if units:
             give(state, to, asset, units)
-            fed += [] if to.pot is None else [to.pot]
             context.emit(PassedOn(pot, to, asset, units))
+            if to.pot is not None:
+                fed.append(to.pot)
     drain_pot(state, CARRIED_POT, asset, carried)
     if left := after % PARTS_PER_MILLION:
         PASSED.put(state, Passed(left), pot, asset)

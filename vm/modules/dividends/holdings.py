@@ -7,7 +7,7 @@ is vested and not unlocked, or the escrow of a contract, is nobody's holding and
 from collections import defaultdict
 
 from vm.modules.chain import chain_constants
-from vm.modules.market import ESCROW_POT, ESCROWED
+from vm.modules.market import ESCROW_POT, ESCROWED, escrowed_of
 from vm.modules.producer import BONDED_POT
 from vm.modules.stake import BONDS, UNBONDING, UNBONDING_POT
 from vm.modules.stake.releasing import releases_of
@@ -20,8 +20,7 @@ HOLDERS_POTS = (BONDED_POT, UNBONDING_POT, ESCROW_POT)
 
 def holding(view: View, account: bytes, asset: str) -> int:
     """How many units of an asset count as the account's own."""
-    escrowed = ESCROWED.get(view, account, asset)
-    units = balance_of(view, account, asset) + (0 if escrowed is None else escrowed.amount)
+    units = balance_of(view, account, asset) + escrowed_of(view, account, asset)
     if asset != chain_constants(view).native_asset:
         return units
     bond = BONDS.get(view, account)

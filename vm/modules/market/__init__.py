@@ -1,7 +1,7 @@
 """An order book for each pair of assets, and the reference price that follows from its trades."""
 
 from vm.modules.market import soundness
-from vm.modules.market.book import Closed, OpenOrder, Rested, best_orders, open_order
+from vm.modules.market.book import Closed, OpenOrder, Rested, best_orders, escrowed_of, open_order
 from vm.modules.market.pairs import LeastTurnoverSet, OpenPair, PairOpened, SetLeastTurnover
 from vm.modules.market.placing import (
     CancelOrder,
@@ -16,6 +16,7 @@ from vm.modules.market.tables import (
     ESCROW_POT,
     ESCROWED,
     MOST_FILLS,
+    MOST_PAIRS,
     ORDERS,
     PAIRS,
     PRICES,
@@ -37,6 +38,7 @@ __all__ = [
     "ESCROWED",
     "ESCROW_POT",
     "MOST_FILLS",
+    "MOST_PAIRS",
     "ORDERS",
     "PAIRS",
     "PRICES",
@@ -64,6 +66,7 @@ __all__ = [
     "Trading",
     "best_orders",
     "close_days",
+    "escrowed_of",
     "expire_due",
     "market",
     "open_order",

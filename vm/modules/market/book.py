@@ -191,6 +191,12 @@ def release(state: State, account: bytes, asset: str, units: int) -> None:
     _put_escrowed(state, account, asset, -units)
 
 
+def escrowed_of(view: View, account: bytes, asset: str) -> int:
+    """What the open orders of an account hold of an asset."""
+    row = ESCROWED.get(view, account, asset)
+    return 0 if row is None else row.amount
+
+
 def fill(state: State, order: OpenOrder, amount: int) -> None:
     """Note that so much of an order is filled; what it pays is the caller's to release."""
     if amount == order.left:
@@ -237,8 +243,7 @@ def _count(state: State, order: OpenOrder, change: int) -> None:
 
 
 def _put_escrowed(state: State, account: bytes, asset: str, change: int) -> None:
-    row = ESCROWED.get(state, account, asset)
-    units = (0 if row is None else row.amount) + change
+    units = escrowed_of(state, account, asset) + change
     if units:
         ESCROWED.put(state, Escrowed(units), account, asset)
     else:
