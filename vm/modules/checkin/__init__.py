@@ -1,5 +1,37 @@
-"""Active participation: who checks in shares the period's airdrop."""
+"""Active participation: who checks in shares the period's airdrop (W4)."""
 
-from vm.modules.checkin.tables import checkin
+from vm.modules.checkin.periods import SetRules, Stop, begin_period
+from vm.modules.checkin.tables import (
+    AIRDROP_POT,
+    CURRENT,
+    ENTRIES,
+    LOCKED_POT,
+    PERIODS,
+    RULES,
+    Current,
+    Entry,
+    Period,
+    Rules,
+    checkin,
+)
+from vm.modules.checkin.taking_part import CheckIn, Claim, share_of
 
-__all__ = ["checkin"]
+__all__ = [
+    "AIRDROP_POT",
+    "CURRENT",
+    "ENTRIES",
+    "LOCKED_POT",
+    "PERIODS",
+    "RULES",
+    "CheckIn",
+    "Claim",
+    "Current",
+    "Entry",
+    "Period",
+    "Rules",
+    "SetRules",
+    "Stop",
+    "begin_period",
+    "checkin",
+    "share_of",
+]

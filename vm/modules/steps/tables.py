@@ -1,6 +1,12 @@
-"""The module `steps`: its rows, and what must hold between them."""
+"""The module `steps`: when entitlements step up, and by what."""
 
+from typing import Annotated
+
+from consensus.kinds import Counter, Uint
+from consensus.record import AtMost, Record, record
 from vm.declare import Module
+from vm.modules.economy import days_with_blocks
+from vm.table import Table
 from vm.view import View
 
 steps = Module(
@@ -8,12 +14,38 @@ steps = Module(
     "Entitlements that grow step by step: the prices of redemptions and the rewards of tasks.",
 )
 
+MOST_STEPS = 12
+LARGEST_STEP = 10
+
+StepDays = Annotated[tuple[Counter, ...], AtMost(MOST_STEPS, 1)]
+StepFactor = Annotated[int, Uint(LARGEST_STEP, 1)]
+
+
+@record("steps.schedule")
+class Schedule(Record):
+    """On which days, of those that have a block and counted from 0, prices and rewards are
+    multiplied once more, and by what; after the last day they stay."""
+
+    days: StepDays
+    price_step: StepFactor
+    reward_step: StepFactor
+
+
+SCHEDULE: Table[Schedule] = steps.table(Schedule)
+
 
 def price_factor(view: View) -> int:
     """What the prices of redemptions are multiplied by now (W3)."""
-    return 1
+    schedule = SCHEDULE.get(view)
+    return 1 if schedule is None else schedule.price_step ** _steps_gone(view, schedule)
 
 
 def reward_factor(view: View) -> int:
     """What the rewards of a like contribution are multiplied by now (W3)."""
-    return 1
+    schedule = SCHEDULE.get(view)
+    return 1 if schedule is None else schedule.reward_step ** _steps_gone(view, schedule)
+
+
+def _steps_gone(view: View, schedule: Schedule) -> int:
+    day = days_with_blocks(view) - 1
+    return sum(day >= each for each in schedule.days)
