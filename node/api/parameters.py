@@ -13,6 +13,7 @@ from node.events import KINDS
 from node.query.answers import MAX_PAGE
 from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
+from node.query.market_queries import PAIR_PATTERN, parse_pair
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.content import NAME_TEXT
 
@@ -20,7 +21,6 @@ T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
 
 _MAX_TEXT = 2048
-PAIR_PATTERN = "([A-Z][A-Z0-9]{0,11})-([A-Z][A-Z0-9]{0,11})"
 _CID_PATTERN = "^b[a-z2-7]{58}$"
 
 
@@ -87,14 +87,6 @@ def _kinds(text: str) -> tuple[str, ...]:
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise InvalidEncoding(f"no kind {unknown[0][:80]!r}; known are {', '.join(KINDS)}")
     return kinds
-
-
-def parse_pair(text: str) -> tuple[str, str]:
-    """Base and quote of a pair such as PALT-USDT; raises InvalidEncoding."""
-    found = re.fullmatch(PAIR_PATTERN, text, re.ASCII)
-    if found is None:
-        raise InvalidEncoding(f"a pair such as PALT-USDT is expected, got {text[:40]!r}")
-    return found[1], found[2]
 
 
 def _account(text: str) -> bytes | str:

@@ -14,6 +14,7 @@ from node.output import print_json, print_table
 from node.query.chain_view import Finality
 from vm.modules.chain import CONSTANTS
 from vm.modules.dividends import EARNED, PAIR, Claim, claimable, holding
+from vm.modules.market import ESCROWED
 from vm.modules.stake import BONDS, UNBONDING
 from vm.modules.tokens import ASSETS, BALANCES
 from vm.overlay import Overlay
@@ -32,7 +33,7 @@ async def show(
 ) -> None:
     """Show what an account's holdings of assets have earned and it has not claimed.
 
-    HOLDS is what counts: the balance, and what is bonded or coming back.
+    HOLDS is what counts: the balance, what is bonded or coming back, and what open orders hold.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ async def _earnings(client: Client, owner: bytes, finality: Finality) -> Overlay
     """The rows that an account's earnings follow from."""
     state, address = no_rows(), format_address(owner)
     shared: tuple[TableDeclaration, ...] = (CONSTANTS, ASSETS, PAIR)
-    own: tuple[TableDeclaration, ...] = (BALANCES, BONDS, UNBONDING, EARNED)
+    own: tuple[TableDeclaration, ...] = (BALANCES, BONDS, UNBONDING, ESCROWED, EARNED)
     for table in shared:
         await copy_rows(client, state, table, finality=finality)
     for table in own:

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import trio
 from cyclopts import App, Parameter
 
-from node.api.parameters import parse_pair
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import (
@@ -21,6 +20,7 @@ from node.failure import Usage
 from node.output import print_fields, print_json, print_table, utc
 from node.query.chain_view import Finality
 from node.query.market_answers import BookAnswer
+from node.query.market_queries import parse_pair
 from vm.modules.market import MOST_FILLS, TRADES_KEPT, CancelOrder, PlaceOrder
 
 FILLS = 16  # so many orders may be met unless another number is given

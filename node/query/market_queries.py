@@ -1,8 +1,10 @@
 """Answers about the order book and its prices. Any thread may call."""
 
+import re
 from itertools import groupby, islice
 from typing import cast
 
+from consensus.errors import InvalidEncoding
 from node.events import place_of
 from node.query.chain_view import ChainView, NotFound
 from node.query.market_answers import (
@@ -34,7 +36,16 @@ from vm.modules.market import (
     sum_of,
 )
 
+PAIR_PATTERN = "([A-Z][A-Z0-9]{0,11})-([A-Z][A-Z0-9]{0,11})"
 MOST_ORDERS_READ = 5_000  # of a side of a book
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """Base and quote of a pair such as PALT-USDT; raises InvalidEncoding."""
+    found = re.fullmatch(PAIR_PATTERN, text, re.ASCII)
+    if found is None:
+        raise InvalidEncoding(f"a pair such as PALT-USDT is expected, got {text[:40]!r}")
+    return found[1], found[2]
 
 
 def pairs(view: ChainView) -> PairsAnswer:

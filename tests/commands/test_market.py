@@ -15,6 +15,8 @@ from node.query.chain_view import Finality
 from node.query.market_answers import BookAnswer
 from tests.api.world import ALICE, BOB, GENESIS, World, open_world
 from tests.commands.conftest import LivingTransport, Run
+from vm.modules.dividends import PairName, open_pair
+from vm.modules.dividends.holdings import circulating
 from vm.modules.market import PAIRS, PRICES, Pair, Price
 from vm.modules.tokens import ASSETS, AssetRow, balance_of, mint
 
@@ -30,6 +32,7 @@ def market_genesis() -> Genesis:
     mint(state, BOB.public, "REEL", 10 * TOKEN)
     PAIRS.put(state, Pair(100, 10**6, 10 * 10**6), "REEL", "USDT")
     PRICES.put(state, Price(500_000, ()), "REEL", "USDT")
+    open_pair(state, PairName("REEL", "USDT"), circulating(state, "REEL"))
     return make_genesis(state)
 
 
@@ -51,8 +54,8 @@ def done(run: Run, *command: str) -> None:
     assert answer.json["state"] == "final"
 
 
-def listed(run: Run, name: str, *command: str) -> list[JsonObject]:
-    answer = run("market", *command, "--json")
+def listed(run: Run, name: str, *command: str, of: str = "market") -> list[JsonObject]:
+    answer = run(of, *command, "--json")
     assert (answer.code, answer.err) == (0, "")
     return cast(list[JsonObject], answer.json[name])
 
@@ -71,6 +74,13 @@ def test_orders_are_placed_filled_and_cancelled(world: World, run: Run) -> None:
     assert lines[1].split() == ["1", "sell", "0.52", "USDT", "3", "REEL", "2.5", "REEL", "-"]
     done(run, "cancel", "1")
     assert listed(run, "orders", "orders", "alice") == []
+
+
+def test_what_an_order_holds_is_shown_as_its_owners(run: Run) -> None:
+    before = listed(run, "dividends", "show", "bob", of="dividends")
+    done(run, "place", "sell", "3", "REEL-USDT", "--price", "0.52", "--from", "bob")
+    (after,) = listed(run, "dividends", "show", "bob", of="dividends")
+    assert int(str(after["units"])) > int(str(before[0]["units"])) - TOKEN
 
 
 def test_what_the_chain_refuses_is_one_sentence(run: Run) -> None:
