@@ -268,7 +268,7 @@ def _all() -> Iterator[Target]:
     yield _record(Evidence, *seeds.evidence())
     yield Target("certificate", _certificate, seeds.certificates(_SET))
     yield Target("genesis", _genesis, seeds.genesis(), 16_384)
-    yield Target("genesis head", _genesis_head, seeds.genesis(), 2048)
+    yield Target("genesis head", _genesis_head, seeds.genesis(), 4096)
     yield Target("light-answer", partial(_exactly, decode_answer, Record.encode), seeds.answers())
     yield Target("light-anchor", partial(_exactly, decode_anchor, Record.encode), seeds.anchors())
     yield Target("light-proof", _light_proof, (*seeds.light_proofs(), *_examples(LightProof)), 8192)

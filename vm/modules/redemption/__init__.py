@@ -1,5 +1,37 @@
-"""What the community's token buys from its catalogue, and the vouchers for it."""
+"""What the community's token buys from its catalogue, and the vouchers for it (W2, W8)."""
 
-from vm.modules.redemption.tables import redemption
+from vm.modules.redemption.offering import Approve, Close, MakeOffer, Remove, SetPool
+from vm.modules.redemption.redeeming import GiveBack, HandOn, Honour, Redeem, price_now
+from vm.modules.redemption.tables import (
+    ESCROW_POT,
+    HELD,
+    ISSUED,
+    OFFERS,
+    POOL,
+    VOUCHERS,
+    Offer,
+    Voucher,
+    redemption,
+)
 
-__all__ = ["redemption"]
+__all__ = [
+    "ESCROW_POT",
+    "HELD",
+    "ISSUED",
+    "OFFERS",
+    "POOL",
+    "VOUCHERS",
+    "Approve",
+    "Close",
+    "GiveBack",
+    "HandOn",
+    "Honour",
+    "MakeOffer",
+    "Offer",
+    "Redeem",
+    "Remove",
+    "SetPool",
+    "Voucher",
+    "price_now",
+    "redemption",
+]
