@@ -1,0 +1,78 @@
+"""Rating: once for each side of a settled session, in a time (P9)."""
+
+from typing import Annotated
+
+from consensus.kinds import AccountId, Counter, Uint
+from consensus.record import Record, record
+from vm.context import Context
+from vm.declare import Action
+from vm.modules.ratings.tables import (
+    AGENDA,
+    INVITATIONS,
+    MOST_STARS,
+    RATE_S,
+    STANDINGS,
+    Invitation,
+    Standing,
+    ratings,
+)
+from vm.modules.rebate import RATING, note_activity
+
+DUE_A_BLOCK = 256  # the rest ends in the blocks that follow
+
+NOT_INVITED = ratings.error(
+    "not-invited", "The account has nobody to rate for this session, or has done so already."
+)
+TOO_LATE = ratings.error("too-late", "The time for rating this session is over.")
+
+Stars = Annotated[int, Uint(MOST_STARS, 1)]
+
+
+@ratings.event
+@record("ratings.rated")
+class Rated(Record):
+    """One side of a session has rated the other."""
+
+    session: Counter
+    rater: AccountId
+    rated: AccountId
+    stars: Stars
+
+
+@ratings.action(gas=4_000)
+@record("ratings.rate")
+class Rate(Action):
+    """Rate the other side of a settled session, once, with one to five stars (P9)."""
+
+    session: Counter
+    stars: Stars
+
+    def apply(self, context: Context) -> None:
+        state, rater = context.state, context.sender
+        row = INVITATIONS.get(state, self.session, rater)
+        if row is None:
+            raise NOT_INVITED.failed(field="session")
+        if row.due_ms <= context.block.time_ms:
+            raise TOO_LATE.failed(field="session")
+        INVITATIONS.delete(state, self.session, rater)
+        AGENDA.remove(state, row.due_ms, self.session, rater)
+        before = STANDINGS.get(state, row.rated) or Standing((0,) * MOST_STARS, 0)
+        STANDINGS.put(state, before.rated(self.stars), row.rated)
+        note_activity(context, rater, RATING)
+        context.emit(Rated(self.session, rater, row.rated, self.stars))
+
+
+def invite(context: Context, session: int, one: bytes, other: bytes) -> None:
+    """Let the two sides of a session, settled in this block, rate each other."""
+    state, due_ms = context.state, context.block.time_ms + 1000 * RATE_S.read(context.state)
+    for rater, rated in ((one, other), (other, one)):
+        INVITATIONS.put(state, Invitation(rated, due_ms), session, rater)
+        AGENDA.add(state, due_ms, session, rater)
+
+
+@ratings.begin_block
+def end_invitations(context: Context) -> None:
+    """Forget the invitations whose time is over, a bounded number a block."""
+    due = AGENDA.take(context.state, context.block.time_ms, limit=DUE_A_BLOCK)
+    for _, session, rater in due:
+        INVITATIONS.delete(context.state, session, rater)
