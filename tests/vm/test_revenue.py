@@ -1,0 +1,79 @@
+"""The platform's fees: rounded down, in the pot, and in the account of their day alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.vm.stage import Stage
+from tests.vm.world import ANNA, BARE, BEN, GENESIS_TIME_MS, World
+from vm.context import Context
+from vm.modules.economy import turn_day
+from vm.modules.revenue import ACCOUNTS, DAYS_KEPT, REVENUE_POT, DayAccount, collect
+from vm.modules.tokens import pot_of
+
+DAY_MS = 60_000  # of devnet
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage(World.begin(BARE))
+
+
+def pay(stage: Stage, gross: int, fee_ppm: int, *, day: int = 0, asset: str = "REEL") -> int:
+    """The fee taken in a block of this day."""
+    fees: list[int] = []
+
+    def take(context: Context) -> None:
+        fees.append(
+            collect(
+                context,
+                payer=ANNA.public,
+                provider=BEN.public,
+                asset=asset,
+                gross=gross,
+                fee_ppm=fee_ppm,
+            )
+        )
+
+    time_ms = GENESIS_TIME_MS + day * DAY_MS + 1_000
+    stage.step(turn_day, take, block=replace(stage.block, time_ms=time_ms))
+    return fees[0]
+
+
+def accounts(stage: Stage) -> dict[tuple[int, str], DayAccount]:
+    return dict(ACCOUNTS.every(stage.world.state))
+
+
+def test_a_fee_is_rounded_down_into_the_pot_and_the_days_account(stage: Stage) -> None:
+    assert pay(stage, 199, 100_000) == 19
+    assert pay(stage, 10, 1_000_000) == 10
+    assert pot_of(stage.world.state, REVENUE_POT, "REEL") == 29
+    assert accounts(stage) == {(0, "REEL"): DayAccount(29, 2)}
+
+
+def test_a_fee_of_nothing_is_no_entry(stage: Stage) -> None:
+    assert pay(stage, 9, 100_000) == 0
+    assert pay(stage, 9, 0) == 0
+    assert accounts(stage) == {}
+
+
+def test_each_asset_and_each_day_has_its_own_account_and_a_closed_one_stays(stage: Stage) -> None:
+    pay(stage, 5, 1_000_000)
+    pay(stage, 6, 1_000_000, asset="USDT")
+    pay(stage, 7, 1_000_000, day=1)
+    assert accounts(stage) == {
+        (0, "REEL"): DayAccount(5, 1),
+        (0, "USDT"): DayAccount(6, 1),
+        (1, "REEL"): DayAccount(7, 1),
+    }
+
+
+def test_accounts_are_kept_for_so_many_days_and_no_longer(stage: Stage) -> None:
+    for day in (0, 1, DAYS_KEPT):
+        pay(stage, 5, 1_000_000, day=day)
+    assert [day for day, _ in accounts(stage)] == [0, 1, DAYS_KEPT]
+    pay(stage, 5, 1_000_000, day=DAYS_KEPT + 1)
+    assert [day for day, _ in accounts(stage)] == [1, DAYS_KEPT, DAYS_KEPT + 1]
+    pay(stage, 5, 1_000_000, day=3 * DAYS_KEPT)
+    pay(stage, 5, 1_000_000, day=3 * DAYS_KEPT + 1)
+    assert [day for day, _ in accounts(stage)] == [3 * DAYS_KEPT, 3 * DAYS_KEPT + 1]
