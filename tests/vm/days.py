@@ -8,6 +8,8 @@ from tests.vm.world import BARE, World
 from vm.declare import Action, BlockStep
 from vm.modules.checkin import begin_period
 from vm.modules.economy import turn_day
+from vm.modules.market import close_days
+from vm.modules.rebate import close_day
 from vm.modules.tokens import balance_of, pot_of
 from vm.modules.vesting import go_on
 from vm.registry import REGISTRY
@@ -22,7 +24,7 @@ class Days(Stage):
     """Nobody governs; the first block of the first day has been."""
 
     world: World = field(default_factory=lambda: World.begin(BARE))
-    steps: Sequence[BlockStep] = (turn_day, begin_period, go_on)
+    steps: Sequence[BlockStep] = (turn_day, close_days, close_day, begin_period, go_on)
 
     def __post_init__(self) -> None:
         super().__post_init__()

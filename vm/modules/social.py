@@ -12,6 +12,7 @@ from consensus.unixfs import KUBO
 from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules.content import VIDEOS
+from vm.modules.rebate import COMMENT, note_activity
 from vm.table import Table
 from vm.view import State, View
 
@@ -162,6 +163,7 @@ class WriteComment(Action):
         COMMENTS.put(state, comment, self.video, number)
         COUNTS.put(state, replace(counts, comments=number + 1), self.video)
         context.emit(Commented(self.video, number, sender, self.cid, self.size_bytes))
+        note_activity(context, sender, COMMENT)
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return (VIDEOS.state_key(self.video), COUNTS.state_key(self.video))

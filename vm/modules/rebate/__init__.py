@@ -1,6 +1,37 @@
-"""Consumption is reward: what a reserve releases each day to those who paid and who earned."""
+"""Consumption is reward: what a reserve releases each day to those who paid and who earned (P2)."""
 
-from vm.modules.rebate.noting import CALL, COMMENT, RATING, note_activity
-from vm.modules.rebate.tables import rebate
+from vm.modules.rebate.noting import CALL, COMMENT, RATING, note_activity, note_fee
+from vm.modules.rebate.releasing import SetRules, close_day, worth_of
+from vm.modules.rebate.settling import Claim, owed_to, settle
+from vm.modules.rebate.tables import (
+    ACCRUALS,
+    DAYS,
+    OWED_POT,
+    RULES,
+    TODAY,
+    Rules,
+    Weights,
+    rebate,
+)
 
-__all__ = ["CALL", "COMMENT", "RATING", "note_activity", "rebate"]
+__all__ = [
+    "ACCRUALS",
+    "CALL",
+    "COMMENT",
+    "DAYS",
+    "OWED_POT",
+    "RATING",
+    "RULES",
+    "TODAY",
+    "Claim",
+    "Rules",
+    "SetRules",
+    "Weights",
+    "close_day",
+    "note_activity",
+    "note_fee",
+    "owed_to",
+    "rebate",
+    "settle",
+    "worth_of",
+]

@@ -1,7 +1,9 @@
-"""Collecting: the platform's fee of a payment between users goes into the pot `revenue` (P4)."""
+"""Collecting: the platform's fee of a payment between users goes into the pot `revenue` (P4), and
+counts as consumption (P2)."""
 
 from vm.context import Context
 from vm.modules.economy import today
+from vm.modules.rebate import note_fee
 from vm.modules.revenue.tables import ACCOUNTS, DayAccount
 from vm.modules.tokens import fill_pot
 from vm.parameter import PARTS_PER_MILLION
@@ -22,6 +24,7 @@ def collect(
     if fee:
         fill_pot(context.state, REVENUE_POT, asset, fee)
         _enter(context.state, asset, fee)
+        note_fee(context, payer=payer, provider=provider, asset=asset, fee=fee)
     return fee
 
 

@@ -19,6 +19,7 @@ from vm.modules.vesting.tables import (
     Phase,
     Plan,
     Reserve,
+    ReserveName,
     Term,
     vesting,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Plan",
     "Release",
     "Reserve",
+    "ReserveName",
     "SetAside",
     "Term",
     "give_grant",
