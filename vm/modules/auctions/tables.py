@@ -1,5 +1,134 @@
 """The module `auctions`: its rows, and what must hold between them."""
 
+from collections import Counter as Tally
+from collections.abc import Iterator
+from typing import Annotated
+
+from consensus.cid import Cid
+from consensus.kinds import AccountId, Amount, Counter, Text, Uint
+from consensus.record import Record, part, record
 from vm.declare import Module
+from vm.modules.agenda import Agenda
+from vm.modules.chain import chain_constants
+from vm.modules.pots import Ppm
+from vm.modules.tokens import CommunityPot, PositiveAmount, pot_of
+from vm.table import Table
+from vm.view import View
 
 auctions = Module("auctions", "Advertising slots, sold by open ascending auction.")
+
+ESCROW_POT = "auctions.escrow"
+
+Place = Annotated[str, Text(64, 1)]
+LinkText = Annotated[str, Text(500)]
+ExtensionS = Annotated[int, Uint(7 * 24 * 3600)]
+
+
+@part
+class Terms(Record):
+    """What is sold and how: the place, and from when until when it shows what the winner chooses;
+    the least that is bid, and by how much (ppm) a bid tops the one before; when the auction closes
+    (ms from the Unix epoch): a new lead less than `extension_s` before that puts it off by as much,
+    but never beyond `hard_close_ms`; and the community's pot that gets the proceeds."""
+
+    place: Place
+    shows_from_ms: Counter
+    shows_until_ms: Counter
+    reserve: PositiveAmount
+    step_ppm: Ppm
+    closes_ms: Counter
+    hard_close_ms: Counter
+    extension_s: ExtensionS
+    pot: CommunityPot
+
+
+@part
+class Shown(Record):
+    """What the winner shows: a video or other content, and a link."""
+
+    cid: Cid
+    link: LinkText
+
+
+@record("auctions.auction")
+class Auction(Record):
+    """An auction: its terms, of which the close may have been put off; who leads, with how much;
+    whether it is closed, and what its winner shows."""
+
+    terms: Terms
+    leader: AccountId | None
+    top: Amount
+    is_closed: bool
+    shown: Shown | None
+
+
+@record("auctions.bid")
+class BidRow(Record):
+    """All that is bid for an account, by itself and by others."""
+
+    total: PositiveAmount
+
+
+@record("auctions.given")
+class Given(Record):
+    """What one account has put into a bid of its own or of another."""
+
+    units: PositiveAmount
+
+
+@record("auctions.due")
+class Due(Record):
+    """Lists an auction by when it closes."""
+
+
+@record("auctions.numbering")
+class Numbering(Record):
+    """The number of the next auction."""
+
+    auction: Counter
+
+
+AUCTIONS: Table[Auction, int] = auctions.table(Auction, auction=Counter)
+BIDS: Table[BidRow, int, bytes] = auctions.table(BidRow, auction=Counter, bidder=AccountId)
+GIVEN: Table[Given, int, bytes, bytes] = auctions.table(
+    Given, auction=Counter, bidder=AccountId, giver=AccountId
+)
+DUE: Table[Due, int, int] = auctions.table(Due, closes_ms=Counter, auction=Counter)
+NUMBERING: Table[Numbering] = auctions.table(Numbering)
+AGENDA: Agenda[int] = Agenda(DUE, Due())
+
+UNKNOWN_AUCTION = auctions.error("unknown-auction", "There is no such auction.")
+IS_CLOSED = auctions.error("closed", "The auction is closed.")
+
+
+def auction_row(view: View, number: int) -> Auction:
+    """The auction; raises ActionFailed (`auction`) if there is none."""
+    row = AUCTIONS.get(view, number)
+    if row is None:
+        raise UNKNOWN_AUCTION.failed(f"there is no auction {number}", field="auction")
+    return row
+
+
+def has_won(auction: Auction, bidder: bytes) -> bool:
+    """Whether the auction is closed and this account's."""
+    return auction.is_closed and auction.leader == bidder
+
+
+@auctions.invariant
+def bids_are_kept(view: View) -> Iterator[str]:
+    """The pot holds what is given to bids that have not won; totals and leads agree with it."""
+    totals: Tally[tuple[int, bytes]] = Tally()
+    for (number, bidder, _), given in GIVEN.every(view):
+        totals[number, bidder] += given.units
+    if {key: row.total for key, row in BIDS.every(view)} != dict(totals):
+        yield "the totals of bids are not what was given to them"
+    rows = {number: row for (number,), row in AUCTIONS.every(view)}
+    owed = sum(units for (n, bidder), units in totals.items() if not has_won(rows[n], bidder))
+    held = pot_of(view, ESCROW_POT, chain_constants(view).native_asset)
+    if held != owed:
+        yield f"the pot {ESCROW_POT} holds {held}, {owed} is bid"
+    for number, row in rows.items():
+        if row.leader is not None and totals[number, row.leader] != row.top:
+            yield f"who leads auction {number} has bid {totals[number, row.leader]}, not {row.top}"
+    open_ones = {(row.terms.closes_ms, n) for n, row in rows.items() if not row.is_closed}
+    yield from AGENDA.disagreements(view, {(at, n) for at, n in open_ones})
