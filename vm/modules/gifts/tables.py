@@ -1,5 +1,144 @@
 """The module `gifts`: its rows, and what must hold between them."""
 
+from collections import Counter as Tally
+from collections.abc import Iterator
+from typing import Annotated
+
+from consensus.cid import Cid
+from consensus.kinds import AccountId, Amount, Asset, Counter, Text, Uint
+from consensus.record import Record, record
 from vm.declare import Module
+from vm.modules.agenda import Agenda
+from vm.modules.tokens import POTS, PositiveAmount
+from vm.table import Table
+from vm.view import View
 
 gifts = Module("gifts", "Virtual gifts from a catalogue, and gifts made to order.")
+
+STOCK_POT = "gifts.stock"
+ESCROW_POT = "gifts.escrow"
+MAX_WAIT_S = 90 * 24 * 3600
+
+GiftName = Annotated[str, Text(32, 1, "[a-z0-9][a-z0-9-]*")]
+WaitS = Annotated[int, Uint(MAX_WAIT_S, 60)]
+Pieces = Annotated[int, Uint(100_000, 1)]
+
+FEE_PPM = gifts.parameter(
+    "fee_ppm",
+    default=200_000,
+    minimum=0,
+    maximum=1_000_000,
+    unit="ppm",
+    sentence="The platform's part of what is paid for a gift, rounded down (P4, P8).",
+)
+
+
+@record("gifts.gift")
+class Gift(Record):
+    """A gift of the catalogue: its price, in which asset, and its animation. One that is retired is
+    not bought any more; its price never changes."""
+
+    asset: Asset
+    price: PositiveAmount
+    animation: Cid
+    is_listed: bool
+
+
+@record("gifts.received")
+class Received(Record):
+    """How often an account was given this gift, and what was paid for these in all."""
+
+    count: Counter
+    units: Amount
+
+
+@record("gifts.app")
+class App(Record):
+    """An account that may hand out gifts that are won in it."""
+
+
+@record("gifts.stock")
+class Stock(Record):
+    """How many pieces of a gift an app has paid for and not handed out."""
+
+    pieces: Counter
+
+
+@record("gifts.order")
+class Order(Record):
+    """A gift that is being made: for whom, by whom, for what, after which description, and until
+    when it must be there (ms from the Unix epoch)."""
+
+    orderer: AccountId
+    maker: AccountId
+    asset: Asset
+    price: PositiveAmount
+    brief: Cid
+    until_ms: Counter
+
+
+@record("gifts.made")
+class Made(Record):
+    """A gift that was made to order, of which there is one: whose it is, and its animation."""
+
+    owner: AccountId
+    maker: AccountId
+    animation: Cid
+
+
+@record("gifts.due")
+class Due(Record):
+    """Lists an order by when it must be there."""
+
+
+@record("gifts.numbering")
+class Numbering(Record):
+    """The number of the next order, which is that of the gift that is made for it."""
+
+    order: Counter
+
+
+CATALOGUE: Table[Gift, str] = gifts.table(Gift, gift=GiftName)
+RECEIVED: Table[Received, bytes, str] = gifts.table(Received, account=AccountId, gift=GiftName)
+APPS: Table[App, bytes] = gifts.table(App, account=AccountId)
+STOCKS: Table[Stock, bytes, str] = gifts.table(Stock, app=AccountId, gift=GiftName)
+ORDERS: Table[Order, int] = gifts.table(Order, order=Counter)
+MADE: Table[Made, int] = gifts.table(Made, order=Counter)
+DUE: Table[Due, int, int] = gifts.table(Due, until_ms=Counter, order=Counter)
+NUMBERING: Table[Numbering] = gifts.table(Numbering)
+AGENDA: Agenda[int] = Agenda(DUE, Due())
+
+UNKNOWN_GIFT = gifts.error("unknown-gift", "There is no gift of this name.")
+RETIRED = gifts.error("retired", "The gift is not sold any more.")
+
+
+def gift_row(view: View, name: str) -> Gift:
+    """The gift; raises ActionFailed (`gift`) if there is none of this name."""
+    row = CATALOGUE.get(view, name)
+    if row is None:
+        raise UNKNOWN_GIFT.failed(f"there is no gift {name}", field="gift")
+    return row
+
+
+def sold_gift(view: View, name: str) -> Gift:
+    """The gift, if it is sold; raises ActionFailed (`gift`)."""
+    row = gift_row(view, name)
+    if not row.is_listed:
+        raise RETIRED.failed(field="gift")
+    return row
+
+
+@gifts.invariant
+def stock_and_orders_are_paid_for(view: View) -> Iterator[str]:
+    """The pots hold what apps have paid for their stock, and orderers for their orders."""
+    wanted: Tally[tuple[str, str]] = Tally()
+    for (_, name), stock in STOCKS.every(view):
+        row = gift_row(view, name)
+        wanted[STOCK_POT, row.asset] += stock.pieces * row.price
+    for _, order in ORDERS.every(view):
+        wanted[ESCROW_POT, order.asset] += order.price
+    held = {key: pot.amount for key, pot in POTS.every(view) if key[0] in (STOCK_POT, ESCROW_POT)}
+    if held != dict(wanted):
+        yield f"the pots hold {held}, not {dict(wanted)}"
+    listed = {(order.until_ms, number) for (number,), order in ORDERS.every(view)}
+    yield from AGENDA.disagreements(view, {(at, number) for at, number in listed})

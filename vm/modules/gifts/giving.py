@@ -1,0 +1,199 @@
+"""Giving: the receiver gets the price of a gift at once, but for the platform's fee."""
+
+from consensus.cid import Cid
+from consensus.kinds import AccountId, Amount, Asset
+from consensus.record import Record, record
+from vm.context import Context
+from vm.declare import Action
+from vm.modules.gifts.tables import (
+    APPS,
+    CATALOGUE,
+    FEE_PPM,
+    RECEIVED,
+    STOCK_POT,
+    STOCKS,
+    App,
+    Gift,
+    GiftName,
+    Pieces,
+    Received,
+    Stock,
+    gift_row,
+    gifts,
+    sold_gift,
+)
+from vm.modules.revenue import collect
+from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
+
+GIFT_EXISTS = gifts.error("gift-exists", "A gift of this name was listed already.")
+NO_APP = gifts.error("no-app", "The account may not hand out gifts that are won.")
+IS_APP = gifts.error("already-app", "The account may do so already.")
+NO_STOCK = gifts.error("no-stock", "The app has no piece of this gift left: buy some first.")
+
+
+@gifts.event
+@record("gifts.listed")
+class Listed(Record):
+    """A gift is in the catalogue from now on, or not any more."""
+
+    gift: GiftName
+    is_listed: bool
+
+
+@gifts.event
+@record("gifts.given")
+class Given(Record):
+    """An account was given a gift by another, for a video or not: it got `earned` of the price."""
+
+    gift: GiftName
+    giver: AccountId
+    to: AccountId
+    video: Cid | None
+    asset: Asset
+    price: Amount
+    earned: Amount
+
+
+@gifts.action(gas=4_000, governed=True)
+@record("gifts.list")
+class ListGift(Action):
+    """Put a gift into the catalogue (P8)."""
+
+    gift: GiftName
+    asset: Asset
+    price: PositiveAmount
+    animation: Cid
+
+    @property
+    def subject(self) -> str:
+        return self.gift
+
+    def in_words(self) -> str:
+        return f"put the gift {self.gift} into the catalogue for {self.price} units of {self.asset}"
+
+    def apply(self, context: Context) -> None:
+        asset_row(context.state, self.asset)
+        if CATALOGUE.get(context.state, self.gift) is not None:
+            raise GIFT_EXISTS.failed(field="gift")
+        row = Gift(self.asset, self.price, self.animation, is_listed=True)
+        CATALOGUE.put(context.state, row, self.gift)
+        context.emit(Listed(self.gift, is_listed=True))
+
+
+@gifts.action(gas=3_000, governed=True)
+@record("gifts.retire")
+class Retire(Action):
+    """Take a gift out of the catalogue; pieces that apps have paid for can still be won (P8)."""
+
+    gift: GiftName
+
+    @property
+    def subject(self) -> str:
+        return self.gift
+
+    def in_words(self) -> str:
+        return f"take the gift {self.gift} out of the catalogue"
+
+    def apply(self, context: Context) -> None:
+        row = sold_gift(context.state, self.gift)
+        retired = Gift(row.asset, row.price, row.animation, is_listed=False)
+        CATALOGUE.put(context.state, retired, self.gift)
+        context.emit(Listed(self.gift, is_listed=False))
+
+
+@gifts.action(gas=5_000)
+@record("gifts.give")
+class Give(Action):
+    """Buy a gift of the catalogue for an account, perhaps for one of its videos; it gets the price
+    at once, but for the platform's fee (P8)."""
+
+    gift: GiftName
+    to: AccountId
+    video: Cid | None
+
+    def apply(self, context: Context) -> None:
+        row = sold_gift(context.state, self.gift)
+        debit(context.state, context.sender, row.asset, row.price)
+        _hand_over(context, self.gift, row, self.to, self.video)
+
+
+@gifts.action(gas=3_000, governed=True)
+@record("gifts.set_app")
+class SetApp(Action):
+    """Let an app's account hand out gifts that are won in it, or no longer (P8)."""
+
+    account: AccountId
+    is_app: bool
+
+    def in_words(self) -> str:
+        return f"let an app {'hand out' if self.is_app else 'no longer hand out'} gifts"
+
+    def apply(self, context: Context) -> None:
+        is_one = APPS.get(context.state, self.account) is not None
+        if is_one and self.is_app:
+            raise IS_APP.failed(field="account")
+        if not is_one and not self.is_app:
+            raise NO_APP.failed(field="account")
+        if self.is_app:
+            APPS.put(context.state, App(), self.account)
+        else:
+            APPS.delete(context.state, self.account)
+
+
+@gifts.action(gas=4_000)
+@record("gifts.stock_up")
+class StockUp(Action):
+    """As an app, pay for pieces of a gift, to be won (P8)."""
+
+    gift: GiftName
+    pieces: Pieces
+
+    def apply(self, context: Context) -> None:
+        state, sender, row = context.state, context.sender, sold_gift(context.state, self.gift)
+        if APPS.get(state, sender) is None:
+            raise NO_APP.failed()
+        debit(state, sender, row.asset, row.price * self.pieces)
+        fill_pot(state, STOCK_POT, row.asset, row.price * self.pieces)
+        before = STOCKS.get(state, sender, self.gift)
+        pieces = self.pieces if before is None else before.pieces + self.pieces
+        STOCKS.put(state, Stock(pieces), sender, self.gift)
+
+
+@gifts.action(gas=5_000)
+@record("gifts.hand_out")
+class HandOut(Action):
+    """As an app, give an account a gift that was won, out of what the app has paid for (P8)."""
+
+    gift: GiftName
+    to: AccountId
+
+    def apply(self, context: Context) -> None:
+        state, sender, row = context.state, context.sender, gift_row(context.state, self.gift)
+        if APPS.get(state, sender) is None:
+            raise NO_APP.failed()
+        stock = STOCKS.get(state, sender, self.gift)
+        if stock is None:
+            raise NO_STOCK.failed(field="gift")
+        if stock.pieces > 1:
+            STOCKS.put(state, Stock(stock.pieces - 1), sender, self.gift)
+        else:
+            STOCKS.delete(state, sender, self.gift)
+        drain_pot(state, STOCK_POT, row.asset, row.price)
+        _hand_over(context, self.gift, row, self.to, None)
+
+
+def _hand_over(context: Context, name: str, row: Gift, to: bytes, video: Cid | None) -> None:
+    """Give the receiver a price that was taken before."""
+    state, giver = context.state, context.sender
+    fee = collect(
+        context,
+        payer=giver,
+        provider=to,
+        asset=row.asset,
+        gross=row.price,
+        fee_ppm=FEE_PPM.read(state),
+    )
+    credit(state, to, row.asset, row.price - fee)
+    before = RECEIVED.get(state, to, name) or Received(0, 0)
+    RECEIVED.put(state, Received(before.count + 1, before.units + row.price), to, name)
+    context.emit(Given(name, giver, to, video, row.asset, row.price, row.price - fee))
