@@ -322,8 +322,8 @@ def test_who_has_bonded_everything_can_unbond() -> None:
 def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
     likes = {"social.like", "social.unlike", "social.write_comment"}
-    deciding = {"account.attest", "gov.propose", "gov.vote"}
-    taking_part = {"checkin.check_in", "checkin.claim"}
+    deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote"}
+    taking_part = {"checkin.check_in", "checkin.claim", "rebate.claim"}
     others = {"stake.approve", "stake.unbond", "possession.prove"}
     assert found == others | likes | deciding | taking_part
 
