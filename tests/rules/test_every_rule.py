@@ -12,7 +12,7 @@ import pytest
 from tests.rules.disabled import Disabled
 
 RULES = sorted(
-    path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_[pwtk]*.py")
+    path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_[pwtk][0-9]*.py")
 )
 
 

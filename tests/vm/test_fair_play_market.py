@@ -1,4 +1,4 @@
-"""What attacks on the market's price gain, computed: see docs/economics-parts/market.md."""
+"""What attacks on the market's price gain, computed: see docs/economics.md."""
 
 from fractions import Fraction
 
