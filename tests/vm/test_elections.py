@@ -24,6 +24,7 @@ from vm.modules.elections import (
     CANDIDATES,
     DEPOSITS_POT,
     MOST_CANDIDATES,
+    Closed,
     Found,
     Stand,
     Vote,
@@ -194,6 +195,19 @@ def test_the_invariants_see_what_is_not_counted(polling: Polling) -> None:
     polling.elect(ANN, CAT)
     CANDIDATES.delete(polling.chain.world.state, BODY, CAT)
     assert len(polling.sound()) == 3
+
+
+def test_of_two_terms_that_end_at_once_one_ends_a_block_later() -> None:
+    polling = Polling()
+    polling.found("board", members(3, 1))
+    assert polling.decide(Found("board", 1, TERM_S, OPEN_S, 0)) == "ok"
+    polling.wait(TERM_S)
+    ended = [event.body for event in polling.chain.events if isinstance(event, Closed)]
+    assert ended == ["board"]
+    polling.wait(1)
+    ended = [event.body for event in polling.chain.events if isinstance(event, Closed)]
+    assert ended == ["board", BODY]
+    assert polling.sound() == []
 
 
 @dataclass
