@@ -1,38 +1,52 @@
-"""P6: a foundation elected by holders for a term, recalled by vote; it spends by its threshold."""
+"""P6: holders elect the foundation for a term, and recall it; it spends by its threshold alone."""
 
 from tests.rules.disabled import Disabled
-from tests.vm.assembly import stage
-from tests.vm.test_elections import A, B, C, Community, vote
-from vm.modules.gov import Dismiss, Policy, Propose, Vote, close_due, put_policy
-from vm.modules.gov.tables import YES
-from vm.modules.tokens import IssueToPot, Pay
+from tests.vm.assembly import DAY_S, HOLDERS, Assembly, members, person, stage
+from tests.vm.polling import BODY, TERM_S, Polling
+from vm.modules.gov import Dismiss
+from vm.modules.tokens import IssueToPot, Pay, balance_of, pot_of
 
-DISABLED = Disabled("vm.modules.elections.voting._seat", lambda *arguments: None)
+ANN, BOB, CAT, DAN = (person(i) for i in range(1, 5))
+
+DISABLED = Disabled("vm.modules.elections.closing.replace_members", lambda *arguments: None)
 
 
-def test_two_are_elected_spend_together_and_one_is_recalled_by_the_holders() -> None:
-    town = Community()
-    town.bond(anna=50, ben=30)
-    town.stand(B, C)
-    assert town.act(A, vote(B, C)) == "ok"
-    town.after(1_000)
-    assert town.seated() == {B, C}
-    town.decide(IssueToPot("treasury", "REEL", 70, ""))
-    governed = ["token.pay", "gov.dismiss"]
-    spend = Policy((stage("foundation", 67),), ("token.pay:treasury",), "foundation", 0, 1)
-    recall = Policy((stage("holders", 51, of_votes=True),), ("gov.dismiss:foundation",), None, 0, 1)
-    put_policy(town.world.state, governed, "spend", spend)
-    put_policy(town.world.state, governed, "recall", recall)
-    pay = Pay("treasury", A, "REEL", 70, "").pack()
-    assert town.act(A, Propose("spend", "To me", "", (pay,))) == "gov.may-not-propose"
-    assert town.act(B, Propose("spend", "An app", "", (pay,))) == "ok"
-    assert town.pot("treasury") == 70, "one of two is less than two thirds"
-    assert town.act(C, Vote(1, YES)) == "ok"
-    assert town.pot("treasury") == 0
-    gone = Dismiss("foundation", C, 0).pack()
-    assert town.act(A, Propose("recall", "C must go", "", (gone,))) == "ok"
-    assert town.act(B, Vote(2, YES)) == "ok"
-    town.time_ms += 86_400_000
+def test_holders_elect_a_foundation_each_term_and_recall_a_member() -> None:
+    polling = Polling()
+    polling.bond(ANN, 60)
+    polling.bond(BOB, 40)
+    for candidate in (BOB, CAT, DAN):
+        assert polling.stand(candidate) == "ok"
+    polling.open()
+    assert polling.elect(ANN, CAT, DAN) == "ok"
+    assert polling.elect(BOB, BOB, CAT) == "ok"
+    polling.close()
+    assert polling.roll(BODY) == sorted([CAT, DAN]), "100 and 60 of 100 against 40"
+    polling.permit("recall", stage("holders", 51, of_votes=True), scopes=["gov.dismiss"])
+    assert polling.propose("recall", Dismiss(BODY, DAN, TERM_S)) == "ok"
+    assert polling.vote(ANN) == "ok"
+    polling.wait(DAY_S)
+    assert polling.roll(BODY) == [CAT]
+    assert polling.stand(BOB) == "ok"
+    polling.wait(polling.election().opens_ms // 1000 - polling.chain.time_ms // 1000)
+    assert polling.elect(BOB, BOB) == "ok"
+    polling.close()
+    assert polling.roll(BODY) == [BOB], "re-elected each term"
 
-    town.step(close_due)
-    assert town.seated() == {B}
+
+def test_its_treasury_spends_only_by_its_threshold() -> None:
+    hall = Assembly()
+    hall.found("holders", HOLDERS)
+    hall.found(BODY, members(3, 1), ANN, BOB, CAT)
+    hall.permit("foundation", stage(BODY, 67), scopes=["token.pay:operations"], proposers=BODY)
+    assert hall.chain.act(ANN, IssueToPot("operations", "REEL", 100, "")) == "ok"
+    payment = Pay("operations", DAN, "REEL", 100, "")
+    assert hall.propose("foundation", payment, by=DAN) != "ok", "not a member"
+    for number, voters in ((1, (ANN, BOB)), (2, (ANN, BOB, CAT))):
+        assert hall.propose("foundation", payment, by=ANN) == "ok"
+        for voter in voters:
+            hall.vote(voter, proposal=number)
+        hall.wait(DAY_S)
+        spent = 100 * (len(voters) == 3)
+        assert balance_of(hall.chain.world.state, DAN, "REEL") == spent, "2 of 3 are below 67 %"
+        assert pot_of(hall.chain.world.state, "operations", "REEL") == 100 - spent

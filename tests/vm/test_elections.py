@@ -1,294 +1,312 @@
-"""Elections: who stands, who votes with what, who has the seats when a term is over."""
+"""Elections: those with the most votes of the bonded have the seats for a term."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from consensus.cid import RAW, cid_of
-from tests.vm.assembly import HOLDERS, members
-from tests.vm.days import Days
-from tests.vm.world import ANNA, BEN, CLEO, FUNDS, key
+from tests.vm.assembly import DAY_S, members, person
+from tests.vm.polling import (
+    BODY,
+    DEPOSIT,
+    FIRST,
+    OPEN_S,
+    PROGRAMME,
+    SEATS,
+    TERM_S,
+    Polling,
+)
 from vm.declare import Action
 from vm.modules.elections import (
-    BALLOTS,
     CANDIDATES,
     DEPOSITS_POT,
-    ELECTIONS,
-    RANKS,
+    MOST_CANDIDATES,
+    Closed,
     Found,
     Stand,
     Vote,
     Withdraw,
-    close_due,
 )
-from vm.modules.gov import ROLL, Admit, Dismiss, NameAlternates, put_body
-from vm.modules.stake import Bond, Unbond
-from vm.modules.tokens import mint
+from vm.modules.fee import TREASURY
+from vm.modules.gov import ALTERNATES, BARRED, SetBody
+from vm.modules.gov.tables import Alternates, Barred
+from vm.modules.stake import Unbond
 
-A, B, C, D = ANNA.public, BEN.public, CLEO.public, key("dora").public
-PLAN = cid_of(RAW, b"programme")
-TERM_S = 1_000
-
-
-@dataclass
-class Community(Days):
-    """Two seats on the foundation, elected every thousand seconds; a deposit of ten units."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.start = self.time_ms
-        for who in (C, D):
-            mint(self.world.state, who, "REEL", 100)
-        put_body(self.world.state, "foundation", members(3, 1))
-        put_body(self.world.state, "holders", HOLDERS)
-        assert self.decide(Found("foundation", 2, TERM_S, 10)) == "ok"
-
-    def bond(self, **units: int) -> None:
-        """Bond so much for each of these."""
-        for name, amount in units.items():
-            assert self.act(key(name).public, Bond(amount)) == "ok"
-
-    def stand(self, *accounts: bytes) -> None:
-        """All of these stand."""
-        for account in accounts:
-            assert self.act(account, Stand("foundation", PLAN)) == "ok"
-
-    def after(self, seconds: int) -> None:
-        """So long after the beginning."""
-        self.time_ms = self.start + 1000 * seconds
-        self.step(close_due)
-
-    def seated(self) -> set[bytes]:
-        """Who is on the foundation."""
-        return {account for (body, account), _ in ROLL.every(self.world.state) if body != "holders"}
+ANN, BOB, CAT, DAN = PEOPLE = [person(i) for i in range(1, 5)]
 
 
-def vote(*candidates: bytes) -> Vote:
-    return Vote("foundation", candidates)
+@pytest.fixture
+def polling() -> Polling:
+    """Ann has bonded 60, Bob 40; Bob, Cat and Dan stand, and the vote is open."""
+    made = Polling()
+    made.bond(ANN, 60)
+    made.bond(BOB, 40)
+    for candidate in (BOB, CAT, DAN):
+        assert made.stand(candidate) == "ok"
+    made.open()
+    return made
 
 
-def test_the_first_by_votes_have_the_seats_when_the_term_is_over() -> None:
-    town = Community()
-    town.bond(anna=50, ben=30, cleo=20)
-    town.stand(A, C, D)
-    assert town.act(A, vote(C)) == "ok"
-    assert town.act(B, vote(D, A)) == "ok"
-    assert town.act(C, vote(A)) == "ok"
-    town.after(999)
-    assert town.seated() == set()
-    town.after(1_000)
-    assert town.seated() == {C, A}, "by 50 and by 50; D has 30"
-    assert (town.held(D), town.pot(DEPOSITS_POT)) == (100, 0)
-    assert list(CANDIDATES.every(town.world.state)) == []
-    assert town.sound()
+def test_ties_go_by_id_and_who_has_too_few_votes_loses_the_deposit(polling: Polling) -> None:
+    assert polling.elect(ANN, BOB, CAT) == "ok"
+    assert polling.elect(BOB, BOB, CAT) == "ok"
+    assert polling.votes() == {BOB: 100, CAT: 100, DAN: 0}
+    treasury = polling.pot(TREASURY)
+    polling.close()
+    assert polling.roll(BODY) == sorted([BOB, CAT])
+    assert (polling.held(BOB), polling.held(CAT), polling.held(DAN)) == (DEPOSIT, DEPOSIT, 0)
+    assert (polling.pot(DEPOSITS_POT), polling.pot(TREASURY)) == (0, treasury + DEPOSIT)
+    assert (polling.election().term, polling.election().cast) == (2, 0)
+    assert polling.sound() == []
 
 
-def test_each_term_is_elected_anew_and_who_is_not_elected_leaves() -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.stand(A, B)
-    town.act(A, vote(A, B))
-    town.after(1_000)
-    town.stand(B, C)
-    assert town.act(A, vote(B, C)) == "ok", "once in each election"
-    town.after(2_000)
-    assert town.seated() == {B, C}
+def test_of_equal_votes_the_lower_id_has_the_last_seat(polling: Polling) -> None:
+    polling.elect(ANN, CAT, DAN)
+    polling.bond(CAT, 60)
+    polling.elect(CAT, BOB)
+    polling.close()
+    assert polling.roll(BODY) == sorted([BOB, CAT, DAN])[:2]
 
 
-def test_without_enough_who_got_votes_those_there_are_stay() -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.stand(A)
-    town.act(A, vote(A))
-    town.after(1_000)
-    town.stand(B)
-    town.after(2_000)
-    assert town.seated() == {A}
-    row = ELECTIONS.get(town.world.state, "foundation")
-    assert row is not None
-    assert (row.term, row.candidates) == (3, 0)
-    assert town.sound()
+def test_without_enough_elected_the_members_stay_for_another_term(polling: Polling) -> None:
+    polling.close()
+    assert polling.roll(BODY) == [FIRST], "nobody voted"
+    few = Polling(body_rules={"least": 2})
+    few.bond(ANN, 60)
+    few.stand(CAT)
+    few.open()
+    few.elect(ANN, CAT)
+    few.close()
+    assert few.roll(BODY) == [FIRST], "one elected, two at least are needed"
+    assert few.held(CAT) == DEPOSIT
 
 
-def test_ties_go_by_account_and_who_is_barred_is_passed_over() -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.stand(A, B, C)
-    town.act(A, vote(A, B))
-    town.decide(Admit("foundation", B))
-    assert town.decide(Dismiss("foundation", B, 10_000)) in ("ok", "gov.too-few-members")
-    town.act(A, vote(A, B))
-    town.after(1_000)
-    assert A in town.seated()
+def test_seats_for_which_nobody_has_votes_are_empty(polling: Polling) -> None:
+    polling.elect(ANN, CAT)
+    polling.close()
+    assert polling.roll(BODY) == [CAT]
 
 
-def test_alternates_of_the_term_before_do_not_take_a_seat() -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.decide(Admit("foundation", D))
-    assert town.decide(NameAlternates("foundation", (B,))) == "ok"
-    town.stand(A, C)
-    town.act(A, vote(A, C))
-    town.after(1_000)
-    assert town.seated() == {A, C}
-    assert town.sound()
+def test_who_is_barred_since_is_passed_over_and_alternates_are_none_any_more(
+    polling: Polling,
+) -> None:
+    state = polling.chain.world.state
+    polling.elect(ANN, CAT, DAN)
+    polling.elect(BOB, BOB)
+    BARRED.put(state, Barred(polling.chain.time_ms * 2), BODY, CAT)
+    ALTERNATES.put(state, Alternates((person(50),)), BODY)
+    polling.close()
+    assert polling.roll(BODY) == sorted([BOB, DAN])
+    assert ALTERNATES.get(state, BODY) is None
 
 
-def test_a_bond_that_has_voted_stays_until_the_election_closes() -> None:
-    """Selling one's votes' units, or voting twice with them: not before the close (P5)."""
-    town = Community()
-    town.bond(anna=50)
-    town.stand(A)
-    assert town.act(A, vote(A)) == "ok"
-    assert town.act(A, Unbond(1)) == "stake.locked"
-    town.after(1_000)
-    assert town.act(A, Unbond(50)) == "ok"
+def test_what_has_voted_stays_bonded_until_the_vote_closes(polling: Polling) -> None:
+    polling.elect(ANN, CAT)
+    assert polling.chain.act(ANN, Unbond(1)) == "stake.locked"
+    polling.close()
+    assert polling.chain.act(ANN, Unbond(60)) == "ok"
+
+
+def test_the_deposit_comes_back_to_who_withdraws_before_the_vote() -> None:
+    polling = Polling()
+    polling.stand(CAT)
+    assert polling.chain.act(CAT, Withdraw(BODY)) == "ok"
+    assert (polling.held(CAT), polling.election().standing) == (DEPOSIT, 0)
+    assert polling.chain.act(CAT, Withdraw(BODY)) == "elections.not-standing"
+    assert polling.sound() == []
+
+
+def test_no_more_stand_than_one_block_can_look_at() -> None:
+    polling = Polling()
+    for i in range(MOST_CANDIDATES):
+        assert polling.stand(person(100 + i)) == "ok"
+    assert polling.stand(ANN) == "elections.too-many-candidates"
+    assert polling.sound() == []
+
+
+def test_new_rules_leave_the_present_term_as_it_is(polling: Polling) -> None:
+    before = polling.election()
+    assert polling.decide(Found(BODY, 1, DAY_S, DAY_S, 7)) == "ok"
+    assert polling.election().closes_ms == before.closes_ms
+    polling.elect(ANN, CAT)
+    polling.close()
+    election = polling.election()
+    assert election.closes_ms - election.opens_ms == 1000 * DAY_S
+    assert (polling.roll(BODY), polling.held(CAT)) == ([CAT], DEPOSIT)
+    assert polling.sound() == []
 
 
 @pytest.mark.parametrize(
     ("who", "action", "code"),
     [
-        (A, Stand("council", PLAN), "elections.no-election"),
-        (B, Stand("foundation", PLAN), "elections.already-stands"),
-        (key("eve").public, Stand("foundation", PLAN), "token.insufficient-balance"),
-        (A, Withdraw("foundation"), "elections.stands-not"),
-        (A, Withdraw("council"), "elections.no-election"),
-        (A, vote(C), "elections.no-candidate"),
-        (A, vote(B, B), "elections.named-twice"),
-        (A, vote(B, C, D), "elections.too-many-choices"),
-        (C, vote(B), "elections.nothing-bonded"),
-        (A, Vote("council", (B,)), "elections.no-election"),
+        (ANN, Vote("council", (CAT,)), "elections.no-election"),
+        (ANN, Vote(BODY, (ANN,)), "elections.not-standing"),
+        (ANN, Vote(BODY, (CAT, CAT)), "elections.chosen-twice"),
+        (ANN, Vote(BODY, (BOB, CAT, DAN)), "elections.too-many-choices"),
+        (CAT, Vote(BODY, (CAT,)), "elections.no-vote"),
+        (BOB, Vote(BODY, (CAT,)), "elections.voted-already"),
+        (ANN, Stand(BODY, PROGRAMME), "elections.vote-open"),
+        (ANN, Stand("council", PROGRAMME), "elections.no-election"),
+        (BOB, Withdraw(BODY), "elections.vote-open"),
+        (ANN, Found("council", 1, 9, 9, 0), "gov.unknown-body"),
+        (ANN, Found("holders", 1, 9, 9, 0), "elections.bad-body"),
+        (ANN, Found(BODY, 4, 9, 9, 0), "elections.bad-body"),
+        (ANN, Found(BODY, 1, 9, 10, 0), "elections.open-too-long"),
     ],
 )
-def test_what_is_refused_changes_nothing(who: bytes, action: Action, code: str) -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.stand(B)
-    before = dict(town.world.state.writes())
-    assert town.act(who, action) == code
-    assert dict(town.world.state.writes()) == before
+def test_what_is_refused_changes_nothing(
+    polling: Polling, who: bytes, action: Action, code: str
+) -> None:
+    assert polling.elect(BOB, CAT) == "ok"
+    before = dict(polling.chain.world.state.writes())
+    assert polling.chain.act(who, action) == code
+    assert dict(polling.chain.world.state.writes()) == before
 
 
-def test_an_account_votes_once_in_an_election() -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.stand(B)
-    assert town.act(A, vote(B)) == "ok"
-    assert town.act(A, Bond(50)) == "ok"
-    assert town.act(A, vote(B)) == "elections.already-voted"
+def test_who_stands_pays_once_and_may_be_a_member() -> None:
+    polling = Polling()
+    assert polling.chain.act(CAT, Stand(BODY, PROGRAMME)) == "token.insufficient-balance"
+    assert polling.elect(ANN, CAT) == "elections.not-open"
+    polling.stand(CAT)
+    assert polling.stand(CAT) == "elections.standing-already"
+    BARRED.put(polling.chain.world.state, Barred(polling.chain.time_ms * 2), BODY, DAN)
+    assert polling.stand(DAN) == "gov.barred"
 
 
-def test_who_withdraws_gets_the_deposit_and_loses_the_votes() -> None:
-    town = Community()
-    town.bond(anna=50)
-    town.stand(D)
-    town.act(A, vote(D))
-    assert town.act(D, Withdraw("foundation")) == "ok"
-    assert town.held(D) == 100
-    town.stand(D)
-    town.after(1_000)
-    assert town.seated() == set()
+def test_a_body_whose_members_have_terms_or_seats_is_not_elected() -> None:
+    polling = Polling()
+    polling.found("termed", members(3, 1, term_s=9))
+    polling.found("seated", members(9, 4, seats=True))
+    for body in ("termed", "seated"):
+        assert polling.decide(Found(body, 4, 9, 9, 0)) == "elections.bad-body"
 
 
-@pytest.mark.parametrize(
-    ("action", "code"),
-    [
-        (Found("none", 2, TERM_S, 0), "gov.unknown-body"),
-        (Found("holders", 2, TERM_S, 0), "elections.not-for-members"),
-        (Found("termed", 2, TERM_S, 0), "elections.not-for-members"),
-        (Found("foundation", 2, TERM_S, 0), "elections.already-elected"),
-        (Found("small", 2, TERM_S, 0), "elections.too-many-seats"),
-    ],
-)
-def test_what_cannot_be_elected_is_named(action: Action, code: str) -> None:
-    town = Community()
-    put_body(town.world.state, "termed", members(3, term_s=9))
-    put_body(town.world.state, "small", members(1))
-    assert town.decide(action) == code
+def test_fewer_are_elected_where_the_body_has_become_smaller(polling: Polling) -> None:
+    assert polling.chain.act(ANN, SetBody(BODY, members(1, 1))) == "ok"
+    polling.elect(ANN, CAT, DAN)
+    polling.close()
+    assert polling.roll(BODY) == sorted([CAT, DAN])[:1]
 
 
-def test_no_more_than_a_bounded_number_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flood of candidates costs a deposit each, and keeps others out only while it is paid."""
-    monkeypatch.setattr("vm.modules.elections.founding.MOST_CANDIDATES", 2)
-    town = Community()
-    town.stand(A, B)
-    assert town.act(C, Stand("foundation", PLAN)) == "elections.too-many-candidates"
-    assert town.act(A, Withdraw("foundation")) == "ok"
-    assert town.act(C, Stand("foundation", PLAN)) == "ok"
+def test_the_invariants_see_what_is_not_counted(polling: Polling) -> None:
+    polling.elect(ANN, CAT)
+    CANDIDATES.delete(polling.chain.world.state, BODY, CAT)
+    assert len(polling.sound()) == 3
 
 
-def test_the_invariants_see_a_rank_that_is_wrong() -> None:
-    town = Community()
-    town.stand(A)
-    RANKS.delete(town.world.state, "foundation", 2**64 - 1, A)
-    assert not town.sound()
+def test_of_two_terms_that_end_at_once_one_ends_a_block_later() -> None:
+    polling = Polling()
+    polling.found("board", members(3, 1))
+    assert polling.decide(Found("board", 1, TERM_S, OPEN_S, 0)) == "ok"
+    polling.wait(TERM_S)
+    ended = [event.body for event in polling.chain.events if isinstance(event, Closed)]
+    assert ended == ["board"]
+    polling.wait(1)
+    ended = [event.body for event in polling.chain.events if isinstance(event, Closed)]
+    assert ended == ["board", BODY]
+    assert polling.sound() == []
+
+
+@dataclass
+class Naive:
+    """Votes as dictionaries: who stands with which votes, who has voted with what, who sits."""
+
+    standing: dict[bytes, int] = field(default_factory=dict)
+    voted: dict[bytes, int] = field(default_factory=dict)
+    bonded: Counter[bytes] = field(default_factory=Counter)
+    sitting: set[bytes] = field(default_factory=lambda: {FIRST})
+    since_s: int = 0
+    lost: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the vote is open."""
+        return self.since_s >= TERM_S - OPEN_S
+
+    def close(self) -> None:
+        """The term's end."""
+        ranked = sorted((-votes, who) for who, votes in self.standing.items() if votes)
+        if ranked:
+            self.sitting = {who for _, who in ranked[:SEATS]}
+        cast = sum(self.voted.values())
+        enough = [votes and 20 * votes >= cast for votes in self.standing.values()]
+        self.lost += DEPOSIT * sum(not each for each in enough)
+        self.standing, self.voted, self.since_s = {}, {}, 0
 
 
 class ElectionMachine(RuleBasedStateMachine):
-    """The chain and a count by hand agree after each step."""
+    """The chain and the model agree after each step."""
 
     @initialize()
     def begin(self) -> None:
-        """Everybody has something bonded."""
-        self.town = Community()
-        self.town.bond(anna=5, ben=4, cleo=3)
-        self.units = {A: 5, B: 4, C: 3}
-        self.votes: Counter[bytes] = Counter()
-        self.standing: set[bytes] = set()
-        self.voted: set[bytes] = set()
-        self.seated: set[bytes] = set()
-        self.second = 0
-        self.closes = TERM_S
+        """An election."""
+        self.polling, self.model = Polling(), Naive()
+        self.treasury = self.polling.pot(TREASURY)
 
-    @rule(who=st.sampled_from([A, B, C, D]), stands=st.booleans())
-    def stand(self, who: bytes, *, stands: bool) -> None:
-        """Stand, or withdraw."""
-        good = (who not in self.standing) is stands
-        action = Stand("foundation", PLAN) if stands else Withdraw("foundation")
-        assert (self.town.act(who, action) == "ok") is good
+    @rule(who=st.sampled_from(PEOPLE))
+    def stand(self, who: bytes) -> None:
+        """Come forward."""
+        good = not self.model.is_open and who not in self.model.standing
+        assert (self.polling.stand(who) == "ok") is good
         if good:
-            (self.standing.add if stands else self.standing.discard)(who)
-            self.votes[who] = 0
+            self.model.standing[who] = 0
 
-    @rule(
-        who=st.sampled_from([A, B, C, D]), named=st.sets(st.sampled_from([A, B, C, D]), min_size=1)
-    )
-    def vote(self, who: bytes, named: set[bytes]) -> None:
-        """Vote for some."""
-        good = who in self.units and who not in self.voted
-        good = good and len(named) <= 2 and named <= self.standing
-        assert (self.town.act(who, vote(*sorted(named))) == "ok") is good
+    @rule(who=st.sampled_from(PEOPLE))
+    def withdraw(self, who: bytes) -> None:
+        """Stand no more."""
+        good = not self.model.is_open and who in self.model.standing
+        assert (self.polling.chain.act(who, Withdraw(BODY)) == "ok") is good
         if good:
-            self.voted.add(who)
-            self.votes.update(dict.fromkeys(named, self.units[who]))
+            del self.model.standing[who]
 
-    @rule(seconds=st.sampled_from([1, 400, 1_000]))
-    def wait(self, seconds: int) -> None:
-        """Time goes by, perhaps a term."""
-        self.second += seconds
-        self.town.after(self.second)
-        if self.second >= self.closes:
-            self.closes = self.second + TERM_S
-            best = sorted(self.standing, key=lambda who: (-self.votes[who], who))
-            elected = [who for who in best if self.votes[who]][:2]
-            self.seated = set(elected) or self.seated
-            self.standing, self.voted, self.votes = set(), set(), Counter()
+    @rule(who=st.sampled_from(PEOPLE), units=st.sampled_from([1, 50, 1000]))
+    def bond(self, who: bytes, units: int) -> None:
+        """Bond more."""
+        self.polling.bond(who, units)
+        self.model.bonded[who] += units
+
+    @rule(who=st.sampled_from(PEOPLE), units=st.sampled_from([1, 49]))
+    def unbond(self, who: bytes, units: int) -> None:
+        """Unbond what has not voted."""
+        model = self.model
+        good = model.bonded[who] - units >= model.voted.get(who, 0)
+        assert (self.polling.chain.act(who, Unbond(units)) == "ok") is good
+        if good:
+            model.bonded[who] -= units
+
+    @rule(who=st.sampled_from(PEOPLE), named=st.sets(st.sampled_from(PEOPLE), min_size=1))
+    def elect(self, who: bytes, named: set[bytes]) -> None:
+        """Vote."""
+        model = self.model
+        fits = len(named) <= SEATS and named <= set(model.standing)
+        good = model.is_open and who not in model.voted and model.bonded[who] > 0 and fits
+        assert (self.polling.elect(who, *sorted(named)) == "ok") is good
+        if good:
+            model.voted[who] = model.bonded[who]
+            for candidate in named:
+                model.standing[candidate] += model.bonded[who]
+
+    @rule(days=st.sampled_from([1, 26, 27]))
+    def wait(self, days: int) -> None:
+        """Time goes by."""
+        self.polling.wait(days * DAY_S)
+        self.model.since_s += days * DAY_S
+        if self.model.since_s >= TERM_S:
+            self.model.close()
 
     @invariant()
     def agrees(self) -> None:
-        """Everything is where the count has it."""
-        town = self.town
-        assert town.seated() == self.seated
-        rows = {account: row.votes for (_, account), row in CANDIDATES.every(town.world.state)}
-        assert rows == {who: self.votes[who] for who in self.standing}
-        assert town.pot(DEPOSITS_POT) == 10 * len(self.standing)
-        assert town.held(A) == FUNDS - 5 - 10 * (A in self.standing)
-        assert len(list(BALLOTS.every(town.world.state))) >= len(self.voted)
-        assert town.sound()
+        """Everything is where the model has it."""
+        polling, model = self.polling, self.model
+        assert polling.votes() == model.standing
+        assert set(polling.roll(BODY)) == model.sitting
+        assert polling.pot(DEPOSITS_POT) == DEPOSIT * len(model.standing)
+        assert polling.pot(TREASURY) - self.treasury == model.lost
+        assert polling.election().cast == sum(model.voted.values())
+        assert polling.sound() == []
 
 
 TestElectionMachine = ElectionMachine.TestCase

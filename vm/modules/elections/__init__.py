@@ -1,23 +1,30 @@
-"""Bodies that holders elect for a term (P6)."""
+"""Bodies that holders elect for a term."""
 
-from vm.modules.elections.founding import Found, Stand, Withdraw
+from vm.modules.elections.closing import DEPOSIT_PERCENT, Closed, close_due
+from vm.modules.elections.standing import Found, Stand, Withdraw
 from vm.modules.elections.tables import (
     BALLOTS,
     CANDIDATES,
     DEPOSITS_POT,
     ELECTIONS,
-    RANKS,
+    MOST_CANDIDATES,
+    Ballot,
+    Candidate,
     Election,
     elections,
 )
-from vm.modules.elections.voting import Vote, close_due
+from vm.modules.elections.voting import Vote
 
 __all__ = [
     "BALLOTS",
     "CANDIDATES",
     "DEPOSITS_POT",
+    "DEPOSIT_PERCENT",
     "ELECTIONS",
-    "RANKS",
+    "MOST_CANDIDATES",
+    "Ballot",
+    "Candidate",
+    "Closed",
     "Election",
     "Found",
     "Stand",

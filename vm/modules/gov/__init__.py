@@ -12,8 +12,16 @@ from vm.modules.gov.constitution import (
     stage_in_words,
 )
 from vm.modules.gov.counting import Outcome, count, foresee, reaches
-from vm.modules.gov.membership import admit, end_terms, enroll, size_of
+from vm.modules.gov.membership import (
+    admit,
+    body_named,
+    check_eligible,
+    end_terms,
+    enroll,
+    size_of,
+)
 from vm.modules.gov.proposing import Propose, Proposed, Withdraw
+from vm.modules.gov.renewal import replace_members
 from vm.modules.gov.roll import Admit, Dismiss, NameAlternates
 from vm.modules.gov.soundness import bodies_agree, polls_agree
 from vm.modules.gov.tables import (
@@ -72,6 +80,8 @@ __all__ = [
     "admit",
     "bodies_agree",
     "body_in_words",
+    "body_named",
+    "check_eligible",
     "close_due",
     "count",
     "end_terms",
@@ -83,6 +93,7 @@ __all__ = [
     "put_body",
     "put_policy",
     "reaches",
+    "replace_members",
     "size_of",
     "stage_in_words",
 ]

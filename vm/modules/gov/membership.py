@@ -43,7 +43,7 @@ NO_PRODUCER = gov.error(
     "no-producer", "Members of this body hold producers' seats: register first."
 )
 
-EXPIRED, DISMISSED, ABSENT = "expired", "dismissed", "absent"
+EXPIRED, DISMISSED, ABSENT, REPLACED = "expired", "dismissed", "absent", "replaced"
 Reason = Annotated[str, Text(16, 1, "[a-z]+")]
 
 
@@ -61,8 +61,9 @@ class Admitted(Record):
 @gov.event
 @record("gov.left")
 class Left(Record):
-    """An account is no member any more: its term has expired, it was dismissed, or absent from so
-    many votes in a row. It is barred until a time (ms from the Unix epoch; 0: it is not)."""
+    """An account is no member any more: its term has expired, it was dismissed, absent from so
+    many votes in a row, or replaced by an election. It is barred until a time (ms from the Unix
+    epoch; 0: it is not)."""
 
     body: BodyName
     account: AccountId
