@@ -27,12 +27,11 @@ RULES = {
     "W2": "the participation pool, to which what is redeemed returns",
     "W3": "prices and rewards step up with the phases",
     "W4": "check-ins share a period's airdrop",
+    "W5": "grants, tasks and airdrops",
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
 }
-
-TO_COME = {"W5": "grants, tasks and airdrops"}  # nothing holds these yet
 
 _INTRODUCTION = """# Rules of the economies
 
@@ -78,8 +77,6 @@ def page() -> Iterator[str]:
         held = ", ".join(f"`{name}`" for name in names[rule])
         tests = ", ".join(f"[{name}](../tests/rules/{file})" for file, name in proofs_of(rule))
         yield f"| {rule} | {sentence} | {held} | {tests} |"
-    yield ""
-    yield "Still to come: " + "; ".join(f"{rule}, {what}" for rule, what in TO_COME.items()) + "."
 
 
 if __name__ == "__main__":

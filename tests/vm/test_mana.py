@@ -324,8 +324,15 @@ def test_these_actions_are_free() -> None:
     likes = {"social.like", "social.unlike", "social.write_comment"}
     deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote"}
     taking_part = {"checkin.check_in", "checkin.claim", "rebate.claim"}
+    tasks = {
+        "tasks.register_node",
+        "tasks.delegate",
+        "tasks.claim_grant",
+        "tasks.claim",
+        "tasks.take",
+    }
     others = {"stake.approve", "stake.unbond", "possession.prove"}
-    assert found == others | likes | deciding | taking_part
+    assert found == others | likes | deciding | taking_part | tasks
 
 
 REFUSED: list[tuple[str, str, Callable[[World], Transaction]]] = [

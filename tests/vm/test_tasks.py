@@ -1,0 +1,309 @@
+"""Grants, tasks and airdrops: each paid once, to whom it is meant; and what is refused."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from consensus.cid import RAW, cid_of
+from consensus.merkle import merkle_proof, merkle_root
+from tests.vm.days import Days
+from tests.vm.world import ANNA, BEN, CLEO, FUNDS, PRODUCERS, key
+from vm.declare import Action
+from vm.modules.account import Attest
+from vm.modules.account.attesting import let_attest
+from vm.modules.stake import Approve, Bond
+from vm.modules.steps import SetSchedule
+from vm.modules.tasks import (
+    AIRDROPS,
+    AIRDROPS_POT,
+    TASKS,
+    Accept,
+    ApproveNodes,
+    Claim,
+    ClaimGrant,
+    Delegate,
+    Entry,
+    Judge,
+    MakeAirdrop,
+    Propose,
+    Publish,
+    RegisterNode,
+    SetGrants,
+    Take,
+    end_airdrops,
+)
+from vm.modules.tokens import IssueToPot
+
+A, B, C, NODE = ANNA.public, BEN.public, CLEO.public, PRODUCERS[0].public
+PROOF = cid_of(RAW, b"evidence")
+SOON = 10**6
+
+
+@dataclass
+class Guild(Days):
+    """A node gets 100 and 50, a holder 10 and 5, after a minute; all but Dora are attested."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.start = self.time_ms
+        let_attest(self.world.state, B)
+        for who in (A, C, NODE):
+            assert self.act(B, Attest(who, bytes(32))) == "ok"
+        assert self.decide(IssueToPot("issue", "REEL", 1_000, "")) == "ok"
+        assert self.decide(SetGrants("issue", 100, 50, 10, 5, 60)) == "ok"
+
+    def soon(self, seconds: int = 1_000) -> int:
+        """A time so long after the beginning (ms)."""
+        return self.start + 1000 * seconds
+
+    def wait(self, seconds: int) -> None:
+        """Time goes by."""
+        self.time_ms += 1000 * seconds
+        self.step(end_airdrops)
+
+    def task(self, places: int = 2) -> None:
+        """A task that pays seven."""
+        assert self.decide(Publish("An article", PROOF, 7, places, self.soon())) == "ok"
+
+
+def test_a_node_is_granted_once_for_who_it_is_and_once_for_being_approved() -> None:
+    guild = Guild()
+    before = guild.held(NODE)
+    assert guild.act(NODE, RegisterNode("p0", PROOF)) == "ok"
+    assert guild.act(NODE, RegisterNode("p0", PROOF)) == "tasks.already-registered"
+    assert guild.decide(ApproveNodes((NODE,))) == "ok"
+    assert guild.decide(ApproveNodes((NODE,))) == "tasks.already-approved"
+    assert guild.decide(ApproveNodes((A,))) == "tasks.no-node"
+    assert guild.held(NODE) == before + 150
+    assert guild.sound()
+
+
+@pytest.mark.parametrize(("approved", "units"), [(False, 10), (True, 15)])
+def test_a_holder_is_granted_once_for_delegating_for_long_enough(
+    *, approved: bool, units: int
+) -> None:
+    guild = Guild()
+    guild.act(NODE, RegisterNode("p0", PROOF))
+    assert guild.act(A, Delegate(NODE)) == "tasks.not-delegated"
+    guild.act(A, Bond(100))
+    guild.act(A, Approve((NODE,)))
+    assert guild.act(A, Delegate(A)) == "tasks.no-node"
+    assert guild.act(A, ClaimGrant()) == "tasks.not-begun"
+    assert guild.act(A, Delegate(NODE)) == "ok"
+    assert guild.act(A, ClaimGrant()) == "tasks.too-early"
+    if approved:
+        guild.decide(ApproveNodes((NODE,)))
+    guild.wait(60)
+    assert guild.act(A, ClaimGrant()) == "ok"
+    assert guild.held(A) == FUNDS - 100 + units
+    assert guild.act(A, ClaimGrant()) == guild.act(A, Delegate(NODE)) == "tasks.already-granted"
+
+
+def test_who_delegates_in_and_out_gets_nothing() -> None:
+    guild = Guild()
+    guild.act(NODE, RegisterNode("p0", PROOF))
+    guild.act(A, Bond(100))
+    guild.act(A, Approve((NODE,)))
+    guild.act(A, Delegate(NODE))
+    guild.act(A, Approve(()))
+    guild.wait(60)
+    assert guild.act(A, ClaimGrant()) == "tasks.not-delegated"
+
+
+def test_who_is_nobodys_person_is_granted_nothing() -> None:
+    """What a sybil gains by the head: nothing."""
+    guild = Guild()
+    assert guild.act(key("dora").public, RegisterNode("x", PROOF)) == "tasks.not-a-person"
+
+
+def test_claims_are_paid_by_the_step_when_they_are_approved() -> None:
+    guild = Guild()
+    guild.task()
+    assert guild.act(A, Claim(1, PROOF)) == guild.act(C, Claim(1, PROOF)) == "ok"
+    guild.decide(SetSchedule((1,), 2, 3))
+    guild.live()
+    assert guild.decide(Judge(1, (A,), (C,))) == "ok"
+    assert (guild.held(A), guild.held(C)) == (FUNDS + 21, 0)
+    row = TASKS.get(guild.world.state, 1)
+    assert row is not None
+    assert row.places == 1
+    assert guild.act(C, Claim(1, PROOF)) == "tasks.already-claimed", "not again"
+    assert guild.decide(Judge(1, (A,), ())) == "tasks.no-claim", "not twice"
+
+
+def test_a_batch_is_paid_whole_or_not_at_all() -> None:
+    guild = Guild()
+    guild.task(places=1)
+    guild.act(A, Claim(1, PROOF))
+    guild.act(C, Claim(1, PROOF))
+    assert guild.decide(Judge(1, (A, C), ())) == "tasks.no-place"
+    assert guild.decide(Judge(1, (A, A), ())) == "tasks.no-place"
+    assert guild.decide(Judge(1, (A,), (A,))) == "tasks.no-claim"
+    assert guild.held(A) == FUNDS
+    assert guild.decide(Judge(1, (A,), ())) == "ok"
+    assert guild.act(B, Claim(1, PROOF)) == "tasks.no-place"
+
+
+def test_what_is_proposed_is_claimed_only_once_it_is_accepted() -> None:
+    guild = Guild()
+    assert guild.act(A, Propose("A game", PROOF)) == "ok"
+    assert guild.act(C, Claim(1, PROOF)) == "tasks.over"
+    assert guild.decide(Accept(1, 5, 1, guild.soon())) == "ok"
+    assert guild.decide(Accept(1, 5, 1, guild.soon())) == "tasks.already-accepted"
+    assert guild.act(C, Claim(1, PROOF)) == "ok"
+    guild.task()
+    assert guild.decide(Accept(2, 5, 1, guild.soon())) == "tasks.already-accepted"
+
+
+def test_the_last_claim_comes_before_the_end() -> None:
+    guild = Guild()
+    guild.task()
+    guild.wait(999)
+    assert guild.act(A, Claim(1, PROOF)) == "ok"
+    guild.wait(1)
+    assert guild.act(C, Claim(1, PROOF)) == "tasks.over"
+    assert guild.decide(Judge(1, (A,), ())) == "ok", "the committee may take its time"
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        (Judge(9, (), ()), "tasks.unknown-task"),
+        (Accept(9, 1, 1, SOON), "tasks.unknown-task"),
+        (Judge(1, (B,), ()), "tasks.no-claim"),
+    ],
+)
+def test_what_cannot_be_decided_is_named(action: Action, code: str) -> None:
+    guild = Guild()
+    guild.task()
+    assert guild.decide(action) == code
+
+
+def test_nothing_is_granted_before_it_is_said_what_or_from_an_empty_pot() -> None:
+    assert Days().act(A, RegisterNode("x", PROOF)) == "tasks.no-grants"
+    guild = Guild()
+    guild.decide(SetGrants("empty", 1, 1, 1, 1, 0))
+    assert guild.act(A, RegisterNode("x", PROOF)) == "token.insufficient-pot"
+
+
+ENTRIES = [Entry(A, 30).encode(), Entry(C, 20).encode(), Entry(B, 50).encode()]
+
+
+def take(place: int, units: int, *, proof_of: int | None = None) -> Take:
+    return Take(1, units, place, merkle_proof(ENTRIES, place if proof_of is None else proof_of))
+
+
+def test_each_of_a_snapshot_takes_its_own_once_and_the_rest_comes_back() -> None:
+    guild = Guild()
+    give = MakeAirdrop("REEL", 100, merkle_root(ENTRIES), 3, guild.soon(60))
+    assert guild.act(B, give) == "ok"
+    assert guild.act(A, take(0, 30)) == "ok"
+    assert guild.act(A, take(0, 30)) == "tasks.already-taken"
+    for wrong in (take(1, 20), take(1, 30), take(1, 30, proof_of=0), Take(1, 30, 9, ())):
+        assert guild.act(A, wrong) == "tasks.not-an-entry"
+    guild.wait(60)
+    assert guild.act(C, take(1, 20)) == "tasks.unknown-airdrop"
+    assert (guild.held(A), guild.held(B), guild.pot(AIRDROPS_POT)) == (FUNDS + 30, FUNDS - 30, 0)
+    assert list(AIRDROPS.every(guild.world.state)) == []
+    assert guild.sound()
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        (MakeAirdrop("NONE", 1, bytes(32), 1, 2**50), "token.unknown-asset"),
+        (MakeAirdrop("REEL", FUNDS + 1, bytes(32), 1, 2**50), "token.insufficient-balance"),
+        (MakeAirdrop("REEL", 1, bytes(32), 1, 1), "tasks.ends-too-early"),
+    ],
+)
+def test_an_airdrop_that_cannot_be_is_named(action: Action, code: str) -> None:
+    assert Guild().act(B, action) == code
+
+
+def test_an_airdrop_gives_no_more_than_it_has() -> None:
+    guild = Guild()
+    guild.act(B, MakeAirdrop("REEL", 29, merkle_root(ENTRIES), 3, guild.soon()))
+    assert guild.act(A, take(0, 30)) == "tasks.used-up"
+
+
+def test_the_invariant_sees_an_airdrop_that_is_not_kept() -> None:
+    guild = Guild()
+    guild.act(B, MakeAirdrop("REEL", 100, merkle_root(ENTRIES), 3, guild.soon()))
+    AIRDROPS.delete(guild.world.state, 1)
+    assert not guild.sound()
+
+
+class TaskMachine(RuleBasedStateMachine):
+    """Rewards and grants come out of the pot, once each."""
+
+    @initialize()
+    def begin(self) -> None:
+        """What people have."""
+        self.guild = Guild()
+        self.people = [A, B, C]
+        self.balances = Counter({who: self.guild.held(who) for who in self.people})
+        self.pot = 1_000
+        self.places: dict[int, int] = {}
+        self.claims: dict[tuple[int, bytes], bool] = {}
+        self.nodes: set[bytes] = set()
+
+    @rule(who=st.sampled_from([A, B, C]))
+    def register(self, who: bytes) -> None:
+        """Register; Ben is an attester and nobody's person."""
+        good = who not in self.nodes and who != B and self.pot >= 100
+        assert (self.guild.act(who, RegisterNode("x", PROOF)) == "ok") is good
+        if good:
+            self.nodes.add(who)
+            self.pot -= 100
+            self.balances[who] += 100
+
+    @rule(places=st.integers(0, 3))
+    def publish(self, places: int) -> None:
+        """A task more."""
+        self.guild.task(places)
+        self.places[len(self.places) + 1] = places
+
+    @rule(who=st.sampled_from([A, B, C]), number=st.integers(1, 3))
+    def claim(self, who: bytes, number: int) -> None:
+        """Claim it."""
+        good = self.places.get(number, 0) > 0 and (number, who) not in self.claims
+        assert (self.guild.act(who, Claim(number, PROOF)) == "ok") is good
+        if good:
+            self.claims[number, who] = False
+
+    @rule(
+        number=st.integers(1, 3),
+        good_ones=st.sets(st.sampled_from([A, B, C])),
+        bad_ones=st.sets(st.sampled_from([A, B, C])),
+    )
+    def judge(self, number: int, good_ones: set[bytes], bad_ones: set[bytes]) -> None:
+        """Decide on some."""
+        waiting = {
+            who for (task, who), judged in self.claims.items() if task == number and not judged
+        }
+        good = number in self.places and len(good_ones) <= self.places[number]
+        good = good and good_ones | bad_ones <= waiting and not good_ones & bad_ones
+        good = good and self.pot >= 7 * len(good_ones)
+        action = Judge(number, tuple(sorted(good_ones)), tuple(sorted(bad_ones)))
+        assert (self.guild.decide(action) == "ok") is good
+        if good:
+            self.claims.update({(number, who): True for who in good_ones | bad_ones})
+            self.places[number] -= len(good_ones)
+            self.pot -= 7 * len(good_ones)
+            self.balances.update(dict.fromkeys(good_ones, 7))
+
+    @invariant()
+    def agrees(self) -> None:
+        """Everything is where the model has it."""
+        guild = self.guild
+        assert {who: guild.held(who) for who in self.people} == dict(self.balances)
+        assert guild.pot("issue") == self.pot
+        assert guild.sound()
+
+
+TestTaskMachine = TaskMachine.TestCase
+TestTaskMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
