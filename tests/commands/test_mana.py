@@ -109,7 +109,6 @@ def test_a_max_fee_decides_what_pays(node: LivingTransport, run: Run) -> None:
     [
         (("stake", "unbond", "1", "--max-fee", "0"), "mana.too-little", "or pay a fee"),
         (("tx", "transfer", "bob", "1", "--max-fee", "0"), "mana.not-free", "set max_fee"),
-        (("stake", "unbond", "1", "--from", "bob"), "mana.too-little", "bond more"),
     ],
 )
 def test_who_cannot_pay_hears_why(

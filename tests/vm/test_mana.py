@@ -36,6 +36,7 @@ from vm.modules.mana import (
     REGENERATION_S,
     Mana,
     ManaNow,
+    check_mana,
     mana_of,
     note_bonded,
     use_mana,
@@ -513,3 +514,10 @@ class ManaMachine(RuleBasedStateMachine):
 
 TestManaMachine = ManaMachine.TestCase
 TestManaMachine.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+
+
+def test_who_can_never_have_as_much_hears_to_bond_more(stage: Stage) -> None:
+    order = stage.world.order(Approve(()), by=CLEO, max_fee=0)
+    with pytest.raises(InvalidTransaction, match="bond more") as caught:
+        check_mana(stage.world.state, order, [True], 1, stage.time_ms)
+    assert caught.value.code == "mana.too-little"

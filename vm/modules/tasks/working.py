@@ -61,19 +61,17 @@ class Publish(Action):
     """Publish a task: an event, an article, a form, or anything else that its description asks for
     (W5)."""
 
-    title: Title
+    name: Title
     brief: Cid
     reward: Amount
     places: Places
     until_ms: Counter
 
     def in_words(self) -> str:
-        return (
-            f"publish the task {self.title!r}, which pays {self.reward} units {self.places} times"
-        )
+        return f"publish the task {self.name!r}, which pays {self.reward} units {self.places} times"
 
     def apply(self, context: Context) -> None:
-        task = Task(None, self.title, self.brief, self.reward, self.places, self.until_ms)
+        task = Task(None, self.name, self.brief, self.reward, self.places, self.until_ms)
         _put_new(context, task)
 
 
