@@ -102,8 +102,9 @@ class SetRules(Action):
 @rebate.begin_block
 def close_day(context: Context) -> None:
     """Release for the day that is over, in the first block of the next one."""
-    state, rules = context.state, RULES.get(context.state)
-    total = TODAY.get(state) if begins_day(context) else None
+    if not begins_day(context):
+        return
+    state, rules, total = context.state, RULES.get(context.state), TODAY.get(context.state)
     if rules is None or total is None or total.day >= today(state):
         return
     native = chain_constants(state).native_asset
