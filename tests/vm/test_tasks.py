@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from consensus.cid import RAW, cid_of
 from consensus.merkle import merkle_proof, merkle_root
 from tests.vm.days import Days
-from tests.vm.world import ANNA, BEN, CLEO, FUNDS, PRODUCERS, key
+from tests.vm.world import ANNA, BEN, CLEO, FUNDS, GENESIS_TIME_MS, PRODUCERS, key
 from vm.declare import Action
 from vm.modules.account import Attest
 from vm.modules.account.attesting import let_attest
@@ -36,6 +36,8 @@ from vm.modules.tasks import (
     Take,
     end_airdrops,
 )
+from vm.modules.tasks.airdropping import ENDED_A_BLOCK, LONGEST_MS
+from vm.modules.tasks.tables import DELEGATIONS, Delegation
 from vm.modules.tokens import IssueToPot
 
 A, B, C, NODE = ANNA.public, BEN.public, CLEO.public, PRODUCERS[0].public
@@ -111,7 +113,7 @@ def test_who_delegates_in_and_out_gets_nothing() -> None:
     guild.act(A, Delegate(NODE))
     guild.act(A, Approve(()))
     guild.wait(60)
-    assert guild.act(A, ClaimGrant()) == "tasks.not-delegated"
+    assert guild.act(A, ClaimGrant()) == "tasks.not-begun"
 
 
 def test_who_is_nobodys_person_is_granted_nothing() -> None:
@@ -175,11 +177,14 @@ def test_the_last_claim_comes_before_the_end() -> None:
         (Judge(9, (), ()), "tasks.unknown-task"),
         (Accept(9, 1, 1, SOON), "tasks.unknown-task"),
         (Judge(1, (B,), ()), "tasks.no-claim"),
+        (Publish("Late", PROOF, 1, 1, 1), "tasks.ends-too-early"),
+        (Accept(2, 1, 1, 1), "tasks.ends-too-early"),
     ],
 )
 def test_what_cannot_be_decided_is_named(action: Action, code: str) -> None:
     guild = Guild()
     guild.task()
+    guild.act(A, Propose("A game", PROOF))
     assert guild.decide(action) == code
 
 
@@ -212,12 +217,36 @@ def test_each_of_a_snapshot_takes_its_own_once_and_the_rest_comes_back() -> None
     assert guild.sound()
 
 
+def test_nothing_is_taken_after_the_end_while_others_wait_to_be_ended() -> None:
+    guild = Guild()
+    give = MakeAirdrop("REEL", 100, merkle_root(ENTRIES), 3, guild.soon(60))
+    for _ in range(ENDED_A_BLOCK + 1):
+        assert guild.act(B, give) == "ok"
+    guild.wait(60)
+    last = Take(ENDED_A_BLOCK + 1, 30, 0, merkle_proof(ENTRIES, 0))
+    assert AIRDROPS.get(guild.world.state, ENDED_A_BLOCK + 1) is not None
+    assert guild.act(A, last) == "tasks.unknown-airdrop"
+    guild.wait(0)
+    assert (guild.pot(AIRDROPS_POT), guild.held(B)) == (0, FUNDS)
+
+
+def test_an_airdrop_may_last_366_days() -> None:
+    guild = Guild()
+    longest = guild.time_ms + LONGEST_MS
+    assert guild.act(B, MakeAirdrop("REEL", 1, bytes(32), 1, longest)) == "ok"
+    assert guild.act(B, MakeAirdrop("REEL", 1, bytes(32), 1, longest + 1)) == "tasks.ends-too-late"
+
+
 @pytest.mark.parametrize(
     ("action", "code"),
     [
-        (MakeAirdrop("NONE", 1, bytes(32), 1, 2**50), "token.unknown-asset"),
-        (MakeAirdrop("REEL", FUNDS + 1, bytes(32), 1, 2**50), "token.insufficient-balance"),
+        (MakeAirdrop("NONE", 1, bytes(32), 1, GENESIS_TIME_MS + SOON), "token.unknown-asset"),
+        (
+            MakeAirdrop("REEL", FUNDS + 1, bytes(32), 1, GENESIS_TIME_MS + SOON),
+            "token.insufficient-balance",
+        ),
         (MakeAirdrop("REEL", 1, bytes(32), 1, 1), "tasks.ends-too-early"),
+        (MakeAirdrop("REEL", 1, bytes(32), 1, 2**52), "tasks.ends-too-late"),
     ],
 )
 def test_an_airdrop_that_cannot_be_is_named(action: Action, code: str) -> None:
@@ -228,6 +257,12 @@ def test_an_airdrop_gives_no_more_than_it_has() -> None:
     guild = Guild()
     guild.act(B, MakeAirdrop("REEL", 29, merkle_root(ENTRIES), 3, guild.soon()))
     assert guild.act(A, take(0, 30)) == "tasks.used-up"
+
+
+def test_the_invariant_sees_who_waits_and_does_not_delegate() -> None:
+    guild = Guild()
+    DELEGATIONS.put(guild.world.state, Delegation(NODE, 0, is_paid=False), A)
+    assert not guild.sound()
 
 
 def test_the_invariant_sees_an_airdrop_that_is_not_kept() -> None:
@@ -250,6 +285,12 @@ class TaskMachine(RuleBasedStateMachine):
         self.places: dict[int, int] = {}
         self.claims: dict[tuple[int, bytes], bool] = {}
         self.nodes: set[bytes] = set()
+        self.bonded: set[bytes] = set()
+        self.approving: set[bytes] = set()
+        self.since: dict[bytes, int] = {}
+        self.granted: set[bytes] = set()
+        self.guild.act(NODE, RegisterNode("p0", PROOF))
+        self.pot -= 100
 
     @rule(who=st.sampled_from([A, B, C]))
     def register(self, who: bytes) -> None:
@@ -261,7 +302,46 @@ class TaskMachine(RuleBasedStateMachine):
             self.pot -= 100
             self.balances[who] += 100
 
-    @rule(places=st.integers(0, 3))
+    @rule(who=st.sampled_from([A, B, C]), keeps=st.booleans())
+    def approve(self, who: bytes, *, keeps: bool) -> None:
+        """Approve the node with a bond, or no longer."""
+        good = who in self.bonded or self.guild.act(who, Bond(1)) == "ok"
+        assert (self.guild.act(who, Approve((NODE,) if keeps else ())) == "ok") is good
+        if good and who not in self.bonded:
+            self.balances[who] -= 1
+            self.bonded.add(who)
+        if good and keeps:
+            self.approving.add(who)
+        elif good:
+            self.approving.discard(who)
+            self.since.pop(who, None)
+
+    @rule(who=st.sampled_from([A, B, C]))
+    def delegate(self, who: bytes) -> None:
+        """Say so, or say it anew."""
+        good = who in self.approving and who not in self.granted
+        assert (self.guild.act(who, Delegate(NODE)) == "ok") is good
+        if good:
+            self.since[who] = self.guild.time_ms
+
+    @rule(seconds=st.sampled_from([1, 30, 60]))
+    def wait(self, seconds: int) -> None:
+        """Time goes by."""
+        self.guild.wait(seconds)
+
+    @rule(who=st.sampled_from([A, B, C]))
+    def claim_grant(self, who: bytes) -> None:
+        """Get what a minute without a break is granted; Ben is nobody's person."""
+        good = who in self.since and self.guild.time_ms >= self.since[who] + 60_000
+        good = good and who != B and self.pot >= 10
+        assert (self.guild.act(who, ClaimGrant()) == "ok") is good
+        if good:
+            del self.since[who]
+            self.granted.add(who)
+            self.pot -= 10
+            self.balances[who] += 10
+
+    @rule(places=st.integers(1, 3))
     def publish(self, places: int) -> None:
         """A task more."""
         self.guild.task(places)

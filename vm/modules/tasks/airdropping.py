@@ -16,6 +16,7 @@ from vm.modules.tasks.tables import (
     AGENDA,
     AIRDROPS,
     AIRDROPS_POT,
+    ENDS_TOO_EARLY,
     NUMBERING,
     TAKEN,
     Airdrop,
@@ -30,12 +31,13 @@ from vm.view import View
 ENDED_A_BLOCK = 16
 DEEPEST = 32
 HASH_GAS = 50
+LONGEST_MS = 366 * 24 * 3_600_000
 
 UNKNOWN_AIRDROP = tasks.error("unknown-airdrop", "There is no such airdrop, or it is over.")
 TAKEN_ALREADY = tasks.error("already-taken", "The entry was taken already.")
 NOT_AN_ENTRY = tasks.error("not-an-entry", "This is no entry of the airdrop's snapshot.")
 USED_UP = tasks.error("used-up", "Less is left of the airdrop than the entry says.")
-ENDS_TOO_EARLY = tasks.error("ends-too-early", "An airdrop ends later than now.")
+ENDS_TOO_LATE = tasks.error("ends-too-late", "An airdrop ends within 366 days.")
 
 
 @tasks.event
@@ -61,8 +63,8 @@ class AirdropOver(Record):
 @tasks.action(gas=8_000)
 @record("tasks.airdrop")
 class MakeAirdrop(Action):
-    """Give an amount to the accounts of a snapshot, until a time; what nobody has taken then comes
-    back (W5)."""
+    """Give an amount to the accounts of a snapshot, until a time within 366 days; what nobody has
+    taken then comes back (W5)."""
 
     asset: Asset
     units: PositiveAmount
@@ -74,7 +76,9 @@ class MakeAirdrop(Action):
         state, sender = context.state, context.sender
         asset_row(state, self.asset)
         if self.until_ms <= context.block.time_ms:
-            raise ENDS_TOO_EARLY.failed(field="until_ms")
+            raise ENDS_TOO_EARLY.failed(f"now it is {context.block.time_ms} ms", field="until_ms")
+        if self.until_ms > context.block.time_ms + LONGEST_MS:
+            raise ENDS_TOO_LATE.failed(field="until_ms")
         debit(state, sender, self.asset, self.units)
         fill_pot(state, AIRDROPS_POT, self.asset, self.units)
         numbering = numbering_of(state)
@@ -101,7 +105,7 @@ class Take(Action):
     def apply(self, context: Context) -> None:
         state, sender = context.state, context.sender
         row = AIRDROPS.get(state, self.airdrop)
-        if row is None:
+        if row is None or context.block.time_ms >= row.until_ms:
             raise UNKNOWN_AIRDROP.failed(field="airdrop")
         if TAKEN.get(state, self.airdrop, self.place) is not None:
             raise TAKEN_ALREADY.failed(field="place")

@@ -24,6 +24,7 @@ from vm.modules.tasks.tables import (
     KeptS,
     Node,
     NodeName,
+    delegates,
     grants_row,
     tasks,
 )
@@ -39,7 +40,9 @@ NOT_DELEGATED = tasks.error(
     "not-delegated", "The sender's bond does not approve this node: approve it first."
 )
 GRANTED = tasks.error("already-granted", "The account has got its grant for delegating.")
-NOT_BEGUN = tasks.error("not-begun", "The account has not said to whom it delegates.")
+NOT_BEGUN = tasks.error(
+    "not-begun", "The account has not said to whom it delegates, or has stopped since: say it anew."
+)
 TOO_EARLY = tasks.error("too-early", "The account has not delegated for long enough.")
 
 
@@ -127,7 +130,7 @@ class ApproveNodes(Action):
 @record("tasks.delegate")
 class Delegate(Action):
     """Say to which registered node one delegates by approving it with one's bond; the time until
-    the grant begins with this, anew if it is another node (W5)."""
+    the grant begins with this, anew if said again. Who stops in between has to say it anew (W5)."""
 
     node: AccountId
 
@@ -135,7 +138,7 @@ class Delegate(Action):
         state, sender = context.state, context.sender
         if NODES.get(state, self.node) is None:
             raise NO_NODE.failed(field="node")
-        if not _delegates(state, sender, self.node):
+        if not delegates(state, sender, self.node):
             raise NOT_DELEGATED.failed(field="node")
         row = DELEGATIONS.get(state, sender)
         if row is not None and row.is_paid:
@@ -156,8 +159,6 @@ class ClaimGrant(Action):
             raise NOT_BEGUN.failed()
         if row.is_paid:
             raise GRANTED.failed()
-        if not _delegates(state, sender, row.node):
-            raise NOT_DELEGATED.failed()
         due_ms = row.since_ms + 1000 * grants.kept_s
         if context.block.time_ms < due_ms:
             raise TOO_EARLY.failed(f"due at {due_ms} ms")
@@ -166,6 +167,17 @@ class ClaimGrant(Action):
         node = NODES.get(state, row.node)
         extra = grants.approved_holder if node is not None and node.is_approved else 0
         grant(context, sender, grants.holder + extra)
+
+
+@tasks.end_block
+def forget_delegations(context: Context) -> None:
+    """Forget who stopped delegating in this block before its grant; only bonds that were written
+    are looked at."""
+    state = context.state
+    for (account,) in BONDS.written(state):
+        row = DELEGATIONS.get(state, account)
+        if row is not None and not row.is_paid and not delegates(state, account, row.node):
+            DELEGATIONS.delete(state, account)
 
 
 def grant(context: Context, account: bytes, units: int) -> None:
@@ -179,8 +191,3 @@ def grant(context: Context, account: bytes, units: int) -> None:
 def _check_person(view: View, account: bytes) -> None:
     if not is_person(view, account):
         raise NOT_A_PERSON.failed()
-
-
-def _delegates(view: View, account: bytes, node: bytes) -> bool:
-    row = BONDS.get(view, account)
-    return row is not None and node in row.approved

@@ -9,6 +9,7 @@ from consensus.kinds import AccountId, Amount, Asset, Counter, Digest, Text, Uin
 from consensus.record import Record, record
 from vm.declare import Module
 from vm.modules.agenda import Agenda
+from vm.modules.stake import BONDS
 from vm.modules.tokens import POTS, CommunityPot, PositiveAmount
 from vm.table import Table
 from vm.view import View
@@ -20,7 +21,8 @@ MOST_PLACES = 1_000_000
 
 NodeName = Annotated[str, Text(64, 1)]
 Title = Annotated[str, Text(200, 1)]
-Places = Annotated[int, Uint(MOST_PLACES)]
+Places = Annotated[int, Uint(MOST_PLACES, 1)]
+PlacesLeft = Annotated[int, Uint(MOST_PLACES)]
 KeptS = Annotated[int, Uint(366 * 24 * 3600)]
 
 
@@ -50,8 +52,8 @@ class Node(Record):
 
 @record("tasks.delegation")
 class Delegation(Record):
-    """To which node an account delegates for its grant, and since when (ms from the Unix epoch); or
-    that it has got the grant."""
+    """To which node an account has delegated for its grant without a break, and since when (ms from
+    the Unix epoch); or that it has got the grant. No row once it stops before."""
 
     node: AccountId
     since_ms: Counter
@@ -68,7 +70,7 @@ class Task(Record):
     title: Title
     brief: Cid
     reward: Amount
-    places: Places
+    places: PlacesLeft
     until_ms: Counter
 
 
@@ -131,6 +133,7 @@ NUMBERING: Table[Numbering] = tasks.table(Numbering)
 AGENDA: Agenda[int] = Agenda(DUE, Due())
 
 NO_GRANTS = tasks.error("no-grants", "Nothing is granted here yet.")
+ENDS_TOO_EARLY = tasks.error("ends-too-early", "A task or an airdrop ends later than now.")
 NOT_A_PERSON = tasks.error(
     "not-a-person", "Grants are for persons: be attested, or bond the minimum."
 )
@@ -142,6 +145,12 @@ def grants_row(view: View) -> Grants:
     if row is None:
         raise NO_GRANTS.failed()
     return row
+
+
+def delegates(view: View, account: bytes, node: bytes) -> bool:
+    """Whether the account's bond approves the node."""
+    row = BONDS.get(view, account)
+    return row is not None and node in row.approved
 
 
 def numbering_of(view: View) -> Numbering:
@@ -160,3 +169,11 @@ def airdrops_are_kept(view: View) -> Iterator[str]:
         yield f"the pot {AIRDROPS_POT} holds {held}, {dict(left)} is left of airdrops"
     listed = {(row.until_ms, number) for (number,), row in AIRDROPS.every(view)}
     yield from AGENDA.disagreements(view, {(at, number) for at, number in listed})
+
+
+@tasks.invariant
+def delegations_are_kept(view: View) -> Iterator[str]:
+    """Who waits for its grant delegates to the node that it named."""
+    for (account,), row in DELEGATIONS.every(view):
+        if not row.is_paid and not delegates(view, account, row.node):
+            yield f"{account.hex()} waits for a grant and does not delegate to {row.node.hex()}"

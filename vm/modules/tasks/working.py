@@ -12,10 +12,12 @@ from vm.modules.steps import reward_factor
 from vm.modules.tasks.granting import grant
 from vm.modules.tasks.tables import (
     CLAIMS,
+    ENDS_TOO_EARLY,
     NUMBERING,
     TASKS,
     ClaimRow,
     Places,
+    PlacesLeft,
     Task,
     Title,
     numbering_of,
@@ -42,7 +44,7 @@ class Published(Record):
 
     task: Counter
     title: Title
-    places: Places
+    places: PlacesLeft
 
 
 @tasks.event
@@ -71,6 +73,7 @@ class Publish(Action):
         return f"publish the task {self.name!r}, which pays {self.reward} units {self.places} times"
 
     def apply(self, context: Context) -> None:
+        _check_end(context, self.until_ms)
         task = Task(None, self.name, self.brief, self.reward, self.places, self.until_ms)
         _put_new(context, task)
 
@@ -104,6 +107,7 @@ class Accept(Action):
         row = task_row(context.state, self.task)
         if row.proposer is None or row.until_ms:
             raise ACCEPTED.failed(field="task")
+        _check_end(context, self.until_ms)
         row = replace(row, reward=self.reward, places=self.places, until_ms=self.until_ms)
         TASKS.put(context.state, row, self.task)
         context.emit(Published(self.task, row.title, row.places))
@@ -168,6 +172,11 @@ def task_row(view: View, number: int) -> Task:
     if row is None:
         raise UNKNOWN_TASK.failed(f"there is no task {number}", field="task")
     return row
+
+
+def _check_end(context: Context, until_ms: int) -> None:
+    if until_ms <= context.block.time_ms:
+        raise ENDS_TOO_EARLY.failed(f"now it is {context.block.time_ms} ms", field="until_ms")
 
 
 def _put_new(context: Context, task: Task) -> None:
