@@ -44,6 +44,16 @@ def test_coming_back_just_in_time_gains_nothing(away: Approve | Unbond) -> None:
     assert guild.act(A, ClaimGrant()) == "ok"
 
 
+def test_delegating_again_after_the_grant_gains_nothing() -> None:
+    guild = delegating()
+    guild.wait(KEPT_S)
+    assert guild.act(A, ClaimGrant()) == "ok"
+    for choice in (Approve(()), Approve((NODE,))):
+        assert guild.act(A, choice) == "ok"
+    assert guild.act(A, Delegate(NODE)) == guild.act(A, ClaimGrant()) == "tasks.already-granted"
+    assert guild.held(A) == FUNDS - 100 + HOLDER
+
+
 def test_many_accounts_of_nobody_gain_nothing() -> None:
     guild, before = delegating(), FUNDS - 100
     fakes = [key(f"fake {i}").public for i in range(8)]
