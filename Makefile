@@ -3,6 +3,7 @@
 # for an hour while one is killed or stands still each minute.
 # `make fuzz` tries CASES inputs on all that reads bytes of strangers; `make hostile` attacks four
 # real nodes for SECONDS, with IDS peers that come and go.
+# `make economies` lets anybody do anything for STEPS blocks in the economy of each preset.
 # `make content-oracle` compares content ids of COUNT files with those of the IPFS project's own importer.
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
@@ -16,13 +17,14 @@ SEEDS ?= 200
 FIRST ?= 0
 NODES ?= 21
 CASES ?= 1000000
+STEPS ?= 10000
 MINUTES ?= 60
 SLOT_MS ?= 500
 TX_PER_S ?= 20
 SECONDS ?= 0
 IDS ?= 1000
 
-.PHONY: up test live simulate soak fuzz hostile content-oracle clean
+.PHONY: up test live simulate soak fuzz hostile economies content-oracle clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
@@ -42,6 +44,9 @@ simulate: .venv/installed-test
 
 hostile: .venv/installed-test
 	$(BIN)/python -m tests.hostile --seconds $(SECONDS) --ids $(IDS) $(ARGS)
+
+economies: .venv/installed-test
+	$(BIN)/python -m tests.economies --steps $(STEPS) $(ARGS)
 
 fuzz: .venv/installed-fuzz
 	$(BIN)/python -m tests.fuzz --cases $(CASES) $(ARGS)

@@ -1,0 +1,1 @@
+"""The economies of all presets walked at random: `make economies`."""

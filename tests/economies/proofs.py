@@ -1,0 +1,70 @@
+"""What actions carry that cannot be drawn: signatures, commitments, secrets, places in trees."""
+
+from dataclasses import replace
+
+from consensus.cid import RAW, Cid, cid_of
+from consensus.merkle import merkle_root
+from consensus.sealed_key import viewing_key_of
+from tests.vm.world import key
+from vm.declare import Action
+from vm.modules.content import Claim, Commit, Publish
+from vm.modules.producer import Register, Rotate, possession_message
+from vm.modules.sessions import Accept, Ask, Open, Settle, Ticket
+from vm.modules.tasks import Entry, MakeAirdrop, Take
+from vm.modules.viewing import Buy, Dispute, Grant
+
+SIGNER = key("signer of tickets")
+NEW_KEY = key("new key of a producer")
+SECRET = b"of a viewing key".ljust(32, b".")
+SALT = bytes(32)
+SHARE = 1  # what an airdrop has for the one account of its snapshot
+
+
+TURNS = 3  # contents that an account may publish
+
+
+def proved(action: Action, sender: bytes, chain: bytes, turn: int) -> Action:
+    """The action as this account would send it on the chain; `turn`: of which content of its own
+    it speaks if it publishes."""
+    match action:
+        case Commit() | Publish():
+            return _published(action, sender, cid_of(RAW, sender + bytes([turn])))
+        case Open() | Ask():
+            return replace(action, ticket_key=SIGNER.public)
+        case Accept():
+            return replace(action, provider_key=SIGNER.public)
+        case Settle():
+            return _signed(action, chain)
+        case Buy() | Grant():
+            return replace(action, viewing_key=viewing_key_of(SECRET))
+        case Dispute():
+            return replace(action, secret=SECRET)
+        case Register() | Rotate() | MakeAirdrop() | Take():
+            return _of_sender(action, sender, chain)
+    return action
+
+
+def _published(action: Commit | Publish, sender: bytes, cid: Cid) -> Action:
+    if isinstance(action, Commit):
+        return Commit(Claim(sender, cid, SALT).commitment)
+    return replace(action, cid=cid, salt=SALT, size_bytes=1, replaces=None, parent=None)
+
+
+def _of_sender(
+    action: Register | Rotate | MakeAirdrop | Take, sender: bytes, chain: bytes
+) -> Action:
+    """A key that the sender has; a snapshot of the sender alone."""
+    match action:
+        case MakeAirdrop():
+            return replace(action, root=merkle_root([Entry(sender, SHARE).encode()]), size=1)
+        case Take():
+            return replace(action, units=SHARE, place=0, proof=())
+    signature = NEW_KEY.sign(possession_message(chain, sender, NEW_KEY.public))
+    return replace(action, key=NEW_KEY.public, key_signature=signature)
+
+
+def _signed(action: Settle, chain: bytes) -> Settle:
+    """A ticket that the caller has signed, and the provider too if it is to be."""
+    signature = SIGNER.sign(Ticket(chain, action.session, action.seconds).encode())
+    both = None if action.provider_signature is None else signature
+    return replace(action, caller_signature=signature, provider_signature=both)
