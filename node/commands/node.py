@@ -26,7 +26,7 @@ from node.loop_monitor import LoopMonitor
 from node.node import Node, open_storage
 from node.output import print_json
 from node.snapshots.newcomer import StateJoin
-from node.threads import share_heap, share_interpreter
+from node.threads import settle_heap, share_heap, share_interpreter
 from p2p.peeraddress import host_and_port
 
 LOG_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
@@ -89,8 +89,9 @@ async def _run(settings: Config, api: Listener, stopping: trio.Event) -> None:
         if not stopping.is_set():
             with ExitStack() as stack:
                 open_ = partial(stack.enter_context, open_storage(settings))
-                storage = await trio.to_thread.run_sync(open_)
-                await _serve(settings, Node(settings, storage), api, front, stopping)
+                running = Node(settings, await trio.to_thread.run_sync(open_))
+                settle_heap()
+                await _serve(settings, running, api, front, stopping)
         stopping.set()
 
 

@@ -1,13 +1,22 @@
 """Threads share few heaps, which keep little, where the C library is told so."""
 
 import ctypes
+import gc
+import weakref
 from types import SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
 
-from node.threads import LARGE_BYTES, MAX_HEAPS, share_heap, trim_heap
+from node.threads import (
+    LARGE_BYTES,
+    MAX_HEAPS,
+    TRIM_EVERY_S,
+    settle_heap,
+    share_heap,
+    trim_heap,
+)
 
 
 def test_the_c_library_is_told_what_it_may_keep(
@@ -45,6 +54,36 @@ def test_what_lies_free_goes_back_over_and_over(monkeypatch: pytest.MonkeyPatch)
     assert {*told} == {0}
 
 
-def test_a_library_that_cannot_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+class Ring:
+    """Refers to itself: only the collector frees it."""
+
+    def __init__(self) -> None:
+        self.ring = self
+
+
+def test_cycles_are_collected_also_where_nothing_can_be_trimmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
-    trio.run(trim_heap)
+    gc.disable()  # the collector does not come by itself
+
+    async def main() -> bool:
+        left = weakref.ref(Ring())
+        with trio.move_on_after(TRIM_EVERY_S + 1):
+            await trim_heap()
+        return left() is None
+
+    try:
+        assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    finally:
+        gc.enable()
+
+
+def test_what_is_there_when_the_heap_settles_is_not_looked_through_again() -> None:
+    kept = Ring()
+    try:
+        settle_heap()
+        assert gc.get_freeze_count() > 0
+        assert not any(found is kept for found in gc.get_objects())
+    finally:
+        gc.unfreeze()
