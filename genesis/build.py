@@ -31,22 +31,21 @@ def build_genesis(
     *,
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
-    day_s: int | None = None,
     spares: Sequence[ProducerRecord] = (),
     attesters: Sequence[bytes] = (),
     roles: Mapping[str, bytes] = NO_ROLES,
 ) -> Genesis:
     """The genesis in which these producers hold the seats and these accounts native units.
 
-    `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms`, `epoch_slots` and
-    `day_s` override the preset's; `roles` are the accounts that its set-up names; `spares` are
+    `genesis_time_ms` is the start of slot 0 from the Unix epoch; `slot_ms` and `epoch_slots`
+    override the preset's; `roles` are the accounts that its set-up names; `spares` are
     registered too but do not stand for election; `attesters` are accounts that attest others.
     Raises InvalidGenesis naming what cannot be.
     """
     state = Overlay(EmptyView())
     try:
         _put_constants(state, preset, genesis_time_ms, slot_ms, epoch_slots)
-        ECONOMY.put(state, EconomyConstants(preset.economy.day_s if day_s is None else day_s, 0))
+        ECONOMY.put(state, EconomyConstants(preset.economy.day_s, 0))
         _put_economy(state, preset, allocations)
         put_producers(state, producers)
         _register(state, spares, "spares")

@@ -5,7 +5,7 @@ A preset is checked when it is read; an error says the line and the key.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -15,6 +15,7 @@ from consensus.kinds import Amount, Asset, Json, Text, Uint
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
+from genesis.day_length import with_days_of, with_defaults_of
 from genesis.government import Government, parse_government
 from genesis.setup import Setup, parse_setup
 from genesis.toml_lines import line_of
@@ -115,10 +116,11 @@ def preset_names() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
 
 
-def load_preset(name: str) -> Preset:
-    """A preset that comes with the program, or one in a file whose name ends in `.toml`; raises
+def load_preset(name: str, day_s: int | None = None) -> Preset:
+    """A preset that comes with the program, or one in a file whose name ends in `.toml`; with
+    `day_s`, its days have so many seconds instead, and what lasts days shortens with them. Raises
     InvalidGenesis for an unknown name, or naming the line and key at fault."""
-    return parse_preset(preset_text(name))
+    return parse_preset(preset_text(name), day_s)
 
 
 def preset_text(name: str) -> str:
@@ -146,16 +148,23 @@ def _text_of(file: Path) -> str:
         raise InvalidGenesis(f"{file}: not UTF-8") from None
 
 
-def parse_preset(text: str) -> Preset:
-    """Read a preset; raises InvalidGenesis naming the line and key at fault."""
+def parse_preset(text: str, day_s: int | None = None) -> Preset:
+    """Read a preset, with days of `day_s` seconds if that is given; raises InvalidGenesis naming
+    the line and key at fault."""
     try:
         document: dict[str, Json] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidGenesis(f"not TOML: {error}") from None
     try:
-        return _read(document, text)
+        preset = _read(document, text)
+        usual_s = preset.economy.day_s
+        if day_s is None or day_s == usual_s:
+            return preset
+        preset = _read(with_days_of(document, usual_s, day_s), text)
     except Invalid as error:
         raise _located(text, error) from None
+    parameters = with_defaults_of(preset.parameters, REGISTRY.parameters, usual_s, day_s)
+    return replace(preset, parameters=parameters)
 
 
 def _located(text: str, error: Invalid) -> InvalidGenesis:

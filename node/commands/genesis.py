@@ -67,12 +67,13 @@ def build(
     epoch_slots
         Slots of an epoch, instead of the preset's.
     day_s
-        Seconds of the community's day, instead of the preset's; never changed later.
+        Seconds of the community's day, instead of the preset's; never changed later. What the
+        preset lets last days, such as a vote, shortens in proportion, to a minute at least.
     output
         The file to write.
     """
-    chosen = load_preset(preset)
     check_day(day_s)
+    chosen = load_preset(preset, day_s)
     records = [_read_record(file) for file in producers]
     grants = [_grant(text) for text in allocate] or [
         (item.producer, chosen.funding.account_units) for item in records
@@ -84,7 +85,6 @@ def build(
         _start_ms(start),
         slot_ms=slot_ms,
         epoch_slots=epoch_slots,
-        day_s=day_s,
         attesters=[argument("--attester", parse_address, text) for text in attester],
         roles=dict(_role(text, chosen) for text in account),
     )

@@ -88,8 +88,8 @@ async def up(
         What a new network starts from: devnet, another of `reelect genesis list`, or a file of
         one's own that ends in .toml.
     day_s
-        Seconds of the community's day in a new network; else the preset's. Short days let a whole
-        schedule be watched.
+        Seconds of the community's day in a new network; else the preset's. What lasts days, such
+        as a vote, shortens with it, to a minute at least.
     data_dir
         The network's folder.
     base_port

@@ -155,7 +155,7 @@ def _create(
     folder: LocalFolder, form: LocalNetworkForm, genesis_time_ms: Callable[[int], int]
 ) -> None:
     folder.begin(form)
-    preset = load_preset(form.preset)
+    preset = load_preset(form.preset, form.day_s)
     mnemonic = new_mnemonic()
     seats = MAX_PRODUCERS + form.spare_seats
     roles = tuple(preset.setup.roles)
@@ -171,7 +171,6 @@ def _create(
         genesis_time_ms(form.nodes),
         slot_ms=form.slot_ms,
         epoch_slots=form.epoch_slots,
-        day_s=form.day_s,
         spares=records[MAX_PRODUCERS:],
         roles=accounts.of_roles(),
     )
