@@ -1,4 +1,4 @@
-"""Calls between two accounts, matched, paid in advance, metered by signed tickets."""
+"""Sessions between two accounts, matched, paid in advance, metered by signed tickets."""
 
 from vm.modules.sessions.matching import match
 from vm.modules.sessions.opening import Accept, Ask, Decline, Open, draw_requests
