@@ -13,9 +13,9 @@ from vm.modules.ratings.tables import (
     RATE_S,
     STANDINGS,
     Invitation,
-    Standing,
     Stars,
     ratings,
+    standing_of_account,
 )
 from vm.modules.rebate import RATING, note_activity
 
@@ -57,7 +57,7 @@ class Rate(Action):
         if row.due_ms <= context.block.time_ms:
             raise TOO_LATE.failed(field="session")
         INVITATIONS.put(state, replace(row, stars=self.stars), rater, self.session)
-        before = STANDINGS.get(state, row.rated) or Standing((0,) * MOST_STARS, 0)
+        before = standing_of_account(state, row.rated)
         STANDINGS.put(state, before.rated(self.stars), row.rated)
         note_activity(context, rater, RATING)
         context.emit(Rated(self.session, rater, row.rated, self.stars))

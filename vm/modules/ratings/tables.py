@@ -72,6 +72,11 @@ def standing_of(counts: Iterable[int]) -> Standing:
     return Standing(given, MILLI * stars // max(1, sum(given)))
 
 
+def standing_of_account(view: View, account: bytes) -> Standing:
+    """An account's public record; that of one that was never rated has zeros."""
+    return STANDINGS.get(view, account) or standing_of((0,) * MOST_STARS)
+
+
 @ratings.invariant
 def averages_are_of_counts(view: View) -> Iterator[str]:
     """Each average is that of its counts, and each invitation is listed under its end."""

@@ -22,12 +22,19 @@ ESCROW_POT = "sessions.escrow"
 MOST_MINUTES = 24 * 60
 MOST_WAIT_S = 30 * 24 * 3600
 
-Kind = Annotated[str, Text(5, 5, "audio|video")]
-Language = Annotated[str, Text(12, 2, "[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")]
-Interest = Annotated[str, Text(24, 1, "[a-z0-9]+(-[a-z0-9]+)*")]
+MOST_INTERESTS = 16
+MOST_PRICE = 10**15  # times MOST_MINUTES it is an Amount
+MOST_CANDIDATES = 256
+
+KIND_TEXT = Text(5, 5, "audio|video")
+LANGUAGE_TEXT = Text(12, 2, "[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+INTEREST_TEXT = Text(24, 1, "[a-z0-9]+(-[a-z0-9]+)*")
+Kind = Annotated[str, KIND_TEXT]
+Language = Annotated[str, LANGUAGE_TEXT]
+Interest = Annotated[str, INTEREST_TEXT]
 Languages = Annotated[tuple[Language, ...], AtMost(8, 1)]
-Interests = Annotated[tuple[Interest, ...], AtMost(16)]
-Price = Annotated[int, Uint(10**15, 1)]  # times MOST_MINUTES it is an Amount
+Interests = Annotated[tuple[Interest, ...], AtMost(MOST_INTERESTS)]
+Price = Annotated[int, Uint(MOST_PRICE, 1)]
 Minutes = Annotated[int, Uint(MOST_MINUTES, 1)]
 Seconds = Annotated[int, Uint(60 * MOST_MINUTES)]
 
@@ -43,7 +50,7 @@ CANDIDATES = sessions.parameter(
     "candidates",
     default=64,
     minimum=1,
-    maximum=256,
+    maximum=MOST_CANDIDATES,
     unit="profiles",
     sentence="How many available providers of a kind and language a match looks at (P7).",
 )
