@@ -42,7 +42,7 @@ class SessionClient(Connection):
         return await self._get(MatchAnswer, path, query)
 
     async def session(self, number: int, *, finality: Finality) -> SessionItem:
-        """A session on its way; raises Missing."""
+        """A session on its way; raises Missing, and Refused (session-over)."""
         query = {"finality": finality.value}
         return (await self._get(SessionAnswer, f"/v1/sessions/{number}", query)).item
 

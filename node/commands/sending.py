@@ -31,6 +31,7 @@ from vm.modules.account import Authority
 from vm.modules.fee import PRICES
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.sessions import Opened, Requested
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -40,6 +41,13 @@ VALID_BLOCKS = 600
 VALID_BLOCKS_UNSIGNED = 86_400
 # What mana pays for waits when its share of blocks is full, and all that follows it with it.
 FREE_VALID_BLOCKS = 120
+# Events that give a number to what was made: what people call it, and the event's field.
+_NUMBERED = {
+    Proposed.tag: ("proposal", "proposal"),
+    Rested.tag: ("order", "number"),
+    Opened.tag: ("session", "session"),
+    Requested.tag: ("session", "session"),
+}
 OK = "ok"
 UNSIGNED = "unsigned"
 
@@ -332,14 +340,12 @@ def show_transaction(
 
 
 def _numbers(answer: TransactionAnswer) -> JsonObject:
-    """The number of the proposal that a transaction has made, which its votes must name, or of the
-    order that it has left in the book, which a cancellation must."""
+    """The number of what a transaction has made, which later commands must name."""
     for event in answer.events:
         data = event["data"]
-        if isinstance(data, Mapping) and data["type"] == Proposed.tag:
-            return {"proposal": data["proposal"]}
-        if isinstance(data, Mapping) and data["type"] == Rested.tag:
-            return {"order": data["number"]}
+        if isinstance(data, Mapping) and data["type"] in _NUMBERED:
+            name, field = _NUMBERED[str(data["type"])]
+            return {name: data[field]}
     return {}
 
 

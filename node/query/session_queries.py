@@ -25,6 +25,8 @@ from vm.modules.sessions import (
     fits,
 )
 
+OVER = "session-over"  # the code of a session that was, and is no longer on its way
+
 
 def profile(view: ChainView, account: bytes) -> ProfileAnswer:
     """What an account offers, and how it is rated."""
@@ -42,11 +44,15 @@ def session(view: ChainView, number: int) -> SessionAnswer:
     item = _item(view, number)
     if item.terms is None and item.request is None:
         numbers = NUMBERS.get(view.state)
-        if numbers is None or number >= numbers.given:
-            detail = f"no session {number} was opened by height {view.block.height}"
-        else:
-            detail = f"session {number} is over: it was paid, or its escrow has returned"
-        raise NotFound(detail, field="session")
+        if numbers is not None and number < numbers.given:
+            raise NotFound(
+                f"session {number} is over: it was paid, or its escrow has returned",
+                field="session",
+                code=OVER,
+            )
+        raise NotFound(
+            f"no session {number} was opened by height {view.block.height}", field="session"
+        )
     return SessionAnswer(item, place_of(view.block))
 
 

@@ -137,7 +137,7 @@ async def test_a_session_is_shown_to_both_sides_until_it_is_over(market: Market)
         assert shown["terms"]["seconds"] == 61
         market.settle(0, 600, is_last=True)
         over = await client.get("/v1/sessions/0", params={"finality": "head"})
-        assert code_of(over) == (404, "not-found", "session")
+        assert code_of(over) == (404, "session-over", "session")
         assert "is over" in over.json()["detail"]
         never = await client.get("/v1/sessions/1", params={"finality": "head"})
         assert "no session 1 was opened" in never.json()["detail"]

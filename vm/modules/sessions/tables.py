@@ -22,6 +22,7 @@ ESCROW_POT = "sessions.escrow"
 MOST_MINUTES = 24 * 60
 MOST_WAIT_S = 30 * 24 * 3600
 
+MOST_LANGUAGES = 8
 MOST_INTERESTS = 16
 MOST_PRICE = 10**15  # times MOST_MINUTES it is an Amount
 MOST_CANDIDATES = 256
@@ -32,7 +33,7 @@ INTEREST_TEXT = Text(24, 1, "[a-z0-9]+(-[a-z0-9]+)*")
 Kind = Annotated[str, KIND_TEXT]
 Language = Annotated[str, LANGUAGE_TEXT]
 Interest = Annotated[str, INTEREST_TEXT]
-Languages = Annotated[tuple[Language, ...], AtMost(8, 1)]
+Languages = Annotated[tuple[Language, ...], AtMost(MOST_LANGUAGES, 1)]
 Interests = Annotated[tuple[Interest, ...], AtMost(MOST_INTERESTS)]
 Price = Annotated[int, Uint(MOST_PRICE, 1)]
 Minutes = Annotated[int, Uint(MOST_MINUTES, 1)]
