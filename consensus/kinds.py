@@ -381,4 +381,5 @@ Signature = Annotated[bytes, Bytes(SIGNATURE_BYTES, SIGNATURE_BYTES)]
 AccountId = Annotated[bytes, Account()]
 Amount = Annotated[int, Uint(UINT64_MAX)]
 Counter = Annotated[int, Uint()]
-Asset = Annotated[str, Text(12, 1, "[A-Z][A-Z0-9]{0,11}")]
+ASSET_TEXT = Text(12, 1, "[A-Z][A-Z0-9]{0,11}")
+Asset = Annotated[str, ASSET_TEXT]

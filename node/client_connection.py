@@ -21,6 +21,8 @@ from node.query.answers import (
 )
 from node.query.chain_view import Finality
 from node.query.market_answers import OrdersAnswer
+from node.query.rating_answers import InvitationsAnswer
+from node.query.session_answers import SessionsAnswer
 from node.query.viewing_answers import (
     AccessesAnswer,
     PurchasesAnswer,
@@ -40,6 +42,8 @@ P = TypeVar(
     PurchasesAnswer,
     AccessesAnswer,
     OrdersAnswer,
+    SessionsAnswer,
+    InvitationsAnswer,
 )
 Query = Mapping[str, str | int | Sequence[str]]
 

@@ -13,7 +13,7 @@ from consensus.light_answer import MAX_FACT_BYTES, MAX_KEY_BYTES, LightAnswer
 from consensus.record import Record
 from consensus.tree_proof import MAX_PROVED_ROWS
 from node.api.endpoint import CBOR, Call, Content, Endpoint
-from node.api.parameters import TRANSACTION, Param, integer
+from node.api.parameters import TRANSACTION, Param, integer, number_in_path
 from node.api.problems import RETRY_AFTER_S, Problem
 from node.light.answers import (
     NOT_YET_FINAL,
@@ -27,19 +27,12 @@ TRY_AGAIN_S = 0.02  # a block's batch is written in about this time
 
 _HEX = f"([0-9a-f]{{2}}){{1,{MAX_KEY_BYTES}}}"
 _KEY_SCHEMA: JsonObject = {"type": "string", "pattern": f"^{_HEX}$"}
-_NUMBER_SCHEMA: JsonObject = {"type": "integer", "minimum": 0, "maximum": JSON_INTEGER_MAX}
 
 
 def _state_key(text: str) -> bytes:
     if not re.fullmatch(_HEX, text, re.ASCII):
         raise InvalidEncoding(f"1 to {MAX_KEY_BYTES} bytes in lower-case hex are expected")
     return bytes.fromhex(text)
-
-
-def _number(text: str) -> int:
-    if not re.fullmatch("0|[1-9][0-9]{0,15}", text, re.ASCII) or int(text) > JSON_INTEGER_MAX:
-        raise InvalidEncoding("a whole number in digits is expected")
-    return int(text)
 
 
 KEYS: Param[tuple[bytes, ...]] = Param(
@@ -57,10 +50,8 @@ DYNASTY = integer(
     JSON_INTEGER_MAX,
     default=0,
 )
-HEIGHT: Param[int] = Param("height", "A block's height.", _NUMBER_SCHEMA, _number, 0, in_path=True)
-INDEX: Param[int] = Param(
-    "index", "An event's number in its block.", _NUMBER_SCHEMA, _number, 0, in_path=True
-)
+HEIGHT = number_in_path("height", "A block's height.")
+INDEX = number_in_path("index", "An event's number in its block.")
 BLOCK_ID: Param[Cid | None] = Param(
     "block_id", "A block's id.", Link().schema(), parse_cid, None, in_path=True
 )

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, cast
 from consensus.address import parse_address
 from consensus.cid import Cid, parse_cid
 from consensus.errors import InvalidEncoding
-from consensus.kinds import JSON_INTEGER_MAX, Account, JsonObject, Link
+from consensus.kinds import ASSET_TEXT, JSON_INTEGER_MAX, Account, JsonObject, Link
 from node.events import KINDS
 from node.query.answers import MAX_PAGE
 from node.query.block_queries import parse_block_name
@@ -16,6 +16,13 @@ from node.query.chain_view import Finality
 from node.query.market_queries import PAIR_PATTERN, parse_pair
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.content import NAME_TEXT
+from vm.modules.sessions import (
+    INTEREST_TEXT,
+    KIND_TEXT,
+    LANGUAGE_TEXT,
+    MOST_INTERESTS,
+    MOST_PRICE,
+)
 
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
@@ -104,6 +111,18 @@ def _path(name: str, sentence: str, schema: JsonObject, parse: Callable[[str], E
     return Param(name, sentence, schema, parse, cast(E, None), in_path=True)
 
 
+def number_in_path(name: str, sentence: str) -> Param[int]:
+    """A whole number in the path."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("0|[1-9][0-9]{0,15}", text, re.ASCII) or int(text) > JSON_INTEGER_MAX:
+            raise InvalidEncoding("a whole number in digits is expected")
+        return int(text)
+
+    schema: JsonObject = {"type": "integer", "minimum": 0, "maximum": JSON_INTEGER_MAX}
+    return _path(name, sentence, schema, parse)
+
+
 _FINALITIES = {"final": Finality.FINAL, "head": Finality.HEAD}
 
 FINALITY = choice(
@@ -185,6 +204,30 @@ PAIR: Param[tuple[str, str]] = _path(
     "Two assets that are traded for each other, such as PALT-USDT: base and quote.",
     {"type": "string", "pattern": f"^{PAIR_PATTERN}$"},
     parse_pair,
+)
+SESSION = number_in_path("session", "A session's number.")
+SESSION_KIND: Param[str] = _path("kind", "audio or video.", KIND_TEXT.schema(), KIND_TEXT.unpack)
+SESSION_LANGUAGE: Param[str] = _path(
+    "language", "A language, such as en.", LANGUAGE_TEXT.schema(), LANGUAGE_TEXT.unpack
+)
+ASSET: Param[str] = _path("asset", "An asset's symbol.", ASSET_TEXT.schema(), ASSET_TEXT.unpack)
+INTEREST: Param[tuple[str, ...]] = Param(
+    "interest",
+    f"What to talk about; up to {MOST_INTERESTS}.",
+    {"type": "array", "items": INTEREST_TEXT.schema(), "maxItems": MOST_INTERESTS},
+    INTEREST_TEXT.unpack,
+    (),
+    many=True,
+)
+MOST_PRICE_OF_SESSION = integer(
+    "most_price", "The most that a minute may cost, in units.", 1, MOST_PRICE, default=MOST_PRICE
+)
+CALLER: Param[bytes | None] = Param(
+    "caller",
+    "Who would call, and is not matched with itself.",
+    Account().schema(),
+    parse_address,
+    None,
 )
 SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)
 VIDEO_NAME: Param[str] = _path("name", "A name in the space.", NAME_TEXT.schema(), NAME_TEXT.unpack)

@@ -11,11 +11,9 @@ from consensus.errors import InvalidProof
 from consensus.sealed import Header, check_key
 from consensus.sealed_key import commitment_to, open_sealed_key
 from node.client import Client
-from node.commands.arguments import client_section
-from node.commands.asking import NodeOptions, find_account
+from node.commands.asking import find_account
 from node.commands.sending import SendOptions
-from node.commands.wallet import Wallet
-from node.config.sections import ClientSection
+from node.commands.wallet import Wallet, WalletOptions
 from node.content_transfer import digest_of, fetch_header
 from node.failure import ProofFailed, Refused, Usage
 from node.query.answers import AccountAnswer
@@ -26,27 +24,16 @@ from vm.modules.viewing import ACCESS, Access
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class ReaderOptions(NodeOptions):
+class ReaderOptions(WalletOptions):
     """Whom to ask, and who reads.
 
     Parameters
     ----------
     account
         Name, address or @handle of the account that opens what is sealed; else `client.account`.
-    keystore
-        Folder of the encrypted keys; else `client.keystore` of the configuration.
-    password_file
-        File whose first line is the keystore's password; else $REELECT_PASSWORD, else a prompt.
     """
 
     account: str | None = None
-    keystore: Path | None = None
-    password_file: Path | None = None
-
-    @property
-    def section(self) -> ClientSection:
-        """The settings of commands, with the keystore that was named."""
-        return client_section(self.config, node=self.node, keystore=self.keystore)
 
     async def reader(self, client: Client) -> "Reader":
         """The account and its keys; raises Usage, and Refused if no key of it is here."""
@@ -55,7 +42,7 @@ class ReaderOptions(NodeOptions):
         if not name:
             raise Usage("name the account that reads, or set client.account", field="--account")
         account = await find_account(client, section, name, "--account")
-        return await open_reader(client, Wallet(section, self.password_file), account)
+        return await open_reader(client, self.wallet, account)
 
 
 NO_READER_OPTIONS = ReaderOptions()

@@ -28,8 +28,10 @@ from node.query.chain_view import Finality
 from vm.declare import Action
 from vm.forms import transaction_from_json
 from vm.modules.account import Authority
+from vm.modules.fee import PRICES
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.sessions import Opened, Requested
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -39,6 +41,13 @@ VALID_BLOCKS = 600
 VALID_BLOCKS_UNSIGNED = 86_400
 # What mana pays for waits when its share of blocks is full, and all that follows it with it.
 FREE_VALID_BLOCKS = 120
+# Events that give a number to what was made: what people call it, and the event's field.
+_NUMBERED = {
+    Proposed.tag: ("proposal", "proposal"),
+    Rested.tag: ("order", "number"),
+    Opened.tag: ("session", "session"),
+    Requested.tag: ("session", "session"),
+}
 OK = "ok"
 UNSIGNED = "unsigned"
 
@@ -88,6 +97,9 @@ class SendOptions(DeliveryOptions):
     payer
         Name, address or @handle of the account that pays the fee and signs too; else the one that
         sends.
+    fee_asset
+        Symbol of the asset that pays the fee; else the chain's own, or if the payer has none of it
+        another that it has and that pays fees.
     max_fee
         The most that may be charged, in whole tokens; 0: mana must pay. Else mana pays if all
         actions are free and it suffices, or up to four times what it costs now is charged.
@@ -104,6 +116,7 @@ class SendOptions(DeliveryOptions):
 
     from_: str | None = None
     payer: str | None = None
+    fee_asset: str | None = None
     max_fee: str | None = None
     valid_blocks: ValidBlocks | None = None
     unsigned: Path | None = None
@@ -171,9 +184,9 @@ async def draft(client: Client, options: SendOptions, actions: Sequence[Action])
     """The transaction of these actions, tried on the node; raises Refused if it would fail."""
     status = await client.status()
     check_chain(options.section.genesis, status.chain, f"the node at {client.base_url}")
-    asset = await known_asset(client)
+    order = await _order(client, options, status, actions)
+    asset = await known_asset(client, order.fee_asset)
     max_fee = None if options.max_fee is None else asset.parse("--max-fee", options.max_fee)
-    order = await _order(client, options, status, asset.symbol, actions)
     free_until_height = status.head.height + options.free_lifetime
     made, simulation = await try_payment(client, order, max_fee, free_until_height)
     check_receipt(simulation.receipt)
@@ -210,7 +223,6 @@ async def _order(
     client: Client,
     options: SendOptions,
     status: StatusAnswer,
-    asset: str,
     actions: Sequence[Action],
 ) -> Transaction:
     sender, payer = await options.sender(client), await options.fee_payer(client)
@@ -221,11 +233,23 @@ async def _order(
         payer=None if payer == sender else payer,
         nonce=account.next_nonce,
         valid_until_height=status.head.height + options.lifetime,
-        fee_asset=asset,
+        fee_asset=options.fee_asset or await _fee_asset(client, payer or sender),
         max_fee=UINT64_MAX,
         actions=tuple(action.pack() for action in actions),
         signatures=(),
     )
+
+
+async def _fee_asset(client: Client, payer: bytes) -> str:
+    """The native asset or, if the payer has none of it, the first it has that pays fees here."""
+    native = (await known_asset(client)).symbol
+    balances = (await client.account(payer)).balances
+    held = [holding.asset for holding in balances if holding.amount]
+    if native not in held:
+        for symbol in held:
+            if await client.row(PRICES.name, symbol) is not None:
+                return symbol
+    return native
 
 
 def check_action(action: Action) -> None:
@@ -316,14 +340,12 @@ def show_transaction(
 
 
 def _numbers(answer: TransactionAnswer) -> JsonObject:
-    """The number of the proposal that a transaction has made, which its votes must name, or of the
-    order that it has left in the book, which a cancellation must."""
+    """The number of what a transaction has made, which later commands must name."""
     for event in answer.events:
         data = event["data"]
-        if isinstance(data, Mapping) and data["type"] == Proposed.tag:
-            return {"proposal": data["proposal"]}
-        if isinstance(data, Mapping) and data["type"] == Rested.tag:
-            return {"order": data["number"]}
+        if isinstance(data, Mapping) and data["type"] in _NUMBERED:
+            name, field = _NUMBERED[str(data["type"])]
+            return {name: data[field]}
     return {}
 
 

@@ -96,13 +96,15 @@ class OfferOptions:
 NO_OFFER_OPTIONS = OfferOptions()
 
 
-async def read_price(client: Client, option: str, text: str) -> tuple[KnownAsset, int]:
-    """The asset and units of a price such as 5REEL; raises Usage, and Refused for an asset that
-    does not exist."""
+async def read_price(
+    client: Client, option: str, text: str, symbol: str | None = None
+) -> tuple[KnownAsset, int]:
+    """The asset and units of a price such as 5REEL, or 5: of the asset `symbol`, or the native one.
+    Raises Usage, and Refused for an asset that does not exist."""
     found = _PRICE.fullmatch(text)
     if found is None:
         raise Usage(f"a price such as 5REEL is expected, got {text[:40]!r}", field=option)
-    asset = await known_asset(client, found[2])
+    asset = await known_asset(client, found[2] or symbol)
     return asset, asset.parse_positive(option, found[1])
 
 

@@ -4,15 +4,48 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cyclopts import Parameter
+
 from consensus.address import format_address, parse_address
 from consensus.keys import KeyPair
-from node.commands.asking import local_accounts
+from node.commands.arguments import client_section
+from node.commands.asking import NodeOptions, local_accounts
 from node.commands.keystore_options import ask_password
 from node.config.sections import ClientSection
 from node.failure import Refused
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
 from vm.modules.account import Authority, fewest_of, is_authorized
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class WalletOptions(NodeOptions):
+    """Whom to ask, and the keys that sign.
+
+    Parameters
+    ----------
+    keystore
+        Folder of the encrypted keys; else `client.keystore` of the configuration.
+    password_file
+        File whose first line is the keystore's password; else $REELECT_PASSWORD, else a prompt.
+    """
+
+    keystore: Path | None = None
+    password_file: Path | None = None
+
+    @property
+    def section(self) -> ClientSection:
+        """The settings of commands, with the keystore that was named."""
+        return client_section(self.config, node=self.node, keystore=self.keystore)
+
+    @property
+    def wallet(self) -> "Wallet":
+        """The keys at hand."""
+        return Wallet(self.section, self.password_file)
+
+
+NO_WALLET_OPTIONS = WalletOptions()
 
 
 @dataclass(slots=True)

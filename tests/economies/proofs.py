@@ -65,6 +65,7 @@ def _of_sender(
 
 def _signed(action: Settle, chain: bytes) -> Settle:
     """A ticket that the caller has signed, and the provider too if it is to be."""
-    signature = SIGNER.sign(Ticket(chain, action.session, action.seconds).encode())
+    ticket = Ticket(chain, action.session, action.seconds, action.is_last)
+    signature = SIGNER.sign(ticket.encode())
     both = None if action.provider_signature is None else signature
     return replace(action, caller_signature=signature, provider_signature=both)

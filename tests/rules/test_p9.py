@@ -22,7 +22,7 @@ def test_the_record_shows_counts_and_the_average_rounded_down() -> None:
         calls.begin_call(number=number)
         calls.settle(60, number)
         calls.must(CALLER, Rate(number, stars))
-        assert calls.act(CALLER, Rate(number, stars)) == "ratings.not-invited"
+        assert calls.act(CALLER, Rate(number, stars)) == "ratings.already-rated"
     average = floor(1000 * Fraction(sum(given), len(given)))
     expected = Standing(tuple(given.count(stars) for stars in range(1, 6)), average)
     assert STANDINGS.get(calls.world.state, PROVIDER) == expected

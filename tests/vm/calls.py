@@ -82,17 +82,18 @@ class Calls(Stage):
         *,
         by: KeyPair = TICKETS,
         counter: KeyPair | None = None,
+        last: bool = False,
         of: tuple[bytes, int] | None = None,
     ) -> Settle:
         """A ticket that is shown; `of`: signed for another chain and session."""
         chain, session = of or (self.block.chain, number)
-        message = Ticket(chain, session, seconds).encode()
+        message = Ticket(chain, session, seconds, last).encode()
         signature = None if counter is None else counter.sign(message)
-        return Settle(number, seconds, by.sign(message), signature)
+        return Settle(number, seconds, last, by.sign(message), signature)
 
     def settle(self, seconds: int, number: int = 0) -> None:
-        """Both sides sign."""
-        self.must(CALLER, self.ticket(seconds, number, counter=COUNTERS))
+        """Both sides sign the last ticket."""
+        self.must(CALLER, self.ticket(seconds, number, counter=COUNTERS, last=True))
 
     def wait(self, seconds: int) -> None:
         """Time passes; a block follows."""

@@ -1,5 +1,7 @@
 """What attacks on calls and ratings gain the attacker: nothing, or less than they cost."""
 
+from dataclasses import replace
+
 from tests.vm.calls import (
     CALLER,
     CHALLENGE,
@@ -23,7 +25,7 @@ def test_a_ticket_is_of_one_session_of_one_chain_and_is_paid_once() -> None:
     """Replaying a ticket, for another session, chain or provider, or twice, gains nothing."""
     calls = Calls()
     calls.begin_call()
-    paid = calls.ticket(600, 0, counter=COUNTERS)
+    paid = calls.ticket(600, 0, counter=COUNTERS, last=True)
     calls.must(PROVIDER, paid)
     income = calls.held(PROVIDER)
     assert calls.act(PROVIDER, paid) == "sessions.unknown-session"
@@ -53,10 +55,51 @@ def test_a_caller_that_shows_a_low_ticket_pays_for_the_highest() -> None:
     assert calls.held(CALLER) == FUNDS - ESCROW
 
 
+def test_who_countersigns_tickets_as_they_come_is_still_paid_the_highest() -> None:
+    """A provider that countersigns each ticket has not said that no higher one follows: a caller
+    that shows an old one of two signatures ends nothing."""
+    calls = Calls()
+    calls.begin_call()
+    calls.must(CALLER, calls.ticket(60, counter=COUNTERS))
+    calls.wait(CHALLENGE - 1)
+    calls.must(PROVIDER, calls.ticket(600))
+    calls.wait(1)
+    assert calls.held(CALLER) == FUNDS - ESCROW
+
+
+def test_a_provider_cannot_get_rid_of_a_rating_by_settling_low() -> None:
+    """A provider that gives up some seconds to be too short for a rating cannot end a session
+    alone: its caller shows a higher ticket in the window, and rates it."""
+    calls = Calls()
+    calls.begin_call()
+    low = calls.ticket(59, counter=COUNTERS)
+    assert calls.act(PROVIDER, replace(low, is_last=True)) == "sessions.bad-ticket"
+    calls.must(PROVIDER, low)
+    calls.must(CALLER, calls.ticket(600))
+    calls.wait(CHALLENGE)
+    calls.must(CALLER, Rate(0, 1))
+
+
+def test_neither_side_is_hurt_by_the_last_ticket_that_it_has_signed() -> None:
+    """It ends a session at once only by both keys, at no less than was shown and no more than the
+    caller has signed; what one side alone calls the last can be topped by the other."""
+    calls = Calls()
+    calls.begin_call()
+    calls.must(CALLER, calls.ticket(60, last=True))
+    calls.must(PROVIDER, calls.ticket(300))
+    for seconds in (60, 299):
+        early = calls.ticket(seconds, counter=COUNTERS, last=True)
+        assert calls.act(CALLER, early) == "sessions.not-higher"
+    forged = calls.ticket(600, by=COUNTERS, counter=COUNTERS, last=True)
+    assert calls.act(PROVIDER, forged) == "sessions.bad-ticket"
+    calls.must(CALLER, calls.ticket(300, counter=COUNTERS, last=True))
+    assert calls.held(CALLER) == FUNDS - ESCROW // 2
+
+
 def test_calling_oneself_costs_the_fee() -> None:
     """An account cannot call itself; two accounts of one person lose the platform's fee."""
     calls = Calls()
-    assert calls.act(PROVIDER, call()) == "sessions.own-call"
+    assert calls.act(PROVIDER, call()) == "sessions.own-session"
     calls.begin_call()
     calls.settle(600)
     assert calls.held(CALLER) + calls.held(PROVIDER) == 2 * FUNDS - ESCROW // 5
@@ -71,7 +114,7 @@ def test_a_farm_of_ratings_pays_a_fee_for_each() -> None:
         calls.begin_call(number=number)
         calls.settle(60, number)
         calls.must(CALLER, Rate(number, 5))
-        assert calls.act(CALLER, Rate(number, 5)) == "ratings.not-invited"
+        assert calls.act(CALLER, Rate(number, 5)) == "ratings.already-rated"
     standing = STANDINGS.get(calls.world.state, PROVIDER)
     assert standing is not None
     assert standing.counts == (0, 0, 0, 0, 3)

@@ -20,8 +20,9 @@ def test_each_side_rates_the_other_once(calls: Calls) -> None:
     calls.must(PROVIDER, Rate(0, 1))
     assert STANDINGS.get(calls.world.state, PROVIDER) == Standing((0, 0, 0, 0, 1), 5_000)
     assert STANDINGS.get(calls.world.state, CALLER) == Standing((1, 0, 0, 0, 0), 1_000)
-    for sender in (CALLER, PROVIDER, OTHER):
-        assert calls.failure(sender, Rate(0, 3)) == ("not-invited", "session")
+    for sender in (CALLER, PROVIDER):
+        assert calls.failure(sender, Rate(0, 3)) == ("already-rated", "session")
+    assert calls.failure(OTHER, Rate(0, 3)) == ("not-invited", "session")
     assert calls.failure(CALLER, Rate(7, 3)) == ("not-invited", "session")
     assert calls.faults() == []
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from consensus.hashing import sha256
+from consensus.keys import KeyPair
 from tests.vm.calls import (
     ACCEPT,
     CALLER,
@@ -141,7 +142,7 @@ def test_a_bad_request_is_refused(calls: Calls) -> None:
 
 
 def test_a_bad_call_is_refused(calls: Calls) -> None:
-    assert calls.failure(PROVIDER, call()) == ("own-call", "provider")
+    assert calls.failure(PROVIDER, call()) == ("own-session", "provider")
     assert calls.failure(CALLER, call(provider=OTHER)) == ("unavailable", "provider")
     assert calls.failure(CALLER, call(PRICE - 1)) == ("price-changed", "price")
     assert calls.failure(CALLER, replace(call(), ticket_key=bytes(32))) == ("bad-key", "ticket_key")
@@ -196,11 +197,31 @@ def test_the_highest_ticket_of_the_window_is_paid(calls: Calls) -> None:
     assert calls.faults() == []
 
 
-def test_a_ticket_that_both_have_signed_settles_at_once(calls: Calls) -> None:
+@pytest.mark.parametrize("shown", [None, 599, 600])
+def test_what_both_have_signed_as_the_last_ticket_settles_at_once(
+    calls: Calls, shown: int | None
+) -> None:
     calls.begin_call()
-    calls.must(CALLER, calls.ticket(600, counter=COUNTERS))
+    if shown is not None:
+        calls.must(PROVIDER, calls.ticket(shown))
+    calls.must(CALLER, calls.ticket(600, counter=COUNTERS, last=True))
     assert (calls.session(), calls.held(CALLER)) == (None, FUNDS - ESCROW)
     assert calls.faults() == []
+
+
+@pytest.mark.parametrize(("counter", "last"), [(COUNTERS, False), (None, True), (None, False)])
+def test_any_other_ticket_waits_for_a_higher_one(
+    calls: Calls, counter: KeyPair | None, last: bool
+) -> None:
+    calls.begin_call()
+    calls.must(PROVIDER, calls.ticket(300, counter=counter, last=last))
+    again = calls.ticket(300, counter=counter, last=last)
+    assert calls.failure(PROVIDER, again) == ("not-higher", "seconds")
+    lower = calls.ticket(299, counter=COUNTERS, last=True)
+    assert calls.failure(CALLER, lower) == ("not-higher", "seconds")
+    calls.must(CALLER, calls.ticket(301))
+    calls.wait(CHALLENGE)
+    assert calls.held(CALLER) == FUNDS - 501
 
 
 def test_without_a_ticket_all_returns_after_the_time_out(calls: Calls) -> None:
@@ -221,5 +242,8 @@ def test_bad_tickets_are_refused(calls: Calls) -> None:
     assert calls.failure(PROVIDER, calls.ticket(9, of=(chain, 1))) == bad
     assert calls.failure(PROVIDER, calls.ticket(9, of=(bytes(32), 0))) == bad
     assert calls.failure(PROVIDER, replace(calls.ticket(9), seconds=10)) == bad
-    countersigned = calls.ticket(9, counter=TICKETS)
-    assert calls.failure(CALLER, countersigned) == ("bad-ticket", "provider_signature")
+    for last in (False, True):
+        countersigned = calls.ticket(9, counter=TICKETS, last=last)
+        assert calls.failure(CALLER, countersigned) == ("bad-ticket", "provider_signature")
+    called_last = replace(calls.ticket(9, counter=COUNTERS), is_last=True)
+    assert calls.failure(CALLER, called_last) == bad

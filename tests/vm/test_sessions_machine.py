@@ -115,18 +115,19 @@ class SessionsMachine(RuleBasedStateMachine):
         if self.done(PROVIDER, Decline(number), good=row is not None and not row.is_accepted):
             self.close(number)
 
-    @rule(back=NUMBERS, who=SIDES, seconds=SECONDS, both=st.booleans())
-    def settle(self, back: int, who: bytes, seconds: int, both: bool) -> None:
-        """A ticket of one signature or of two."""
+    @rule(back=NUMBERS, who=SIDES, seconds=SECONDS, both=st.booleans(), last=st.booleans())
+    def settle(self, back: int, who: bytes, seconds: int, both: bool, last: bool) -> None:
+        """A ticket of one signature or of two, the last one or not."""
         number = max(0, self.number - 1 - back)
         row = self.open.get(number)
         good = row is not None and row.is_accepted and seconds <= 60 * row.minutes
-        good = good and (row is None or row.seconds is None or seconds > row.seconds)
-        action = self.calls.ticket(seconds, number, counter=COUNTERS if both else None)
+        lowest = -1 if row is None or row.seconds is None else row.seconds
+        good = good and (seconds > lowest or (seconds == lowest and both and last))
+        action = self.calls.ticket(seconds, number, counter=COUNTERS if both else None, last=last)
         if self.done(who, action, good=good) and row is not None:
             row.until = self.now + CHALLENGE if row.seconds is None else row.until
             row.seconds = seconds
-            if both:
+            if both and last:
                 self.close(number)
 
     def close(self, number: int) -> None:

@@ -1,8 +1,8 @@
 """Rating: once for each side of a settled session, in a time (P9)."""
 
-from typing import Annotated
+from dataclasses import replace
 
-from consensus.kinds import AccountId, Counter, Uint
+from consensus.kinds import AccountId, Counter
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
@@ -13,19 +13,19 @@ from vm.modules.ratings.tables import (
     RATE_S,
     STANDINGS,
     Invitation,
-    Standing,
+    Stars,
     ratings,
+    standing_of_account,
 )
 from vm.modules.rebate import RATING, note_activity
 
 DUE_A_BLOCK = 256  # the rest ends in the blocks that follow
 
 NOT_INVITED = ratings.error(
-    "not-invited", "The account has nobody to rate for this session, or has done so already."
+    "not-invited", "Only the two sides of a settled session, if it was long enough, rate it."
 )
+ALREADY_RATED = ratings.error("already-rated", "The account has rated this session already.")
 TOO_LATE = ratings.error("too-late", "The time for rating this session is over.")
-
-Stars = Annotated[int, Uint(MOST_STARS, 1)]
 
 
 @ratings.event
@@ -49,14 +49,15 @@ class Rate(Action):
 
     def apply(self, context: Context) -> None:
         state, rater = context.state, context.sender
-        row = INVITATIONS.get(state, self.session, rater)
+        row = INVITATIONS.get(state, rater, self.session)
         if row is None:
             raise NOT_INVITED.failed(field="session")
+        if row.stars is not None:
+            raise ALREADY_RATED.failed(f"with {row.stars} of {MOST_STARS}", field="session")
         if row.due_ms <= context.block.time_ms:
             raise TOO_LATE.failed(field="session")
-        INVITATIONS.delete(state, self.session, rater)
-        AGENDA.remove(state, row.due_ms, self.session, rater)
-        before = STANDINGS.get(state, row.rated) or Standing((0,) * MOST_STARS, 0)
+        INVITATIONS.put(state, replace(row, stars=self.stars), rater, self.session)
+        before = standing_of_account(state, row.rated)
         STANDINGS.put(state, before.rated(self.stars), row.rated)
         note_activity(context, rater, RATING)
         context.emit(Rated(self.session, rater, row.rated, self.stars))
@@ -66,7 +67,7 @@ def invite(context: Context, session: int, one: bytes, other: bytes) -> None:
     """Let the two sides of a session, settled in this block, rate each other."""
     state, due_ms = context.state, context.block.time_ms + 1000 * RATE_S.read(context.state)
     for rater, rated in ((one, other), (other, one)):
-        INVITATIONS.put(state, Invitation(rated, due_ms), session, rater)
+        INVITATIONS.put(state, Invitation(rated, due_ms, None), rater, session)
         AGENDA.add(state, due_ms, session, rater)
 
 
@@ -75,4 +76,4 @@ def end_invitations(context: Context) -> None:
     """Forget the invitations whose time is over, a bounded number a block."""
     due = AGENDA.take(context.state, context.block.time_ms, limit=DUE_A_BLOCK)
     for _, session, rater in due:
-        INVITATIONS.delete(context.state, session, rater)
+        INVITATIONS.delete(context.state, rater, session)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-from consensus.kinds import AccountId, Counter
+from consensus.kinds import AccountId, Counter, Uint
 from consensus.record import AtMost, Record, record
 from vm.declare import Module
 from vm.modules.agenda import Agenda
@@ -14,6 +14,8 @@ ratings = Module("ratings", "What the two sides of a settled session think of ea
 
 MOST_STARS = 5
 MILLI = 1_000
+
+Stars = Annotated[int, Uint(MOST_STARS, 1)]
 
 RATE_S = ratings.parameter(
     "rate_s",
@@ -27,10 +29,12 @@ RATE_S = ratings.parameter(
 
 @record("ratings.invitation")
 class Invitation(Record):
-    """Who may be rated for a session, until `due_ms` (ms from the Unix epoch)."""
+    """Who may be rated for a session until `due_ms` (ms from the Unix epoch), and with how many
+    stars it was (P9); null: not yet."""
 
     rated: AccountId
     due_ms: Counter
+    stars: Stars | None
 
 
 @record("ratings.standing")
@@ -51,8 +55,8 @@ class Due(Record):
     """Lists the invitations in the order of the times when they end."""
 
 
-INVITATIONS: Table[Invitation, int, bytes] = ratings.table(
-    Invitation, session=Counter, rater=AccountId
+INVITATIONS: Table[Invitation, bytes, int] = ratings.table(
+    Invitation, rater=AccountId, session=Counter
 )
 STANDINGS: Table[Standing, bytes] = ratings.table(Standing, account=AccountId)
 DUE: Table[Due, int, int, bytes] = ratings.table(
@@ -68,6 +72,11 @@ def standing_of(counts: Iterable[int]) -> Standing:
     return Standing(given, MILLI * stars // max(1, sum(given)))
 
 
+def standing_of_account(view: View, account: bytes) -> Standing:
+    """An account's public record; that of one that was never rated has zeros."""
+    return STANDINGS.get(view, account) or standing_of((0,) * MOST_STARS)
+
+
 @ratings.invariant
 def averages_are_of_counts(view: View) -> Iterator[str]:
     """Each average is that of its counts, and each invitation is listed under its end."""
@@ -75,6 +84,6 @@ def averages_are_of_counts(view: View) -> Iterator[str]:
         if row != standing_of(row.counts):
             yield f"the average of {account.hex()} is not that of its ratings"
     listed: set[tuple[KeyPart, ...]] = {
-        (row.due_ms, session, rater) for (session, rater), row in INVITATIONS.every(view)
+        (row.due_ms, session, rater) for (rater, session), row in INVITATIONS.every(view)
     }
     yield from AGENDA.disagreements(view, listed)

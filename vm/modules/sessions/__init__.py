@@ -1,16 +1,31 @@
-"""Calls between two accounts, matched, paid in advance, metered by signed tickets."""
+"""Sessions between two accounts, matched, paid in advance, metered by signed tickets."""
 
-from vm.modules.sessions.matching import match
-from vm.modules.sessions.opening import Accept, Ask, Decline, Open, draw_requests
+from vm.modules.sessions.matching import Fit, candidates, fits, match
+from vm.modules.sessions.opening import Accept, Ask, Decline, Open, Opened, Requested, draw_requests
 from vm.modules.sessions.profiles import SetAsset, SetProfile, Withdraw
-from vm.modules.sessions.settling import Settle, Settled, close_due
+from vm.modules.sessions.settling import Settle, Settled, Shown, close_due
 from vm.modules.sessions.tables import (
+    CANDIDATES,
     ESCROW_POT,
+    FEE_PPM,
+    INTEREST_TEXT,
+    KIND_TEXT,
+    LANGUAGE_TEXT,
+    MIN_SECONDS,
+    MOST_CANDIDATES,
+    MOST_INTERESTS,
+    MOST_LANGUAGES,
+    MOST_MINUTES,
+    MOST_PRICE,
+    NUMBERS,
+    PAYABLE,
     PROFILES,
     REQUESTS,
     SESSIONS,
+    SIDES,
     Profile,
     Request,
+    Seconds,
     Session,
     Ticket,
     Wish,
@@ -18,26 +33,47 @@ from vm.modules.sessions.tables import (
 )
 
 __all__ = [
+    "CANDIDATES",
     "ESCROW_POT",
+    "FEE_PPM",
+    "INTEREST_TEXT",
+    "KIND_TEXT",
+    "LANGUAGE_TEXT",
+    "MIN_SECONDS",
+    "MOST_CANDIDATES",
+    "MOST_INTERESTS",
+    "MOST_LANGUAGES",
+    "MOST_MINUTES",
+    "MOST_PRICE",
+    "NUMBERS",
+    "PAYABLE",
     "PROFILES",
     "REQUESTS",
     "SESSIONS",
+    "SIDES",
     "Accept",
     "Ask",
     "Decline",
+    "Fit",
     "Open",
+    "Opened",
     "Profile",
     "Request",
+    "Requested",
+    "Seconds",
     "Session",
     "SetAsset",
     "SetProfile",
     "Settle",
     "Settled",
+    "Shown",
     "Ticket",
     "Wish",
     "Withdraw",
+    "candidates",
     "close_due",
     "draw_requests",
+    "fits",
     "match",
     "sessions",
 ]

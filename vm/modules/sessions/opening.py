@@ -18,6 +18,7 @@ from vm.modules.sessions.tables import (
     PROFILES,
     REQUESTS,
     SESSIONS,
+    SIDES,
     SILENCE_S,
     UNKNOWN_SESSION,
     Minutes,
@@ -25,6 +26,7 @@ from vm.modules.sessions.tables import (
     Price,
     Request,
     Session,
+    Side,
     Wish,
     sessions,
 )
@@ -33,12 +35,12 @@ from vm.view import State
 
 DRAWN_A_BLOCK = 16  # the rest is matched in the blocks that follow
 
-OWN_CALL = sessions.error("own-call", "Nobody calls itself.")
-UNAVAILABLE = sessions.error("unavailable", "The provider is not available for calls now.")
+OWN_SESSION = sessions.error("own-session", "An account has no session with itself.")
+UNAVAILABLE = sessions.error("unavailable", "The provider is not available for sessions now.")
 PRICE_CHANGED = sessions.error("price-changed", "The provider's price is another one.")
 BAD_KEY = sessions.error("bad-key", "Tickets cannot be signed by this key: name a public key.")
-NOT_THE_PROVIDER = sessions.error("not-the-provider", "Only the call's provider does this.")
-ACCEPTED = sessions.error("accepted", "The provider has accepted the call already.")
+NOT_THE_PROVIDER = sessions.error("not-the-provider", "Only the session's provider does this.")
+ACCEPTED = sessions.error("accepted", "The provider has accepted the session already.")
 TOO_LATE = sessions.error("too-late", "The time for this is over.")
 
 
@@ -55,7 +57,7 @@ class Requested(Record):
 @sessions.event
 @record("sessions.opened")
 class Opened(Record):
-    """A call waits for its provider to accept it."""
+    """A session waits for its provider to accept it."""
 
     session: Counter
     terms: Session
@@ -64,7 +66,7 @@ class Opened(Record):
 @sessions.event
 @record("sessions.begun")
 class Begun(Record):
-    """A provider has accepted a call."""
+    """A provider has accepted a session."""
 
     session: Counter
     provider_key: PublicKey
@@ -80,11 +82,11 @@ class Refunded(Record):
     caller: AccountId
 
 
-@sessions.action(gas=10_000)
+@sessions.action(gas=12_000)
 @record("sessions.open")
 class Open(Action):
-    """Call a provider at its price per minute, paying for the most minutes in advance (P7).
-    `ticket_key` signs the caller's tickets."""
+    """Open a session with a provider at its price per minute, paying for the most minutes in
+    advance (P7). `ticket_key` signs the caller's tickets."""
 
     provider: AccountId
     asset: Asset
@@ -95,7 +97,7 @@ class Open(Action):
     def apply(self, context: Context) -> None:
         state, caller = context.state, context.sender
         if self.provider == caller:
-            raise OWN_CALL.failed(field="provider")
+            raise OWN_SESSION.failed(field="provider")
         profile = PROFILES.get(state, self.provider)
         if profile is None or not profile.is_available:
             raise UNAVAILABLE.failed(field="provider")
@@ -110,11 +112,12 @@ class Open(Action):
         _begin(context, _next_number(state), self)
 
 
-@sessions.action(gas=20_000)
+@sessions.action(gas=22_000)
 @record("sessions.ask")
 class Ask(Action):
-    """Call whoever fits these wishes best when the next block's beacon is known, paying in advance
-    for the most minutes at the highest price (P7); what the match costs less returns at once."""
+    """Open a session with whoever fits these wishes best when the next block's beacon is known,
+    paying in advance for the most minutes at the highest price (P7); what the match costs less
+    returns at once."""
 
     wish: Wish
     minutes: Minutes
@@ -130,6 +133,7 @@ class Ask(Action):
         debit(state, caller, self.wish.asset, request.escrow)
         fill_pot(state, ESCROW_POT, self.wish.asset, request.escrow)
         REQUESTS.put(state, request, number)
+        SIDES.put(state, Side(), caller, number)
         DRAWING.add(state, height, number)
         context.emit(Requested(number, caller, self.wish))
 
@@ -137,7 +141,7 @@ class Ask(Action):
 @sessions.action(gas=8_000)
 @record("sessions.accept")
 class Accept(Action):
-    """Take a call (P7), which takes its provider off the list of the available. `provider_key`
+    """Accept a session (P7), which takes its provider off the list of the available. `provider_key`
     countersigns tickets."""
 
     session: Counter
@@ -157,7 +161,7 @@ class Accept(Action):
 @sessions.action(gas=5_000)
 @record("sessions.decline")
 class Decline(Action):
-    """Do not take a call (P7): its escrow returns."""
+    """Do not take a session (P7): its escrow returns."""
 
     session: Counter
 
@@ -183,6 +187,7 @@ def draw_requests(context: Context) -> None:
         drain_pot(state, ESCROW_POT, wish.asset, request.escrow - kept)
         credit(state, request.caller, wish.asset, request.escrow - kept)
         if provider is None or profile is None:
+            SIDES.delete(state, request.caller, number)
             context.emit(Refunded(number, request.caller))
         else:
             terms = Open(provider, wish.asset, profile.price, request.minutes, request.ticket_key)
@@ -203,12 +208,14 @@ def _begin(context: Context, number: int, terms: Open, caller: bytes | None = No
         due_ms,
     )
     SESSIONS.put(state, row, number)
+    for side in row.sides:
+        SIDES.put(state, Side(), side, number)
     AGENDA.add(state, due_ms, number)
     context.emit(Opened(number, row))
 
 
 def session_in_time(context: Context, number: int) -> Session:
-    """A call whose time is not over; raises ActionFailed."""
+    """A session whose time is not over; raises ActionFailed."""
     row = SESSIONS.get(context.state, number)
     if row is None:
         raise UNKNOWN_SESSION.failed(field="session")
@@ -218,7 +225,7 @@ def session_in_time(context: Context, number: int) -> Session:
 
 
 def _waiting(context: Context, number: int) -> Session:
-    """A call that its provider, the sender, has not accepted; raises ActionFailed."""
+    """A session that its provider, the sender, has not accepted; raises ActionFailed."""
     row = session_in_time(context, number)
     if context.sender != row.provider:
         raise NOT_THE_PROVIDER.failed(field="session")
@@ -228,18 +235,25 @@ def _waiting(context: Context, number: int) -> Session:
 
 
 def put_due(state: State, number: int, before: Session, after: Session) -> None:
-    """Write a call that is due at another time now."""
+    """Write a session that is due at another time now."""
     AGENDA.remove(state, before.due_ms, number)
     AGENDA.add(state, after.due_ms, number)
     SESSIONS.put(state, after, number)
 
 
 def refund(context: Context, number: int, row: Session) -> None:
-    """Give a caller everything back. What lists the call is the caller's of this to remove."""
+    """Give a caller everything back. What lists the session is the caller's of this to remove."""
     drain_pot(context.state, ESCROW_POT, row.asset, row.escrow)
     credit(context.state, row.caller, row.asset, row.escrow)
-    SESSIONS.delete(context.state, number)
+    end_session(context.state, number, row)
     context.emit(Refunded(number, row.caller))
+
+
+def end_session(state: State, number: int, row: Session) -> None:
+    """Forget a session, which its two sides list no longer."""
+    SESSIONS.delete(state, number)
+    for side in row.sides:
+        SIDES.delete(state, side, number)
 
 
 def check_key(key: bytes, field: str) -> None:

@@ -1,4 +1,4 @@
-"""What providers offer, and in which assets calls are paid."""
+"""What providers offer, and in which assets sessions are paid."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -23,15 +23,15 @@ from vm.modules.sessions.tables import (
 from vm.modules.tokens import asset_row
 from vm.view import State, View
 
-UNPAYABLE = sessions.error("unpayable", "Calls are not paid in this asset.")
+UNPAYABLE = sessions.error("unpayable", "Sessions are not paid in this asset.")
 UNORDERED = sessions.error("unordered", "These are named in order, each once.")
-NO_PROFILE = sessions.error("no-profile", "The account offers no calls.")
+NO_PROFILE = sessions.error("no-profile", "The account offers no sessions.")
 
 
 @sessions.event
 @record("sessions.asset_set")
 class AssetSet(Record):
-    """Calls may be paid in an asset from now on, or no longer."""
+    """Sessions may be paid in an asset from now on, or no longer."""
 
     asset: Asset
     is_payable: bool
@@ -49,7 +49,7 @@ class ProfileSet(Record):
 @sessions.action(gas=2_000, governed=True)
 @record("sessions.set_asset")
 class SetAsset(Action):
-    """Let calls be paid in an asset, or no longer (P2, P7). Calls on their way go on."""
+    """Let sessions be paid in an asset, or no longer (P2, P7). Sessions on their way go on."""
 
     asset: Asset
     is_payable: bool
@@ -59,7 +59,7 @@ class SetAsset(Action):
         return self.asset
 
     def in_words(self) -> str:
-        return f"let calls be paid in {self.asset}{'' if self.is_payable else ' no longer'}"
+        return f"let sessions be paid in {self.asset}{'' if self.is_payable else ' no longer'}"
 
     def apply(self, context: Context) -> None:
         if not asset_row(context.state, self.asset).transferable:
@@ -74,8 +74,8 @@ class SetAsset(Action):
 @sessions.action(gas=8_000)
 @record("sessions.set_profile")
 class SetProfile(Action):
-    """Offer calls: their kind, the provider's languages and interests, the price per minute, and
-    whether it is available now (P7). Calls on their way keep their price."""
+    """Offer sessions: their kind, the provider's languages and interests, the price per minute, and
+    whether it is available now (P7). Sessions on their way keep their price."""
 
     kind: Kind
     languages: Languages
@@ -98,7 +98,7 @@ class SetProfile(Action):
 @sessions.action(gas=6_000)
 @record("sessions.withdraw")
 class Withdraw(Action):
-    """Offer no calls any more (P7). Calls on their way go on."""
+    """Offer no sessions any more (P7). Sessions on their way go on."""
 
     def apply(self, context: Context) -> None:
         if PROFILES.get(context.state, context.sender) is None:
@@ -108,9 +108,9 @@ class Withdraw(Action):
 
 
 def check_payable(view: View, asset: str, field: str = "asset") -> None:
-    """Raise ActionFailed unless calls may be paid in this asset."""
+    """Raise ActionFailed unless sessions may be paid in this asset."""
     if PAYABLE.get(view, asset) is None:
-        raise UNPAYABLE.failed(f"calls are not paid in {asset} here", field=field)
+        raise UNPAYABLE.failed(f"sessions are not paid in {asset} here", field=field)
 
 
 def check_order(names: tuple[str, ...], field: str) -> None:
@@ -134,7 +134,8 @@ def put_profile(state: State, provider: bytes, profile: Profile | None) -> None:
 
 
 def leave_list(state: State, provider: bytes) -> None:
-    """Take a provider that is in a call off the list; it says itself when it is available again."""
+    """Take a provider that is in a session off the list; it says itself when it is available
+    again."""
     profile = PROFILES.get(state, provider)
     if profile is not None and profile.is_available:
         put_profile(state, provider, replace(profile, is_available=False))

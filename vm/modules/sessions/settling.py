@@ -1,4 +1,4 @@
-"""Settling: the highest ticket shown says what a call costs (P7)."""
+"""Settling: the highest ticket shown says what a session costs (P7)."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from vm.declare import Action
 from vm.modules.ratings import invite
 from vm.modules.rebate import CALL, note_activity
 from vm.modules.revenue import collect
-from vm.modules.sessions.opening import put_due, refund, session_in_time
+from vm.modules.sessions.opening import end_session, put_due, refund, session_in_time
 from vm.modules.sessions.tables import (
     AGENDA,
     CHALLENGE_S,
@@ -27,13 +27,15 @@ from vm.modules.tokens import credit, drain_pot
 
 DUE_A_BLOCK = 256  # the rest is closed in the blocks that follow
 
-NOT_A_SIDE = sessions.error("not-a-side", "Only the call's caller and provider settle it.")
-NOT_ACCEPTED = sessions.error("not-accepted", "The provider has not accepted the call.")
+NOT_A_SIDE = sessions.error("not-a-side", "Only the session's caller and provider settle it.")
+NOT_ACCEPTED = sessions.error("not-accepted", "The provider has not accepted the session.")
 BAD_TICKET = sessions.error(
     "bad-ticket", "The key named for it has not signed this ticket of this session and chain."
 )
-TOO_LONG = sessions.error("too-long", "The ticket is for more than the most minutes of the call.")
-NOT_HIGHER = sessions.error("not-higher", "A ticket as high was shown already.")
+TOO_LONG = sessions.error(
+    "too-long", "The ticket is for more than the most minutes of the session."
+)
+NOT_HIGHER = sessions.error("not-higher", "A ticket as high was shown already: show a higher one.")
 
 
 @sessions.event
@@ -50,8 +52,8 @@ class Shown(Record):
 @sessions.event
 @record("sessions.settled")
 class Settled(Record):
-    """A call is paid: `fee` of the charge is the platform's, the rest the provider's; what is left
-    of the escrow has returned to the caller."""
+    """A session is paid: `fee` of the charge is the platform's, the rest the provider's; what is
+    left of the escrow has returned to the caller."""
 
     session: Counter
     caller: AccountId
@@ -64,14 +66,20 @@ class Settled(Record):
 @sessions.action(gas=12_000)
 @record("sessions.settle")
 class Settle(Action):
-    """Show the highest ticket of a call, signed by the caller's ticket key (P7). Either side may
-    show a higher one until the challenge window, which the first begins, is over. One that the
-    provider's key has countersigned says that there is no higher one, and settles at once."""
+    """Show the highest ticket of a session, signed by the caller's ticket key (P7). Either side may
+    show a higher one until the challenge window, which the first begins, is over. Only what both
+    keys have signed as the last ticket settles at once, as neither side has a higher one then."""
 
     session: Counter
     seconds: Seconds
+    is_last: bool
     caller_signature: Signature
     provider_signature: Signature | None
+
+    @property
+    def ends_it(self) -> bool:
+        """Whether both sides say that this is the last ticket."""
+        return self.is_last and self.provider_signature is not None
 
     def apply(self, context: Context) -> None:
         state, row = context.state, session_in_time(context, self.session)
@@ -81,18 +89,20 @@ class Settle(Action):
             raise NOT_ACCEPTED.failed(field="session")
         if self.seconds > 60 * row.minutes:
             raise TOO_LONG.failed(f"{60 * row.minutes} seconds are paid for", field="seconds")
-        if row.seconds is not None and self.seconds <= row.seconds:
+        shown_s = -1 if row.seconds is None else row.seconds
+        if self.seconds < shown_s or (self.seconds == shown_s and not self.ends_it):
             raise NOT_HIGHER.failed(f"{row.seconds} seconds were shown", field="seconds")
-        message = Ticket(context.block.chain, self.session, self.seconds).encode()
-        if not verifies(row.ticket_key, message, self.caller_signature):
+        ticket = Ticket(context.block.chain, self.session, self.seconds, self.is_last).encode()
+        if not verifies(row.ticket_key, ticket, self.caller_signature):
             raise BAD_TICKET.failed(field="caller_signature")
-        shown = replace(row, seconds=self.seconds)
-        if self.provider_signature is not None:
-            if not verifies(row.provider_key, message, self.provider_signature):
-                raise BAD_TICKET.failed(field="provider_signature")
+        countersigned = self.provider_signature
+        if countersigned is not None and not verifies(row.provider_key, ticket, countersigned):
+            raise BAD_TICKET.failed(field="provider_signature")
+        if self.ends_it:
             AGENDA.remove(state, row.due_ms, self.session)
-            pay(context, self.session, shown, self.seconds)
+            pay(context, self.session, row, self.seconds)
             return
+        shown = replace(row, seconds=self.seconds)
         if row.seconds is None:
             due_ms = context.block.time_ms + 1000 * CHALLENGE_S.read(state)
             shown = replace(shown, due_ms=due_ms)
@@ -102,7 +112,7 @@ class Settle(Action):
 
 @sessions.begin_block
 def close_due(context: Context) -> None:
-    """Close the calls that are due, a bounded number a block: those with a ticket are paid, the
+    """Close the sessions that are due, a bounded number a block: those with a ticket are paid, the
     escrow of the others returns."""
     for _, number in AGENDA.take(context.state, context.block.time_ms, limit=DUE_A_BLOCK):
         row = SESSIONS.get(context.state, number)
@@ -115,7 +125,7 @@ def close_due(context: Context) -> None:
 
 
 def pay(context: Context, number: int, row: Session, seconds: int) -> None:
-    """Pay a call of so many seconds. What lists it is the caller's of this to remove."""
+    """Pay a session of so many seconds. What lists it is the caller's of this to remove."""
     state, charge = context.state, row.charge(seconds)
     drain_pot(state, ESCROW_POT, row.asset, row.escrow)
     fee = collect(
@@ -128,7 +138,7 @@ def pay(context: Context, number: int, row: Session, seconds: int) -> None:
     )
     credit(state, row.provider, row.asset, charge - fee)
     credit(state, row.caller, row.asset, row.escrow - charge)
-    SESSIONS.delete(state, number)
+    end_session(state, number, row)
     if seconds >= MIN_SECONDS.read(state):
         note_activity(context, row.caller, CALL)
         note_activity(context, row.provider, CALL)

@@ -14,19 +14,28 @@ from vm.table import KeyPart, Table
 from vm.view import View
 
 sessions = Module(
-    "sessions", "Calls between two accounts, matched, paid in advance, metered by signed tickets."
+    "sessions",
+    "Sessions between two accounts, matched, paid in advance, metered by signed tickets.",
 )
 
 ESCROW_POT = "sessions.escrow"
 MOST_MINUTES = 24 * 60
 MOST_WAIT_S = 30 * 24 * 3600
 
-Kind = Annotated[str, Text(5, 5, "audio|video")]
-Language = Annotated[str, Text(12, 2, "[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")]
-Interest = Annotated[str, Text(24, 1, "[a-z0-9]+(-[a-z0-9]+)*")]
-Languages = Annotated[tuple[Language, ...], AtMost(8, 1)]
-Interests = Annotated[tuple[Interest, ...], AtMost(16)]
-Price = Annotated[int, Uint(10**15, 1)]  # times MOST_MINUTES it is an Amount
+MOST_LANGUAGES = 8
+MOST_INTERESTS = 16
+MOST_PRICE = 10**15  # times MOST_MINUTES it is an Amount
+MOST_CANDIDATES = 256
+
+KIND_TEXT = Text(5, 5, "audio|video")
+LANGUAGE_TEXT = Text(12, 2, "[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+INTEREST_TEXT = Text(24, 1, "[a-z0-9]+(-[a-z0-9]+)*")
+Kind = Annotated[str, KIND_TEXT]
+Language = Annotated[str, LANGUAGE_TEXT]
+Interest = Annotated[str, INTEREST_TEXT]
+Languages = Annotated[tuple[Language, ...], AtMost(MOST_LANGUAGES, 1)]
+Interests = Annotated[tuple[Interest, ...], AtMost(MOST_INTERESTS)]
+Price = Annotated[int, Uint(MOST_PRICE, 1)]
 Minutes = Annotated[int, Uint(MOST_MINUTES, 1)]
 Seconds = Annotated[int, Uint(60 * MOST_MINUTES)]
 
@@ -36,13 +45,13 @@ FEE_PPM = sessions.parameter(
     minimum=0,
     maximum=PARTS_PER_MILLION,
     unit="ppm",
-    sentence="The platform's part of what a call costs (P4, P7).",
+    sentence="The platform's part of what a session costs (P4, P7).",
 )
 CANDIDATES = sessions.parameter(
     "candidates",
     default=64,
     minimum=1,
-    maximum=256,
+    maximum=MOST_CANDIDATES,
     unit="profiles",
     sentence="How many available providers of a kind and language a match looks at (P7).",
 )
@@ -52,7 +61,7 @@ ACCEPT_S = sessions.parameter(
     minimum=10,
     maximum=MOST_WAIT_S,
     unit="seconds",
-    sentence="How long a provider has to accept a call; then its escrow returns (P7).",
+    sentence="How long a provider has to accept a session; then its escrow returns (P7).",
 )
 SILENCE_S = sessions.parameter(
     "silence_s",
@@ -60,7 +69,7 @@ SILENCE_S = sessions.parameter(
     minimum=10,
     maximum=MOST_WAIT_S,
     unit="seconds",
-    sentence="How long after its most minutes a call of which no ticket was shown is closed (P7).",
+    sentence="How long after its most minutes a session without a ticket is closed (P7).",
 )
 CHALLENGE_S = sessions.parameter(
     "challenge_s",
@@ -76,13 +85,13 @@ MIN_SECONDS = sessions.parameter(
     minimum=1,
     maximum=3600,
     unit="seconds",
-    sentence="How long a settled call must be to count as taken part in, and to be rated (P2, P9).",
+    sentence="How long a session must be to count as taken part in, and to be rated (P2, P9).",
 )
 
 
 @record("sessions.payable")
 class Payable(Record):
-    """An asset in which calls may be paid."""
+    """An asset in which sessions may be paid."""
 
 
 @record("sessions.profile")
@@ -131,7 +140,7 @@ class Request(Record):
 
 @record("sessions.session")
 class Session(Record):
-    """A call on its way. `provider_key` is null until the provider has accepted, `seconds` until
+    """A session on its way. `provider_key` is null until the provider has accepted, `seconds` until
     one side has shown a ticket. What comes next is due at `due_ms` (ms from the Unix epoch)."""
 
     caller: AccountId
@@ -149,19 +158,30 @@ class Session(Record):
         """What was taken from the caller."""
         return self.price * self.minutes
 
+    @property
+    def sides(self) -> tuple[bytes, bytes]:
+        """Its caller and its provider."""
+        return self.caller, self.provider
+
     def charge(self, seconds: int) -> int:
         """What so many seconds cost, rounded down."""
         return seconds * self.price // 60
 
 
+@record("sessions.side")
+class Side(Record):
+    """Lists the sessions and requests of an account, on either side."""
+
+
 @record("sessions.ticket")
 class Ticket(Record):
-    """What is signed: that a session of a chain has lasted so many seconds in all. `chain` is the
-    digest of the genesis header."""
+    """What is signed (P7): that a session of a chain has lasted so many seconds in all, and whether
+    no higher ticket follows. `chain` is the digest of the genesis header."""
 
     chain: Digest
     session: Counter
     seconds: Seconds
+    is_last: bool
 
 
 @record("sessions.numbers")
@@ -188,13 +208,14 @@ LISTED: Table[Listed, str, str, bytes] = sessions.table(
 )
 REQUESTS: Table[Request, int] = sessions.table(Request, session=Counter)
 SESSIONS: Table[Session, int] = sessions.table(Session, session=Counter)
+SIDES: Table[Side, bytes, int] = sessions.table(Side, account=AccountId, session=Counter)
 NUMBERS: Table[Numbers] = sessions.table(Numbers)
 DUE: Table[Due, int, int] = sessions.table(Due, time_ms=Counter, session=Counter)
 DRAWS: Table[Draw, int, int] = sessions.table(Draw, height=Counter, session=Counter)
 AGENDA: Agenda[int] = Agenda(DUE, Due())
 DRAWING: Agenda[int] = Agenda(DRAWS, Draw(), HEIGHT)
 
-UNKNOWN_SESSION = sessions.error("unknown-session", "No call of this number is on its way.")
+UNKNOWN_SESSION = sessions.error("unknown-session", "No session of this number is on its way.")
 
 
 @sessions.invariant
@@ -211,9 +232,18 @@ def escrow_is_kept(view: View) -> Iterator[str]:
         draws.add((request.height, number))
     held = {asset: row.amount for (pot, asset), row in POTS.every(view) if pot == ESCROW_POT}
     if held != dict(escrow):
-        yield f"the pot {ESCROW_POT} holds {held}, the calls say {dict(escrow)}"
+        yield f"the pot {ESCROW_POT} holds {held}, the sessions say {dict(escrow)}"
     yield from AGENDA.disagreements(view, due)
     yield from DRAWING.disagreements(view, draws)
+
+
+@sessions.invariant
+def both_sides_list_a_session(view: View) -> Iterator[str]:
+    """Each session is listed by its two sides, each request by its caller, and nothing else."""
+    wanted = {(side, number) for (number,), row in SESSIONS.every(view) for side in row.sides}
+    wanted |= {(row.caller, number) for (number,), row in REQUESTS.every(view)}
+    if wanted != {key for key, _ in SIDES.every(view)}:
+        yield "the lists of the accounts' sessions are not those of the sessions"
 
 
 @sessions.invariant
