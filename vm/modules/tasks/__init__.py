@@ -17,7 +17,7 @@ from vm.modules.tasks.tables import (
     Entry,
     tasks,
 )
-from vm.modules.tasks.working import Accept, Claim, Judge, Propose, Publish
+from vm.modules.tasks.working import Accept, Claim, Judge, Propose, Publish, close_tasks
 
 __all__ = [
     "AIRDROPS",
@@ -38,6 +38,7 @@ __all__ = [
     "RegisterNode",
     "SetGrants",
     "Take",
+    "close_tasks",
     "end_airdrops",
     "tasks",
 ]
