@@ -48,6 +48,7 @@ from vm.modules.tasks.tables import (
     PROPOSED,
     SWEPT_A_BLOCK,
     TAKEN,
+    WAITING,
     ClaimRow,
     Delegation,
 )
@@ -145,6 +146,8 @@ def test_claims_are_paid_by_the_step_when_they_are_approved() -> None:
     guild.live()
     assert guild.decide(Judge(1, (A,), (C,))) == "ok"
     assert (guild.held(A), guild.held(C)) == (FUNDS + 21, 0)
+    decided = {account: claim.status for (_, account), claim in CLAIMS.every(guild.world.state)}
+    assert decided == {A: "approved", C: "refused"}
     row = TASKS.get(guild.world.state, 1)
     assert row is not None
     assert row.places == 1
@@ -395,7 +398,7 @@ def test_the_invariant_sees_a_task_that_is_not_kept(
 
 def test_the_invariant_sees_claims_that_would_stay_for_ever() -> None:
     guild = Guild()
-    CLAIMS.put(guild.world.state, ClaimRow(PROOF, is_judged=False), 9, A)
+    CLAIMS.put(guild.world.state, ClaimRow(PROOF, WAITING), 9, A)
     assert not guild.sound()
 
 

@@ -49,6 +49,8 @@ NodeName = Annotated[str, Text(64, 1)]
 Title = Annotated[str, Text(200, 1)]
 Places = Annotated[int, Uint(MOST_PLACES, 1)]
 PlacesLeft = Annotated[int, Uint(MOST_PLACES)]
+WAITING, APPROVED, REFUSED = "waiting", "approved", "refused"
+ClaimStatus = Annotated[str, Text(8, 1, f"{WAITING}|{APPROVED}|{REFUSED}")]
 KeptS = Annotated[int, Uint(366 * 24 * 3600)]
 
 
@@ -118,10 +120,11 @@ class Closing(Record):
 
 @record("tasks.claim")
 class ClaimRow(Record):
-    """What an account shows for a task, and whether the committee has decided on it."""
+    """What an account shows for a task, and what the committee has decided: it waits, or is
+    approved or refused."""
 
     evidence: Cid
-    is_judged: bool
+    status: ClaimStatus
 
 
 @record("tasks.airdrop")

@@ -11,14 +11,17 @@ from vm.declare import Action
 from vm.modules.steps import reward_factor
 from vm.modules.tasks.granting import grant
 from vm.modules.tasks.tables import (
+    APPROVED,
     CLAIMS,
     CLOSED_A_BLOCK,
     DECIDE_S,
     NUMBERING,
     PROPOSAL_S,
     PROPOSED,
+    REFUSED,
     TASK_AGENDA,
     TASKS,
+    WAITING,
     ClaimRow,
     Places,
     PlacesLeft,
@@ -168,7 +171,7 @@ class Claim(Action):
             raise NO_PLACE.failed(field="task")
         if CLAIMS.get(state, self.task, sender) is not None:
             raise CLAIMED.failed(field="task")
-        CLAIMS.put(state, ClaimRow(self.evidence, is_judged=False), self.task, sender)
+        CLAIMS.put(state, ClaimRow(self.evidence, WAITING), self.task, sender)
 
 
 @tasks.action(gas=20_000, governed=True)
@@ -192,13 +195,13 @@ class Judge(Action):
         if len(self.approved) > row.places:
             raise NO_PLACE.failed(f"{row.places} places are left", field="approved")
         units = row.reward * reward_factor(state)
-        for name, accounts in (("approved", self.approved), ("refused", self.refused)):
+        for status, accounts in ((APPROVED, self.approved), (REFUSED, self.refused)):
             for i, account in enumerate(accounts):
                 claim = CLAIMS.get(state, self.task, account)
-                if claim is None or claim.is_judged:
-                    raise NO_CLAIM.failed(field=f"{name}[{i}]")
-                CLAIMS.put(state, replace(claim, is_judged=True), self.task, account)
-                paid = units if name == "approved" else 0
+                if claim is None or claim.status != WAITING:
+                    raise NO_CLAIM.failed(field=f"{status}[{i}]")
+                CLAIMS.put(state, replace(claim, status=status), self.task, account)
+                paid = units if status == APPROVED else 0
                 if paid:
                     grant(context, account, paid)
                 context.emit(Judged(self.task, account, paid))
