@@ -32,6 +32,7 @@ from vm.modules.fee import PRICES
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
 from vm.modules.sessions import Opened, Requested
+from vm.modules.tasks import Airdropped, Published
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -41,15 +42,18 @@ VALID_BLOCKS = 600
 VALID_BLOCKS_UNSIGNED = 86_400
 # What mana pays for waits when its share of blocks is full, and all that follows it with it.
 FREE_VALID_BLOCKS = 120
-# Events that give a number to what was made: what people call it, and the event's field.
+OK = "ok"
+UNSIGNED = "unsigned"
+
+# What is made that has a number: by its event, what it is and the field with the number.
 _NUMBERED = {
     Proposed.tag: ("proposal", "proposal"),
     Rested.tag: ("order", "number"),
     Opened.tag: ("session", "session"),
     Requested.tag: ("session", "session"),
+    Published.tag: ("task", "task"),
+    Airdropped.tag: ("airdrop", "airdrop"),
 }
-OK = "ok"
-UNSIGNED = "unsigned"
 
 ValidBlocks = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))]
 
@@ -344,8 +348,8 @@ def _numbers(answer: TransactionAnswer) -> JsonObject:
     for event in answer.events:
         data = event["data"]
         if isinstance(data, Mapping) and data["type"] in _NUMBERED:
-            name, field = _NUMBERED[str(data["type"])]
-            return {name: data[field]}
+            what, field = _NUMBERED[str(data["type"])]
+            return {what: data[field]}
     return {}
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from consensus.cid import RAW, cid_of
 from consensus.errors import InvalidBlock
 from consensus.keys import KeyPair
 from consensus.transaction import Transaction
@@ -12,6 +13,8 @@ from vm.declare import Action
 from vm.modules.account import Attest, is_attested
 from vm.modules.gov import POLICIES, Propose, Vote
 from vm.modules.gov.tables import YES
+from vm.modules.tasks import TASKS
+from vm.modules.tasks import Propose as ProposeTask
 from vm.modules.tokens import BALANCES, Pay, balance_of
 
 ROLES = ("attester", "media", "developer", "participant")
@@ -48,6 +51,14 @@ def test_who_has_no_token_attests_proposes_votes_and_is_paid(village: Village) -
     assert balance_of(village.state, CLEO.public, "POS") == 0
     assert village.send(developer, 0, Vote(1, YES)) == "ok"
     assert balance_of(village.state, CLEO.public, "POS") == 500
+
+
+def test_who_has_no_token_and_no_seat_proposes_a_form_of_taking_part(village: Village) -> None:
+    assert village.send(key("attester"), 0, Attest(CLEO.public, bytes(32))) == "ok"
+    assert village.send(CLEO, 0, ProposeTask("A meeting", cid_of(RAW, b"how"))) == "ok"
+    row = TASKS.get(village.state, 1)
+    assert row is not None
+    assert (row.proposer, row.is_accepted) == (CLEO.public, False)
 
 
 def test_nobody_else_can_make_the_network_work_for_nothing(village: Village) -> None:

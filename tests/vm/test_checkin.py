@@ -17,13 +17,17 @@ from vm.modules.checkin import (
     AIRDROP_POT,
     ENTRIES,
     LOCKED_POT,
+    PAST,
     PERIODS,
     CheckIn,
     Claim,
+    Past,
     SetRules,
+    Settled,
     Stop,
     share_of,
 )
+from vm.modules.checkin.tables import PAST_KEPT
 from vm.modules.tokens import IssueToPot, credit
 
 POOL = "participation"
@@ -77,6 +81,21 @@ def test_a_check_in_takes_what_an_earlier_one_has_earned() -> None:
     stage.live()
     assert stage.act(ANNA.public, CheckIn(FUNDS + 100)) == "ok", "all that has come back"
     assert stage.held(ANNA.public) == 0
+
+
+def test_the_newest_periods_of_an_account_are_remembered() -> None:
+    stage = begun(period_days=1)
+    stage.act(ANNA.public, CheckIn(2))
+    stage.live(2)  # that one, and one without her
+    stage.act(ANNA.public, CheckIn(3))
+    assert PAST.get(stage.world.state, ANNA.public) == Past((Settled(0, 2, 100),))
+    for _ in range(PAST_KEPT):
+        stage.live()
+        assert stage.act(ANNA.public, CheckIn(1)) == "ok"
+    row = PAST.get(stage.world.state, ANNA.public)
+    assert row is not None
+    assert [settled.period for settled in row.periods] == list(range(1, PAST_KEPT + 1))
+    assert row.periods[0] == Settled(1, 3, 90)
 
 
 def test_an_empty_period_leaves_the_pool_alone() -> None:

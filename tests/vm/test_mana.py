@@ -330,6 +330,7 @@ def test_these_actions_are_free() -> None:
         "tasks.delegate",
         "tasks.claim_grant",
         "tasks.claim",
+        "tasks.propose",
         "tasks.take",
     }
     others = {"stake.approve", "stake.unbond", "possession.prove"}

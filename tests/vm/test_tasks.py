@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consensus.cid import RAW, cid_of
 from consensus.merkle import merkle_proof, merkle_root
+from consensus.record import Record
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, GENESIS_TIME_MS, PRODUCERS, key
 from vm.declare import Action
@@ -20,6 +21,7 @@ from vm.modules.steps import SetSchedule
 from vm.modules.tasks import (
     AIRDROPS,
     AIRDROPS_POT,
+    CLAIMS,
     TASKS,
     Accept,
     ApproveNodes,
@@ -34,11 +36,25 @@ from vm.modules.tasks import (
     RegisterNode,
     SetGrants,
     Take,
+    close_tasks,
     end_airdrops,
 )
-from vm.modules.tasks.airdropping import ENDED_A_BLOCK, LONGEST_MS
-from vm.modules.tasks.tables import DELEGATIONS, Delegation
+from vm.modules.tasks.tables import (
+    CLOSED_A_BLOCK,
+    DECIDE_S,
+    DELEGATIONS,
+    LONGEST_MS,
+    PROPOSAL_S,
+    PROPOSED,
+    SWEPT_A_BLOCK,
+    TAKEN,
+    WAITING,
+    ClaimRow,
+    Delegation,
+)
+from vm.modules.tasks.working import MOST_PROPOSED, Closed
 from vm.modules.tokens import IssueToPot
+from vm.table import KeyPart, Table
 
 A, B, C, NODE = ANNA.public, BEN.public, CLEO.public, PRODUCERS[0].public
 PROOF = cid_of(RAW, b"evidence")
@@ -65,7 +81,7 @@ class Guild(Days):
     def wait(self, seconds: int) -> None:
         """Time goes by."""
         self.time_ms += 1000 * seconds
-        self.step(end_airdrops)
+        self.step(end_airdrops, close_tasks)
 
     def task(self, places: int = 2) -> None:
         """A task that pays seven."""
@@ -130,6 +146,8 @@ def test_claims_are_paid_by_the_step_when_they_are_approved() -> None:
     guild.live()
     assert guild.decide(Judge(1, (A,), (C,))) == "ok"
     assert (guild.held(A), guild.held(C)) == (FUNDS + 21, 0)
+    decided = {account: claim.status for (_, account), claim in CLAIMS.every(guild.world.state)}
+    assert decided == {A: "approved", C: "refused"}
     row = TASKS.get(guild.world.state, 1)
     assert row is not None
     assert row.places == 1
@@ -153,7 +171,7 @@ def test_a_batch_is_paid_whole_or_not_at_all() -> None:
 def test_what_is_proposed_is_claimed_only_once_it_is_accepted() -> None:
     guild = Guild()
     assert guild.act(A, Propose("A game", PROOF)) == "ok"
-    assert guild.act(C, Claim(1, PROOF)) == "tasks.over"
+    assert guild.act(C, Claim(1, PROOF)) == "tasks.not-accepted"
     assert guild.decide(Accept(1, 5, 1, guild.soon())) == "ok"
     assert guild.decide(Accept(1, 5, 1, guild.soon())) == "tasks.already-accepted"
     assert guild.act(C, Claim(1, PROOF)) == "ok"
@@ -171,6 +189,71 @@ def test_the_last_claim_comes_before_the_end() -> None:
     assert guild.decide(Judge(1, (A,), ())) == "ok", "the committee may take its time"
 
 
+def test_a_task_is_removed_with_its_claims_once_the_committee_has_had_its_time() -> None:
+    guild = Guild()
+    DECIDE_S.set(guild.world.state, 60)
+    guild.task()
+    for who in (A, C):
+        assert guild.act(who, Claim(1, PROOF)) == "ok"
+    guild.wait(1_059)
+    assert guild.decide(Judge(1, (A,), ())) == "ok", "the last moment"
+    guild.wait(1)
+    assert (list(TASKS.every(guild.world.state)), list(CLAIMS.every(guild.world.state))) == ([], [])
+    assert Closed(1) in guild.events
+    for code in (guild.act(C, Claim(1, PROOF)), guild.decide(Judge(1, (C,), ()))):
+        assert code == "tasks.unknown-task"
+    guild.start = guild.time_ms
+    guild.task()
+    assert guild.act(A, Claim(1, PROOF)) == "tasks.unknown-task", "a number never comes again"
+    assert guild.act(A, Claim(2, PROOF)) == "ok"
+    assert guild.sound()
+
+
+def test_what_is_removed_in_a_block_is_bounded_and_nothing_happens_twice_meanwhile() -> None:
+    guild = Guild()
+    DECIDE_S.set(guild.world.state, 60)
+    guild.task(places=1_000)
+    many = [bytes([place]) * 32 for place in range(2 * SWEPT_A_BLOCK + 1)]
+    for who in many:
+        assert guild.act(who, Claim(1, PROOF)) == "ok"
+    left = []
+    for seconds in (1_060, 1, 1, 1):
+        guild.wait(seconds)
+        left.append(len(list(CLAIMS.every(guild.world.state))))
+        assert guild.decide(Judge(1, (many[-1],), ())) == "tasks.unknown-task"
+        assert guild.act(many[0], Claim(1, PROOF)) == "tasks.unknown-task"
+        assert guild.sound()
+    assert left == [SWEPT_A_BLOCK + 1, 1, 0, 0]
+    assert [event for event in guild.events if isinstance(event, Closed)] == [Closed(1)]
+
+
+def test_many_tasks_that_close_at_once_are_out_of_reach_at_once() -> None:
+    guild = Guild()
+    for _ in range(CLOSED_A_BLOCK + 1):
+        guild.task()
+    guild.act(A, Claim(CLOSED_A_BLOCK + 1, PROOF))
+    guild.wait(1_000 + DECIDE_S.default)
+    assert len(list(TASKS.every(guild.world.state))) == 1, "not yet removed"
+    assert guild.decide(Judge(CLOSED_A_BLOCK + 1, (A,), ())) == "tasks.unknown-task"
+    guild.wait(0)
+    assert list(TASKS.every(guild.world.state)) == []
+
+
+def test_what_nobody_accepts_in_time_is_removed_and_leaves_room_for_another() -> None:
+    guild = Guild()
+    for _ in range(MOST_PROPOSED):
+        assert guild.act(A, Propose("A game", PROOF)) == "ok"
+    assert guild.act(A, Propose("A game", PROOF)) == "tasks.too-many-proposed"
+    assert guild.act(C, Propose("A game", PROOF)) == "ok", "each account for itself"
+    assert guild.decide(Accept(1, 5, 1, guild.soon())) == "ok"
+    assert guild.act(A, Propose("A game", PROOF)) == "ok", "one waits no more"
+    guild.wait(PROPOSAL_S.default)
+    assert list(PROPOSED.every(guild.world.state)) == []
+    assert [number for (number,), _ in TASKS.every(guild.world.state)] == [1]
+    assert guild.decide(Accept(2, 5, 1, guild.soon(10**7))) == "tasks.unknown-task"
+    assert guild.sound()
+
+
 @pytest.mark.parametrize(
     ("action", "code"),
     [
@@ -178,7 +261,9 @@ def test_the_last_claim_comes_before_the_end() -> None:
         (Accept(9, 1, 1, SOON), "tasks.unknown-task"),
         (Judge(1, (B,), ()), "tasks.no-claim"),
         (Publish("Late", PROOF, 1, 1, 1), "tasks.ends-too-early"),
+        (Publish("Endless", PROOF, 1, 1, 2**53 - 1), "tasks.ends-too-late"),
         (Accept(2, 1, 1, 1), "tasks.ends-too-early"),
+        (Accept(2, 1, 1, 2**53 - 1), "tasks.ends-too-late"),
     ],
 )
 def test_what_cannot_be_decided_is_named(action: Action, code: str) -> None:
@@ -220,14 +305,49 @@ def test_each_of_a_snapshot_takes_its_own_once_and_the_rest_comes_back() -> None
 def test_nothing_is_taken_after_the_end_while_others_wait_to_be_ended() -> None:
     guild = Guild()
     give = MakeAirdrop("REEL", 100, merkle_root(ENTRIES), 3, guild.soon(60))
-    for _ in range(ENDED_A_BLOCK + 1):
+    for _ in range(CLOSED_A_BLOCK + 1):
         assert guild.act(B, give) == "ok"
     guild.wait(60)
-    last = Take(ENDED_A_BLOCK + 1, 30, 0, merkle_proof(ENTRIES, 0))
-    assert AIRDROPS.get(guild.world.state, ENDED_A_BLOCK + 1) is not None
+    last = Take(CLOSED_A_BLOCK + 1, 30, 0, merkle_proof(ENTRIES, 0))
+    assert AIRDROPS.get(guild.world.state, CLOSED_A_BLOCK + 1) is not None
     assert guild.act(A, last) == "tasks.unknown-airdrop"
     guild.wait(0)
     assert (guild.pot(AIRDROPS_POT), guild.held(B)) == (0, FUNDS)
+
+
+def test_what_was_taken_of_an_airdrop_that_is_over_is_removed_in_batches() -> None:
+    guild, count = Guild(), SWEPT_A_BLOCK + 1
+    people = [bytes([place]) * 32 for place in range(count)]
+    entries = [Entry(who, 1).encode() for who in people]
+    give = MakeAirdrop("REEL", 100, merkle_root(entries), count, guild.soon(60))
+    assert guild.act(B, give) == "ok"
+    for place, who in enumerate(people):
+        assert guild.act(who, Take(1, 1, place, merkle_proof(entries, place))) == "ok"
+    guild.wait(60)
+    assert guild.held(B) == FUNDS - count, "the rest is back at once"
+    assert len(list(TAKEN.every(guild.world.state))) == 1
+    assert guild.sound()
+    again = Take(1, 1, 0, merkle_proof(entries, 0))
+    assert guild.act(people[0], again) == "tasks.unknown-airdrop"
+    guild.wait(0)
+    assert list(TAKEN.every(guild.world.state)) == []
+    assert guild.sound()
+
+
+def test_what_is_removed_for_long_does_not_keep_others_waiting() -> None:
+    """The first airdrops that end have much to remove; the money of one more comes next."""
+    guild, count = Guild(), SWEPT_A_BLOCK + 1
+    people = [bytes([place]) * 32 for place in range(count)]
+    entries = [Entry(who, 1).encode() for who in people]
+    for number in range(1, CLOSED_A_BLOCK + 1):
+        guild.act(B, MakeAirdrop("REEL", count, merkle_root(entries), count, guild.soon(60)))
+        for place, who in enumerate(people):
+            guild.act(who, Take(number, 1, place, merkle_proof(entries, place)))
+    before = guild.held(B)
+    assert guild.act(B, MakeAirdrop("REEL", 7, bytes(32), 1, guild.soon(60))) == "ok"
+    guild.wait(61)
+    guild.wait(0)
+    assert guild.held(B) == before
 
 
 def test_an_airdrop_may_last_366_days() -> None:
@@ -265,6 +385,23 @@ def test_the_invariant_sees_who_waits_and_does_not_delegate() -> None:
     assert not guild.sound()
 
 
+@pytest.mark.parametrize("table", [PROPOSED, TASKS])
+def test_the_invariant_sees_a_task_that_is_not_kept(
+    table: Table[Record, *tuple[KeyPart, ...]],
+) -> None:
+    guild = Guild()
+    guild.act(A, Propose("A game", PROOF))
+    for row_key, _ in list(table.every(guild.world.state)):
+        table.delete(guild.world.state, *row_key)
+    assert not guild.sound()
+
+
+def test_the_invariant_sees_claims_that_would_stay_for_ever() -> None:
+    guild = Guild()
+    CLAIMS.put(guild.world.state, ClaimRow(PROOF, WAITING), 9, A)
+    assert not guild.sound()
+
+
 def test_the_invariant_sees_an_airdrop_that_is_not_kept() -> None:
     guild = Guild()
     guild.act(B, MakeAirdrop("REEL", 100, merkle_root(ENTRIES), 3, guild.soon()))
@@ -282,7 +419,9 @@ class TaskMachine(RuleBasedStateMachine):
         self.people = [A, B, C]
         self.balances = Counter({who: self.guild.held(who) for who in self.people})
         self.pot = 1_000
+        DECIDE_S.set(self.guild.world.state, 60)
         self.places: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         self.claims: dict[tuple[int, bytes], bool] = {}
         self.nodes: set[bytes] = set()
         self.bonded: set[bytes] = set()
@@ -343,14 +482,21 @@ class TaskMachine(RuleBasedStateMachine):
 
     @rule(places=st.integers(1, 3))
     def publish(self, places: int) -> None:
-        """A task more."""
-        self.guild.task(places)
-        self.places[len(self.places) + 1] = places
+        """A task more, for a minute, and another in which the claims are decided on."""
+        ends_ms = self.guild.time_ms + 60_000
+        assert self.guild.decide(Publish("An article", PROOF, 7, places, ends_ms)) == "ok"
+        number = len(self.places) + 1
+        self.places[number], self.ends[number] = places, ends_ms
+
+    def is_open(self, number: int, more_ms: int = 0) -> bool:
+        """Whether there is such a task, whose end is not so long ago."""
+        return self.guild.time_ms < self.ends.get(number, -more_ms) + more_ms
 
     @rule(who=st.sampled_from([A, B, C]), number=st.integers(1, 3))
     def claim(self, who: bytes, number: int) -> None:
         """Claim it."""
         good = self.places.get(number, 0) > 0 and (number, who) not in self.claims
+        good = good and self.is_open(number)
         assert (self.guild.act(who, Claim(number, PROOF)) == "ok") is good
         if good:
             self.claims[number, who] = False
@@ -365,7 +511,7 @@ class TaskMachine(RuleBasedStateMachine):
         waiting = {
             who for (task, who), judged in self.claims.items() if task == number and not judged
         }
-        good = number in self.places and len(good_ones) <= self.places[number]
+        good = self.is_open(number, 60_000) and len(good_ones) <= self.places[number]
         good = good and good_ones | bad_ones <= waiting and not good_ones & bad_ones
         good = good and self.pot >= 7 * len(good_ones)
         action = Judge(number, tuple(sorted(good_ones)), tuple(sorted(bad_ones)))
@@ -382,6 +528,8 @@ class TaskMachine(RuleBasedStateMachine):
         guild = self.guild
         assert {who: guild.held(who) for who in self.people} == dict(self.balances)
         assert guild.pot("issue") == self.pot
+        kept = {number for (number, _), _ in CLAIMS.every(guild.world.state)}
+        assert all(self.is_open(number, 60_000) for number in kept)
         assert guild.sound()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Counter, Uint
-from consensus.record import Record, record
+from consensus.record import AtMost, Record, part, record
 from vm.declare import Module
 from vm.modules.chain import chain_constants
 from vm.modules.pots import Ppm
@@ -17,6 +17,8 @@ checkin = Module("checkin", "Active participation: who checks in shares the peri
 
 LOCKED_POT = "checkin.locked"
 AIRDROP_POT = "checkin.airdrop"
+
+PAST_KEPT = 12
 
 PeriodDays = Annotated[int, Uint(366, 1)]
 
@@ -61,10 +63,27 @@ class Entry(Record):
     units: PositiveAmount
 
 
+@part
+class Settled(Record):
+    """A period that an account has settled: what it had locked, and its share of the airdrop."""
+
+    period: Counter
+    units: PositiveAmount
+    share: Amount
+
+
+@record("checkin.past")
+class Past(Record):
+    """The newest periods that an account has settled, the newest last."""
+
+    periods: Annotated[tuple[Settled, ...], AtMost(PAST_KEPT, 1)]
+
+
 RULES: Table[Rules] = checkin.table(Rules)
 CURRENT: Table[Current] = checkin.table(Current)
 PERIODS: Table[Period, int] = checkin.table(Period, period=Counter)
 ENTRIES: Table[Entry, bytes] = checkin.table(Entry, account=AccountId)
+PAST: Table[Past, bytes] = checkin.table(Past, account=AccountId)
 
 
 @checkin.invariant

@@ -18,10 +18,14 @@ from vm.modules.checkin.tables import (
     CURRENT,
     ENTRIES,
     LOCKED_POT,
+    PAST,
+    PAST_KEPT,
     PERIODS,
     RULES,
     Entry,
+    Past,
     Rules,
+    Settled,
     checkin,
 )
 from vm.modules.tokens import PositiveAmount, credit, debit, drain_pot, fill_pot
@@ -54,7 +58,7 @@ class Claimed(Record):
     share: Amount
 
 
-@checkin.action(gas=4_000, free=True)
+@checkin.action(gas=5_000, free=True)
 @record("checkin.check_in")
 class CheckIn(Action):
     """Lock an amount of the native asset for the period that is open (W4). What is locked for an
@@ -80,7 +84,7 @@ class CheckIn(Action):
         context.emit(CheckedIn(sender, current.number, self.units))
 
 
-@checkin.action(gas=4_000, free=True)
+@checkin.action(gas=5_000, free=True)
 @record("checkin.claim")
 class Claim(Action):
     """Get back what the sender has locked for a period that is over, with its share (W4)."""
@@ -118,6 +122,7 @@ def _settle(context: Context, account: bytes, rules: Rules | None) -> None:
     drain_pot(state, AIRDROP_POT, native, share)
     credit(state, account, native, entry.units + share)
     ENTRIES.delete(state, account)
+    _remember(state, account, Settled(entry.period, entry.units, share))
     left = replace(
         period,
         locked_left=period.locked_left - entry.units,
@@ -129,6 +134,12 @@ def _settle(context: Context, account: bytes, rules: Rules | None) -> None:
         PERIODS.delete(state, entry.period)
         _give_back(state, rules, native, left.airdrop_left)
     context.emit(Claimed(account, entry.period, entry.units, share))
+
+
+def _remember(state: State, account: bytes, settled: Settled) -> None:
+    row = PAST.get(state, account)
+    kept = () if row is None else row.periods[1 - PAST_KEPT :]
+    PAST.put(state, Past((*kept, settled)), account)
 
 
 def _give_back(state: State, rules: Rules | None, native: str, dust: int) -> None:

@@ -13,31 +13,30 @@ from consensus.record import AtMost, Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.tasks.tables import (
-    AGENDA,
+    AIRDROP_AGENDA,
     AIRDROPS,
     AIRDROPS_POT,
-    ENDS_TOO_EARLY,
+    CLOSED_A_BLOCK,
     NUMBERING,
     TAKEN,
     Airdrop,
     Entry,
     Taken,
+    check_end,
+    is_swept,
     numbering_of,
     tasks,
 )
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
 from vm.view import View
 
-ENDED_A_BLOCK = 16
 DEEPEST = 32
 HASH_GAS = 50
-LONGEST_MS = 366 * 24 * 3_600_000
 
 UNKNOWN_AIRDROP = tasks.error("unknown-airdrop", "There is no such airdrop, or it is over.")
 TAKEN_ALREADY = tasks.error("already-taken", "The entry was taken already.")
 NOT_AN_ENTRY = tasks.error("not-an-entry", "This is no entry of the airdrop's snapshot.")
 USED_UP = tasks.error("used-up", "Less is left of the airdrop than the entry says.")
-ENDS_TOO_LATE = tasks.error("ends-too-late", "An airdrop ends within 366 days.")
 
 
 @tasks.event
@@ -75,16 +74,13 @@ class MakeAirdrop(Action):
     def apply(self, context: Context) -> None:
         state, sender = context.state, context.sender
         asset_row(state, self.asset)
-        if self.until_ms <= context.block.time_ms:
-            raise ENDS_TOO_EARLY.failed(f"now it is {context.block.time_ms} ms", field="until_ms")
-        if self.until_ms > context.block.time_ms + LONGEST_MS:
-            raise ENDS_TOO_LATE.failed(field="until_ms")
+        check_end(context, self.until_ms)
         debit(state, sender, self.asset, self.units)
         fill_pot(state, AIRDROPS_POT, self.asset, self.units)
         numbering = numbering_of(state)
         row = Airdrop(sender, self.asset, self.root, self.size, self.units, self.until_ms)
         AIRDROPS.put(state, row, numbering.airdrop)
-        AGENDA.add(state, self.until_ms, numbering.airdrop)
+        AIRDROP_AGENDA.add(state, self.until_ms, numbering.airdrop)
         NUMBERING.put(state, replace(numbering, airdrop=numbering.airdrop + 1))
         context.emit(Airdropped(numbering.airdrop, sender, self.asset, self.units))
 
@@ -124,12 +120,15 @@ class Take(Action):
 
 @tasks.begin_block
 def end_airdrops(context: Context) -> None:
-    """Give sponsors back what nobody has taken in time, of a bounded number a block."""
-    for _, number in AGENDA.take(context.state, context.block.time_ms, limit=ENDED_A_BLOCK):
-        row = AIRDROPS.get(context.state, number)
-        if row is None:
-            raise RuntimeError(f"airdrop {number} is listed and does not exist")
-        drain_pot(context.state, AIRDROPS_POT, row.asset, row.left)
-        credit(context.state, row.sponsor, row.asset, row.left)
-        AIRDROPS.delete(context.state, number)
-        context.emit(AirdropOver(number, row.left))
+    """Give sponsors back what nobody has taken in time, and remove what lists who has taken
+    something, of a bounded number of airdrops and rows a block."""
+    state, now_ms = context.state, context.block.time_ms
+    for _, number in AIRDROP_AGENDA.take(state, now_ms, limit=CLOSED_A_BLOCK):
+        row = AIRDROPS.get(state, number)
+        if row is not None:
+            drain_pot(state, AIRDROPS_POT, row.asset, row.left)
+            credit(state, row.sponsor, row.asset, row.left)
+            AIRDROPS.delete(state, number)
+            context.emit(AirdropOver(number, row.left))
+        if not is_swept(state, TAKEN, number):
+            AIRDROP_AGENDA.add(state, now_ms, number)
