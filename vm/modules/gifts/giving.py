@@ -22,7 +22,7 @@ from vm.modules.gifts.tables import (
     gifts,
     sold_gift,
 )
-from vm.modules.revenue import collect
+from vm.modules.rebate import collect
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
 
 GIFT_EXISTS = gifts.error("gift-exists", "A gift of this name was listed already.")
@@ -187,6 +187,7 @@ def _hand_over(context: Context, name: str, row: Gift, to: bytes, video: Cid | N
     state, giver = context.state, context.sender
     fee = collect(
         context,
+        source=gifts.name,
         payer=giver,
         provider=to,
         asset=row.asset,

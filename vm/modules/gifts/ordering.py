@@ -23,7 +23,7 @@ from vm.modules.gifts.tables import (
     WaitS,
     gifts,
 )
-from vm.modules.revenue import collect
+from vm.modules.rebate import collect
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
 from vm.view import State, View
 
@@ -110,6 +110,7 @@ class Deliver(Action):
         _end(state, self.order, order)
         fee = collect(
             context,
+            source=gifts.name,
             payer=order.orderer,
             provider=order.maker,
             asset=order.asset,

@@ -1,5 +1,6 @@
 """Consumption is reward: what a reserve releases each day to those who paid and who earned (P2)."""
 
+from vm.modules.rebate.collecting import collect
 from vm.modules.rebate.noting import CALL, COMMENT, RATING, note_activity, note_fee
 from vm.modules.rebate.releasing import SetRules, close_day, worth_of
 from vm.modules.rebate.settling import Claim, owed_to, settle
@@ -28,6 +29,7 @@ __all__ = [
     "SetRules",
     "Weights",
     "close_day",
+    "collect",
     "note_activity",
     "note_fee",
     "owed_to",
