@@ -3,14 +3,19 @@
 from vm.modules.rebate.collecting import collect
 from vm.modules.rebate.noting import CALL, COMMENT, RATING, note_activity, note_fee
 from vm.modules.rebate.releasing import SetRules, close_day, worth_of
-from vm.modules.rebate.settling import Claim, owed_to, settle
+from vm.modules.rebate.settling import Claim, owed_to, received_by, settle
 from vm.modules.rebate.tables import (
     ACCRUALS,
     DAYS,
     OWED_POT,
     RULES,
     TODAY,
+    Accrual,
+    Candy,
+    Day,
     Rules,
+    Sums,
+    Today,
     Weights,
     rebate,
 )
@@ -24,9 +29,14 @@ __all__ = [
     "RATING",
     "RULES",
     "TODAY",
+    "Accrual",
+    "Candy",
     "Claim",
+    "Day",
     "Rules",
     "SetRules",
+    "Sums",
+    "Today",
     "Weights",
     "close_day",
     "collect",
@@ -34,6 +44,7 @@ __all__ = [
     "note_fee",
     "owed_to",
     "rebate",
+    "received_by",
     "settle",
     "worth_of",
 ]
