@@ -9,11 +9,12 @@ from vm.context import Context
 from vm.declare import Action
 from vm.modules.dividends import Open, claimable
 from vm.modules.pots import Destination, SetSplit, Share
-from vm.modules.revenue import ACCOUNTS, DayAccount, collect
+from vm.modules.rebate import collect
+from vm.modules.revenue import ACCOUNTS, DayAccount, Income
 from vm.modules.tokens import Create, IssueToPot, Pay, credit, drain_pot, pot_of
 from vm.registry import REGISTRY
 
-DISABLED = Disabled("vm.modules.revenue.collecting.PARTS_PER_MILLION", 10**30)
+DISABLED = Disabled("vm.modules.rebate.collecting.PARTS_PER_MILLION", 10**30)
 
 POLICY = b"p" * 32
 USDT = 10**6
@@ -49,6 +50,7 @@ def earn(stage: Stage, gross: int, fee_ppm: int) -> None:
         drain_pot(context.state, "till", "USDT", gross)
         fee = collect(
             context,
+            source="gifts",
             payer=CLEO.public,
             provider=BEN.public,
             asset="USDT",
@@ -76,5 +78,7 @@ def test_what_was_collected_is_public_in_the_days_account() -> None:
     stage = community()
     earn(stage, 2_500 * USDT, 100_000)
     earn(stage, 99, 100_000)
-    account = DayAccount(250 * USDT + 9, 2)
+    came = 250 * USDT + 9
+    to_holders = came * 4 // 5
+    account = DayAccount((Income("gifts", came, 2),), to_holders, came // 5)
     assert list(ACCOUNTS.every(stage.world.state)) == [((0, "USDT"), account)]

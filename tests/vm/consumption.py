@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from tests.vm.days import Days
 from vm.context import Context
 from vm.modules.market import OpenPair
-from vm.modules.rebate import SetRules, Weights
-from vm.modules.revenue import collect
+from vm.modules.rebate import SetRules, Weights, collect
 from vm.modules.tokens import Create, Issue, IssueToPot, debit
 from vm.modules.vesting import RESERVES, SetAside
 
@@ -51,7 +50,15 @@ class Consumption(Days):
 
         def step(context: Context) -> None:
             debit(context.state, payer, "USDT", fee)
-            collect(context, payer=payer, provider=provider, asset="USDT", gross=fee, fee_ppm=WHOLE)
+            collect(
+                context,
+                source="gifts",
+                payer=payer,
+                provider=provider,
+                asset="USDT",
+                gross=fee,
+                fee_ppm=WHOLE,
+            )
 
         self.step(step)
 

@@ -14,6 +14,8 @@ from tests.vm.world import ANNA, BEN, CLEO, FUNDS
 from vm.declare import Action
 from vm.modules.gifts import (
     ESCROW_POT,
+    GIVINGS,
+    GIVINGS_KEPT,
     MADE,
     ORDERS,
     RECEIVED,
@@ -22,6 +24,7 @@ from vm.modules.gifts import (
     Decline,
     Deliver,
     Give,
+    Giving,
     HandOut,
     ListGift,
     OrderGift,
@@ -61,6 +64,25 @@ def test_who_is_given_a_gift_gets_its_price_but_for_the_fee() -> None:
     assert shop.act(A, Give("rose", C, None)) == "ok"
     assert RECEIVED.get(shop.world.state, C, "rose") == Received(2, 202)
     assert shop.sound()
+
+
+def test_who_gave_what_to_whom_is_kept_of_the_newest() -> None:
+    shop = Shop()
+    shop.act(B, StockUp("rose", 1))
+    shop.time_ms += 5_000
+    assert shop.act(A, Give("rose", C, FILM)) == "ok"
+    assert shop.act(B, HandOut("rose", A)) == "ok"
+    assert [row for _, row in GIVINGS.every(shop.world.state)] == [
+        Giving(1, shop.time_ms, "rose", A, C, FILM, False, "REEL", 101, 81),
+        Giving(2, shop.time_ms, "rose", B, A, None, True, "REEL", 101, 81),
+    ]
+    for _ in range(GIVINGS_KEPT):
+        assert shop.act(A, Give("rose", C, None)) == "ok"
+    kept = sorted(row.number for _, row in GIVINGS.every(shop.world.state))
+    assert kept == list(range(3, GIVINGS_KEPT + 3))
+    assert shop.sound()
+    GIVINGS.delete(shop.world.state, 7)
+    assert not shop.sound()
 
 
 def test_an_app_hands_out_what_it_has_paid_for_also_when_the_gift_is_retired() -> None:

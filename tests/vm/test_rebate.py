@@ -24,11 +24,13 @@ from vm.modules.rebate import (
     OWED_POT,
     RATING,
     TODAY,
+    Candy,
     Claim,
     SetRules,
     Weights,
     note_activity,
     owed_to,
+    received_by,
 )
 from vm.modules.tokens import IssueToPot
 from vm.modules.vesting import Phase, Plan, SetAside
@@ -39,15 +41,17 @@ PEOPLE = [ANNA.public, BEN.public, CLEO.public]
 def test_a_day_releases_what_its_fees_are_worth_to_who_paid_and_who_earned() -> None:
     stage = Consumption()
     stage.pay(ANNA.public, CLEO.public, 3 * USDT)
-    assert owed_to(stage.world.state, ANNA.public) == 0, "the day is not over"
+    assert owed_to(stage.world.state, ANNA.public).units == 0, "the day is not over"
     stage.live()
     # 3 USDT are worth 30 tokens, of which half is released.
     assert stage.released == stage.pot(OWED_POT) == 15 * TOKEN
-    assert owed_to(stage.world.state, ANNA.public) == 9 * TOKEN
+    assert owed_to(stage.world.state, ANNA.public).units == 9 * TOKEN
     assert stage.act(ANNA.public, Claim()) == "ok"
     assert stage.act(CLEO.public, Claim()) == "ok"
     assert stage.held(ANNA.public) == FUNDS + 9 * TOKEN
     assert (stage.held(CLEO.public), stage.pot(OWED_POT)) == (6 * TOKEN, 0)
+    assert received_by(stage.world.state, ANNA.public) == Candy(9 * TOKEN, 0, 0)
+    assert received_by(stage.world.state, CLEO.public) == Candy(0, 6 * TOKEN, 0)
     assert list(DAYS.every(stage.world.state)) == []
     assert stage.sound()
 
@@ -70,7 +74,7 @@ def test_no_more_than_the_cap_is_released_and_all_get_the_same_part(cap: int, ou
     stage.pay(ANNA.public, CLEO.public, 3 * USDT)
     stage.live()
     assert stage.released == out
-    assert owed_to(stage.world.state, ANNA.public) == 9 * out // 15
+    assert owed_to(stage.world.state, ANNA.public).units == 9 * out // 15
 
 
 def test_no_more_than_is_left_of_the_reserve_is_released() -> None:
@@ -110,7 +114,7 @@ def test_without_a_price_the_day_goes_on() -> None:
     assert stage.sound()
     stage.live()
     assert stage.released == 10 * TOKEN
-    assert owed_to(stage.world.state, ANNA.public) == 6 * TOKEN
+    assert owed_to(stage.world.state, ANNA.public).units == 6 * TOKEN
 
 
 def test_activities_count_for_persons_and_so_often_a_day() -> None:
@@ -126,12 +130,13 @@ def test_activities_count_for_persons_and_so_often_a_day() -> None:
 
     stage.step(take_part)
     stage.live()
-    assert owed_to(stage.world.state, CLEO.public) == 57, "a call and a rating, and no more"
-    assert owed_to(stage.world.state, ANNA.public) == 0, "nobody attests her"
+    assert owed_to(stage.world.state, CLEO.public).units == 57, "a call and a rating, and no more"
+    assert owed_to(stage.world.state, ANNA.public).units == 0, "nobody attests her"
     stage.act(CLEO.public, Claim())
+    assert received_by(stage.world.state, CLEO.public) == Candy(0, 0, 57)
     stage.step(take_part)
     stage.live()
-    assert owed_to(stage.world.state, CLEO.public) == 57
+    assert owed_to(stage.world.state, CLEO.public).units == 57
 
 
 def test_nothing_is_claimed_twice_or_before_the_day_is_over() -> None:
@@ -190,6 +195,8 @@ class Naive:
     paid: Counter[bytes] = field(default_factory=Counter)
     earned: Counter[bytes] = field(default_factory=Counter)
     owed: dict[bytes, tuple[int, int]] = field(default_factory=dict)  # who: day, units
+    candy: dict[bytes, tuple[int, ...]] = field(default_factory=dict)  # who: as consumer, provider
+    got: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
     open: dict[int, tuple[set[bytes], int]] = field(default_factory=dict)
     day: int = 0
     released: int = 0
@@ -208,11 +215,15 @@ class Naive:
             self.carried += fresh - out
             left = out
             for who in self.paid | self.earned:
-                share = floor(floor(self.paid[who] * k) * Fraction(consumer, WHOLE))
-                share += floor(self.earned[who] * k * Fraction(WHOLE - consumer, WHOLE))
+                parts: tuple[int, ...] = (
+                    floor(floor(self.paid[who] * k) * Fraction(consumer, WHOLE)),
+                    floor(self.earned[who] * k * Fraction(WHOLE - consumer, WHOLE)),
+                )
                 if out < wanted:
-                    share = floor(Fraction(share * out, wanted))
+                    parts = tuple(floor(Fraction(units * out, wanted)) for units in parts)
+                share = sum(parts)
                 self.owed[who] = (self.day, share)
+                self.candy[who] = parts
                 left -= share
             self.open[self.day] = (set(self.paid | self.earned), left)
         self.paid, self.earned = Counter(), Counter()
@@ -224,6 +235,8 @@ class Naive:
             return False
         day, units = self.owed.pop(who)
         self.balances[who] += units
+        before = self.got.get(who, (0, 0))
+        self.got[who] = tuple(map(sum, zip(before, self.candy[who], strict=True)))
         waiting, dust = self.open[day]
         waiting.discard(who)
         if not waiting:
@@ -277,7 +290,9 @@ class RebateMachine(RuleBasedStateMachine):
         stage, model = self.stage, self.model
         assert {who: stage.held(who) for who in PEOPLE} == dict(model.balances)
         for who in PEOPLE:
-            assert owed_to(stage.world.state, who) == model.owed.get(who, (0, 0))[1]
+            assert owed_to(stage.world.state, who).units == model.owed.get(who, (0, 0))[1]
+            got = received_by(stage.world.state, who)
+            assert (got.consumer, got.provider) == model.got.get(who, (0, 0))
         assert stage.released == model.released
         assert stage.sound()
 

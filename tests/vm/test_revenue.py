@@ -1,5 +1,6 @@
 """The platform's fees: rounded down, in the pot, and in the account of their day alone."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,14 @@ import pytest
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BARE, BEN, GENESIS_TIME_MS, World
 from vm.context import Context
+from vm.declare import BlockStep
+from vm.modules.dividends import Open
 from vm.modules.economy import turn_day
-from vm.modules.revenue import ACCOUNTS, DAYS_KEPT, REVENUE_POT, DayAccount, collect
-from vm.modules.tokens import pot_of
+from vm.modules.pots import Destination, SetSplit, Share
+from vm.modules.rebate import collect
+from vm.modules.revenue import ACCOUNTS, DAYS_KEPT, REVENUE_POT, DayAccount, Income, take_in
+from vm.modules.tokens import fill_pot, pot_of
+from vm.registry import REGISTRY
 
 DAY_MS = 60_000  # of devnet
 
@@ -19,14 +25,24 @@ def stage() -> Stage:
     return Stage(World.begin(BARE))
 
 
-def pay(stage: Stage, gross: int, fee_ppm: int, *, day: int = 0, asset: str = "REEL") -> int:
-    """The fee taken in a block of this day."""
+def pay(
+    stage: Stage,
+    gross: int,
+    fee_ppm: int,
+    *,
+    day: int = 0,
+    asset: str = "REEL",
+    source: str = "gifts",
+    end: Sequence[BlockStep] = (),
+) -> int:
+    """The fee taken in a block of this day, which ends so."""
     fees: list[int] = []
 
     def take(context: Context) -> None:
         fees.append(
             collect(
                 context,
+                source=source,
                 payer=ANNA.public,
                 provider=BEN.public,
                 asset=asset,
@@ -36,8 +52,13 @@ def pay(stage: Stage, gross: int, fee_ppm: int, *, day: int = 0, asset: str = "R
         )
 
     time_ms = GENESIS_TIME_MS + day * DAY_MS + 1_000
-    stage.step(turn_day, take, block=replace(stage.block, time_ms=time_ms))
+    stage.step(turn_day, take, *end, block=replace(stage.block, time_ms=time_ms))
     return fees[0]
+
+
+def came(fees: int, payments: int) -> DayAccount:
+    """The account of a day on which gifts alone have brought something, which stays in the pot."""
+    return DayAccount((Income("gifts", fees, payments),), 0, 0)
 
 
 def accounts(stage: Stage) -> dict[tuple[int, str], DayAccount]:
@@ -48,7 +69,7 @@ def test_a_fee_is_rounded_down_into_the_pot_and_the_days_account(stage: Stage) -
     assert pay(stage, 199, 100_000) == 19
     assert pay(stage, 10, 1_000_000) == 10
     assert pot_of(stage.world.state, REVENUE_POT, "REEL") == 29
-    assert accounts(stage) == {(0, "REEL"): DayAccount(29, 2)}
+    assert accounts(stage) == {(0, "REEL"): came(29, 2)}
 
 
 def test_a_fee_of_nothing_is_no_entry(stage: Stage) -> None:
@@ -62,9 +83,9 @@ def test_each_asset_and_each_day_has_its_own_account_and_a_closed_one_stays(stag
     pay(stage, 6, 1_000_000, asset="USDT")
     pay(stage, 7, 1_000_000, day=1)
     assert accounts(stage) == {
-        (0, "REEL"): DayAccount(5, 1),
-        (0, "USDT"): DayAccount(6, 1),
-        (1, "REEL"): DayAccount(7, 1),
+        (0, "REEL"): came(5, 1),
+        (0, "USDT"): came(6, 1),
+        (1, "REEL"): came(7, 1),
     }
 
 
@@ -77,3 +98,50 @@ def test_accounts_are_kept_for_so_many_days_and_no_longer(stage: Stage) -> None:
     pay(stage, 5, 1_000_000, day=3 * DAYS_KEPT)
     pay(stage, 5, 1_000_000, day=3 * DAYS_KEPT + 1)
     assert [day for day, _ in accounts(stage)] == [3 * DAYS_KEPT, 3 * DAYS_KEPT + 1]
+
+
+def test_a_days_account_says_whence_each_fee_came(stage: Stage) -> None:
+    pay(stage, 5, 1_000_000, source="sessions")
+    pay(stage, 6, 1_000_000)
+    take_in(stage.world.state, source="market", asset="REEL", fee=8)
+    take_in(stage.world.state, source="market", asset="REEL", fee=0)
+    pay(stage, 7, 1_000_000, source="sessions")
+    (account,) = accounts(stage).values()
+    assert account.income == (
+        Income("gifts", 6, 1),
+        Income("market", 8, 1),
+        Income("sessions", 12, 2),
+    )
+    assert account.fees == pot_of(stage.world.state, REVENUE_POT, "REEL") == 26
+
+
+def test_a_days_account_says_what_became_of_the_fees(stage: Stage) -> None:
+    split = SetSplit(
+        REVENUE_POT,
+        (
+            Share(700_000, Destination(None, None, "REEL")),
+            Share(200_000, Destination(None, None, None)),
+        ),
+        Destination("operations", None, None),
+    )
+    assert stage.act(bytes(32), Open("REEL", "REEL")) == "ok"
+    assert stage.act(bytes(32), split) == "ok"
+    for day in (0, 1):
+        for fee in (99, 1):
+            pay(stage, fee, 1_000_000, day=day, end=REGISTRY.end_steps)
+    assert pot_of(stage.world.state, "operations", "REEL") == 2 * 10, "20 are burned"
+    assert accounts(stage) == {
+        (day, "REEL"): DayAccount((Income("gifts", 100, 2),), 70, 30) for day in (0, 1)
+    }
+
+
+def test_other_pots_are_no_revenue(stage: Stage) -> None:
+    split = SetSplit("till", (), Destination("operations", None, None))
+    assert stage.act(bytes(32), split) == "ok"
+
+    def fill(context: Context) -> None:
+        fill_pot(context.state, "till", "REEL", 5)
+
+    stage.step(fill, *REGISTRY.end_steps)
+    assert pot_of(stage.world.state, "operations", "REEL") == 5
+    assert accounts(stage) == {}

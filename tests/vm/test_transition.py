@@ -117,6 +117,16 @@ def test_refused_with_a_field_and_nothing_changed(
     assert execution.finish() == world.start().finish()
 
 
+def test_a_refused_fee_is_said_in_units(world: World) -> None:
+    execution = world.start()
+    for order, sentence in (
+        (world.order(pay(), max_fee=10), r"the fee is \d+ units of REEL now, above max_fee 10"),
+        (world.order(pay(), by=CLEO), r"the fee is \d+ units of REEL, the payer holds 0"),
+    ):
+        with pytest.raises(InvalidTransaction, match=sentence):
+            apply_to(execution, order)
+
+
 def test_every_refusal_of_a_transaction_is_declared() -> None:
     codes = {code for code, _, _ in REFUSED} - {"invalid-encoding"}
     assert codes <= set(REGISTRY.errors)

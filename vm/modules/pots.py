@@ -6,7 +6,7 @@ that ever passed, a share has got its ppm, rounded down, and what rounding leave
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Asset, Uint
@@ -14,6 +14,7 @@ from consensus.record import AtMost, Record, part, record
 from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules.dividends import is_open, share_out
+from vm.modules.revenue import REVENUE_POT, note_passed_on
 from vm.modules.tokens import (
     POTS,
     CommunityPot,
@@ -266,19 +267,31 @@ def _pass_on(context: Context, pot: str, split: Split, asset: str) -> list[str]:
     drain_pot(state, pot, asset, amount)
     carried = split.carried(before)
     fill_pot(state, CARRIED_POT, asset, split.carried(after))
-    for ppm, to in split.parts:
-        units = after * ppm // PARTS_PER_MILLION - before * ppm // PARTS_PER_MILLION
+    shares = [
+        (to, after * ppm // PARTS_PER_MILLION - before * ppm // PARTS_PER_MILLION)
+        for ppm, to in split.parts
+    ]
+    for to, units in shares:
         if units:
             give(state, to, asset, units)
             context.emit(PassedOn(pot, to, asset, units))
             if to.pot is not None:
                 fed.append(to.pot)
+    if pot == REVENUE_POT:
+        _enter(state, asset, shares)
     drain_pot(state, CARRIED_POT, asset, carried)
     if left := after % PARTS_PER_MILLION:
         PASSED.put(state, Passed(left), pot, asset)
     else:
         PASSED.delete(state, pot, asset)
     return fed
+
+
+def _enter(state: State, asset: str, shares: Sequence[tuple[Destination, int]]) -> None:
+    """Say in the day's account what became of the platform's fees (P4)."""
+    to_holders = sum(units for to, units in shares if to.holders is not None)
+    elsewhere = sum(units for _, units in shares) - to_holders
+    note_passed_on(state, asset, to_holders=to_holders, to_operations=elsewhere)
 
 
 def give(state: State, to: Destination, asset: str, amount: int) -> None:

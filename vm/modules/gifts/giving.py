@@ -1,5 +1,7 @@
 """Giving: the receiver gets the price of a gift at once, but for the platform's fee."""
 
+from dataclasses import replace
+
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
@@ -9,12 +11,17 @@ from vm.modules.gifts.tables import (
     APPS,
     CATALOGUE,
     FEE_PPM,
+    FIRST,
+    GIVINGS,
+    GIVINGS_KEPT,
+    NUMBERING,
     RECEIVED,
     STOCK_POT,
     STOCKS,
     App,
     Gift,
     GiftName,
+    Giving,
     Pieces,
     Received,
     Stock,
@@ -22,7 +29,7 @@ from vm.modules.gifts.tables import (
     gifts,
     sold_gift,
 )
-from vm.modules.revenue import collect
+from vm.modules.rebate import collect
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
 
 GIFT_EXISTS = gifts.error("gift-exists", "A gift of this name was listed already.")
@@ -101,7 +108,7 @@ class Retire(Action):
         context.emit(Listed(self.gift, is_listed=False))
 
 
-@gifts.action(gas=5_000)
+@gifts.action(gas=6_000)
 @record("gifts.give")
 class Give(Action):
     """Buy a gift of the catalogue for an account, perhaps for one of its videos; it gets the price
@@ -114,7 +121,7 @@ class Give(Action):
     def apply(self, context: Context) -> None:
         row = sold_gift(context.state, self.gift)
         debit(context.state, context.sender, row.asset, row.price)
-        _hand_over(context, self.gift, row, self.to, self.video)
+        _hand_over(context, self.gift, row, self.to, self.video, is_won=False)
 
 
 @gifts.action(gas=3_000, governed=True)
@@ -159,7 +166,7 @@ class StockUp(Action):
         STOCKS.put(state, Stock(pieces), sender, self.gift)
 
 
-@gifts.action(gas=5_000)
+@gifts.action(gas=6_000)
 @record("gifts.hand_out")
 class HandOut(Action):
     """As an app, give an account a gift that was won, out of what the app has paid for (P8)."""
@@ -179,14 +186,17 @@ class HandOut(Action):
         else:
             STOCKS.delete(state, sender, self.gift)
         drain_pot(state, STOCK_POT, row.asset, row.price)
-        _hand_over(context, self.gift, row, self.to, None)
+        _hand_over(context, self.gift, row, self.to, None, is_won=True)
 
 
-def _hand_over(context: Context, name: str, row: Gift, to: bytes, video: Cid | None) -> None:
+def _hand_over(
+    context: Context, name: str, row: Gift, to: bytes, video: Cid | None, *, is_won: bool
+) -> None:
     """Give the receiver a price that was taken before."""
     state, giver = context.state, context.sender
     fee = collect(
         context,
+        source=gifts.name,
         payer=giver,
         provider=to,
         asset=row.asset,
@@ -197,3 +207,9 @@ def _hand_over(context: Context, name: str, row: Gift, to: bytes, video: Cid | N
     before = RECEIVED.get(state, to, name) or Received(0, 0)
     RECEIVED.put(state, Received(before.count + 1, before.units + row.price), to, name)
     context.emit(Given(name, giver, to, video, row.asset, row.price, row.price - fee))
+    numbering = NUMBERING.get(state) or FIRST
+    number, time_ms = numbering.givings + 1, context.block.time_ms
+    NUMBERING.put(state, replace(numbering, givings=number))
+    paid = (row.asset, row.price, row.price - fee)
+    giving = Giving(number, time_ms, name, giver, to, video, is_won, *paid)
+    GIVINGS.put(state, giving, number % GIVINGS_KEPT)

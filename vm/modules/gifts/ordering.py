@@ -14,16 +14,16 @@ from vm.modules.gifts.tables import (
     AGENDA,
     ESCROW_POT,
     FEE_PPM,
+    FIRST,
     MADE,
     NUMBERING,
     ORDERS,
     Made,
-    Numbering,
     Order,
     WaitS,
     gifts,
 )
-from vm.modules.revenue import collect
+from vm.modules.rebate import collect
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
 from vm.view import State, View
 
@@ -86,9 +86,9 @@ class OrderGift(Action):
             raise OWN_ORDER.failed(field="maker")
         debit(state, sender, self.asset, self.price)
         fill_pot(state, ESCROW_POT, self.asset, self.price)
-        row = NUMBERING.get(state)
-        number = 1 if row is None else row.order
-        NUMBERING.put(state, Numbering(number + 1))
+        numbering = NUMBERING.get(state) or FIRST
+        number = numbering.order
+        NUMBERING.put(state, replace(numbering, order=number + 1))
         until_ms = context.block.time_ms + 1000 * self.wait_s
         order = Order(sender, self.maker, self.asset, self.price, self.brief, until_ms)
         ORDERS.put(state, order, number)
@@ -110,6 +110,7 @@ class Deliver(Action):
         _end(state, self.order, order)
         fee = collect(
             context,
+            source=gifts.name,
             payer=order.orderer,
             provider=order.maker,
             asset=order.asset,

@@ -17,10 +17,13 @@ gifts = Module("gifts", "Virtual gifts from a catalogue, and gifts made to order
 
 STOCK_POT = "gifts.stock"
 ESCROW_POT = "gifts.escrow"
+GIVINGS_KEPT = 256
 MAX_WAIT_S = 90 * 24 * 3600
 
-GiftName = Annotated[str, Text(32, 1, "[a-z0-9][a-z0-9-]*")]
+GIFT_TEXT = Text(32, 1, "[a-z0-9][a-z0-9-]*")
+GiftName = Annotated[str, GIFT_TEXT]
 WaitS = Annotated[int, Uint(MAX_WAIT_S, 60)]
+GivingPlace = Annotated[int, Uint(GIVINGS_KEPT - 1)]
 Pieces = Annotated[int, Uint(100_000, 1)]
 
 FEE_PPM = gifts.parameter(
@@ -50,6 +53,24 @@ class Received(Record):
 
     count: Counter
     units: Amount
+
+
+@record("gifts.giving")
+class Giving(Record):
+    """One of the newest 256 gifts of the catalogue that were given, at its number modulo 256: when
+    (ms from the Unix epoch), by whom and to whom, for which video, whether it was won in the
+    giver's app, and what was paid for it, of which the receiver got `earned`."""
+
+    number: Counter
+    time_ms: Counter
+    gift: GiftName
+    giver: AccountId
+    to: AccountId
+    video: Cid | None
+    is_won: bool
+    asset: Asset
+    price: PositiveAmount
+    earned: Amount
 
 
 @record("gifts.app")
@@ -93,13 +114,16 @@ class Due(Record):
 
 @record("gifts.numbering")
 class Numbering(Record):
-    """The number of the next order, which is that of the gift that is made for it."""
+    """The number of the next order, which is that of the gift that is made for it, and how many
+    gifts of the catalogue were ever given; the newest has this number."""
 
     order: Counter
+    givings: Counter
 
 
 CATALOGUE: Table[Gift, str] = gifts.table(Gift, gift=GiftName)
 RECEIVED: Table[Received, bytes, str] = gifts.table(Received, account=AccountId, gift=GiftName)
+GIVINGS: Table[Giving, int] = gifts.table(Giving, place=GivingPlace)
 APPS: Table[App, bytes] = gifts.table(App, account=AccountId)
 STOCKS: Table[Stock, bytes, str] = gifts.table(Stock, app=AccountId, gift=GiftName)
 ORDERS: Table[Order, int] = gifts.table(Order, order=Counter)
@@ -107,6 +131,8 @@ MADE: Table[Made, int] = gifts.table(Made, order=Counter)
 DUE: Table[Due, int, int] = gifts.table(Due, until_ms=Counter, order=Counter)
 NUMBERING: Table[Numbering] = gifts.table(Numbering)
 AGENDA: Agenda[int] = Agenda(DUE, Due())
+
+FIRST = Numbering(1, 0)
 
 UNKNOWN_GIFT = gifts.error("unknown-gift", "There is no gift of this name.")
 RETIRED = gifts.error("retired", "The gift is not sold any more.")
@@ -142,3 +168,13 @@ def stock_and_orders_are_paid_for(view: View) -> Iterator[str]:
         yield f"the pots hold {held}, not {dict(wanted)}"
     listed = {(order.until_ms, number) for (number,), order in ORDERS.every(view)}
     yield from AGENDA.disagreements(view, {(at, number) for at, number in listed})
+
+
+@gifts.invariant
+def the_newest_givings_are_kept(view: View) -> Iterator[str]:
+    """Of all gifts that were given the newest are there, each in its place."""
+    given = (NUMBERING.get(view) or FIRST).givings
+    newest = range(max(1, given - GIVINGS_KEPT + 1), given + 1)
+    found = {place: row.number for (place,), row in GIVINGS.every(view)}
+    if found != {number % GIVINGS_KEPT: number for number in newest}:
+        yield f"the givings kept are {sorted(found.values())}, not the newest of {given}"

@@ -31,13 +31,13 @@ from vm.modules.market.tables import (
     pair_row,
     whole_token,
 )
-from vm.modules.tokens import BALANCES, PositiveAmount, credit, debit, fill_pot
+from vm.modules.revenue import take_in
+from vm.modules.tokens import BALANCES, PositiveAmount, credit, debit
 from vm.parameter import PARTS_PER_MILLION
 from vm.view import View
 
 FILL_GAS = 8_000
 EXPIRED_A_BLOCK = 256  # the rest goes in the blocks that follow
-FEE_POT = "revenue"  # as a pot: a fee of trading is no consumption, which `collect` would count
 
 OFF_TICK = market.error("off-tick", "The price is no multiple of the pair's tick.")
 OFF_LOT = market.error("off-lot", "The amount is no multiple of the pair's lot.")
@@ -171,7 +171,7 @@ def _trade(context: Context, other: OpenOrder, amount: int) -> None:
     release(state, other.account, *escrow_of(state, other, amount))
     credit(state, buyer, base, amount)
     credit(state, seller, quote, paid - fee)
-    fill_pot(state, FEE_POT, quote, fee)
+    take_in(state, source=market.name, asset=quote, fee=fee)  # it is no consumption
     fill(state, other, amount)
     note_trade(
         state,

@@ -1,15 +1,21 @@
 """Consumption is reward: what a reserve releases each day to those who paid and who earned (P2)."""
 
+from vm.modules.rebate.collecting import collect
 from vm.modules.rebate.noting import CALL, COMMENT, RATING, note_activity, note_fee
 from vm.modules.rebate.releasing import SetRules, close_day, worth_of
-from vm.modules.rebate.settling import Claim, owed_to, settle
+from vm.modules.rebate.settling import Claim, owed_to, received_by, settle
 from vm.modules.rebate.tables import (
     ACCRUALS,
     DAYS,
     OWED_POT,
     RULES,
     TODAY,
+    Accrual,
+    Candy,
+    Day,
     Rules,
+    Sums,
+    Today,
     Weights,
     rebate,
 )
@@ -23,15 +29,22 @@ __all__ = [
     "RATING",
     "RULES",
     "TODAY",
+    "Accrual",
+    "Candy",
     "Claim",
+    "Day",
     "Rules",
     "SetRules",
+    "Sums",
+    "Today",
     "Weights",
     "close_day",
+    "collect",
     "note_activity",
     "note_fee",
     "owed_to",
     "rebate",
+    "received_by",
     "settle",
     "worth_of",
 ]

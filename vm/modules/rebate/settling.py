@@ -2,17 +2,30 @@
 
 A payer's fees are worth floor(fees x 10^decimals x factor / price), of which it gets its share,
 rounded down; a provider's fees are worth as much, of which it gets the rest. If less was released
-than was wanted, all get the same part of theirs, rounded down.
+than was wanted, all get the same part of each of theirs, rounded down.
 """
 
-from consensus.kinds import AccountId, Amount, Counter
+from consensus.kinds import AccountId, Counter
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants
 from vm.modules.market.tables import whole_token
 from vm.modules.rebate.releasing import note_carried, worth_of
-from vm.modules.rebate.tables import ACCRUALS, DAYS, NOTHING, OWED_POT, WHOLE, Day, Sums, rebate
+from vm.modules.rebate.tables import (
+    ACCRUALS,
+    DAYS,
+    NO_CANDY,
+    NOTHING,
+    OWED_POT,
+    RECEIVED,
+    WHOLE,
+    Candy,
+    Day,
+    Received,
+    Sums,
+    rebate,
+)
 from vm.modules.tokens import credit, drain_pot
 from vm.view import View
 
@@ -26,7 +39,7 @@ class Paid(Record):
 
     account: AccountId
     day: Counter
-    units: Amount
+    candy: Candy
 
 
 @rebate.action(gas=4_000, free=True)
@@ -39,11 +52,17 @@ class Claim(Action):
             raise NOTHING_OWED.failed()
 
 
-def owed_to(view: View, account: bytes) -> int:
+def owed_to(view: View, account: bytes) -> Candy:
     """What an account gets when it is next settled."""
     row = ACCRUALS.get(view, account)
     day = None if row is None else DAYS.get(view, row.day)
-    return 0 if row is None or day is None else _part(view, day, row.sums)
+    return NO_CANDY if row is None or day is None else _part(view, day, row.sums)
+
+
+def received_by(view: View, account: bytes) -> Candy:
+    """What an account has ever got."""
+    row = RECEIVED.get(view, account)
+    return NO_CANDY if row is None else row.candy
 
 
 def settle(context: Context, account: bytes) -> bool:
@@ -53,13 +72,14 @@ def settle(context: Context, account: bytes) -> bool:
     day = None if row is None or row.sums == NOTHING else DAYS.get(state, row.day)
     if row is None or day is None:
         return False
-    units = _part(state, day, row.sums)
+    candy = _part(state, day, row.sums)
     native = chain_constants(state).native_asset
-    drain_pot(state, OWED_POT, native, units)
-    credit(state, account, native, units)
+    drain_pot(state, OWED_POT, native, candy.units)
+    credit(state, account, native, candy.units)
+    RECEIVED.put(state, Received(received_by(state, account).plus(candy)), account)
     ACCRUALS.delete(state, account)
-    context.emit(Paid(account, row.day, units))
-    left, owed = day.left.minus(row.sums), day.owed - units
+    context.emit(Paid(account, row.day, candy))
+    left, owed = day.left.minus(row.sums), day.owed - candy.units
     if left == NOTHING:
         DAYS.delete(state, row.day)
         note_carried(context, owed)
@@ -71,10 +91,13 @@ def settle(context: Context, account: bytes) -> bool:
     return True
 
 
-def _part(view: View, day: Day, sums: Sums) -> int:
+def _part(view: View, day: Day, sums: Sums) -> Candy:
     worth = worth_of(view, sums.paid, day.factor_ppm, day.price)
     whole = whole_token(view, chain_constants(view).native_asset)
     earned = sums.earned * whole * day.factor_ppm * (WHOLE - day.consumer_ppm)
-    units = worth * day.consumer_ppm // WHOLE
-    units += earned // (WHOLE * WHOLE * day.price) + sums.activity
-    return units if day.released == day.wanted else units * day.released // day.wanted
+    consumer = worth * day.consumer_ppm // WHOLE
+    provider = earned // (WHOLE * WHOLE * day.price)
+    parts = (consumer, provider, sums.activity)
+    if day.released != day.wanted:
+        return Candy(*(units * day.released // day.wanted for units in parts))
+    return Candy(*parts)

@@ -79,6 +79,32 @@ class Sums(Record):
 NOTHING = Sums(0, 0, 0)
 
 
+@part
+class Candy(Record):
+    """Units of a release: those of the consumer for fees paid (UC candy), those of the provider for
+    fees earned (US candy), and those for what was taken part in (P2)."""
+
+    consumer: Amount
+    provider: Amount
+    activity: Amount
+
+    @property
+    def units(self) -> int:
+        """All together."""
+        return self.consumer + self.provider + self.activity
+
+    def plus(self, other: "Candy") -> "Candy":
+        """Both together."""
+        return Candy(
+            self.consumer + other.consumer,
+            self.provider + other.provider,
+            self.activity + other.activity,
+        )
+
+
+NO_CANDY = Candy(0, 0, 0)
+
+
 @record("rebate.today")
 class Today(Record):
     """The day that is not over, its sums, and what earlier days' rounding has left to be released
@@ -113,10 +139,19 @@ class Accrual(Record):
     activities: Counter
 
 
+@record("rebate.received")
+class Received(Record):
+    """All that an account has ever got."""
+
+    candy: Candy
+
+
 RULES: Table[Rules] = rebate.table(Rules)
 TODAY: Table[Today] = rebate.table(Today)
 DAYS: Table[Day, int] = rebate.table(Day, day=Counter)
 ACCRUALS: Table[Accrual, bytes] = rebate.table(Accrual, account=AccountId)
+
+RECEIVED: Table[Received, bytes] = rebate.table(Received, account=AccountId)
 
 
 @rebate.invariant

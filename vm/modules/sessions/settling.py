@@ -8,8 +8,7 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.ratings import invite
-from vm.modules.rebate import CALL, note_activity
-from vm.modules.revenue import collect
+from vm.modules.rebate import CALL, collect, note_activity
 from vm.modules.sessions.opening import end_session, put_due, refund, session_in_time
 from vm.modules.sessions.tables import (
     AGENDA,
@@ -130,6 +129,7 @@ def pay(context: Context, number: int, row: Session, seconds: int) -> None:
     drain_pot(state, ESCROW_POT, row.asset, row.escrow)
     fee = collect(
         context,
+        source=sessions.name,
         payer=row.caller,
         provider=row.provider,
         asset=row.asset,
