@@ -64,7 +64,7 @@ def _command(action: type[Action]) -> Command:
         heading = Heading(common["policy"] or "", common["title"], common["about"] or "")
         async with options.client() as client:
             made = await read_action(client, action, texts, options)
-            await _propose(client, options, heading, [made], as_json=json)
+            await send_proposal(client, options, heading, [made], as_json=json)
 
     describe(command, action, *_COMMON)
     return command
@@ -96,7 +96,7 @@ async def file_(
     """
     actions = _read_file(file)
     async with options.client() as client:
-        await _propose(client, options, Heading(policy, title, about), actions, as_json=json)
+        await send_proposal(client, options, Heading(policy, title, about), actions, as_json=json)
 
 
 def _read_file(file: Path) -> list[Action]:
@@ -116,7 +116,7 @@ def _read_file(file: Path) -> list[Action]:
     return actions
 
 
-async def _propose(
+async def send_proposal(
     client: Client,
     options: SendOptions,
     heading: Heading,
@@ -124,6 +124,7 @@ async def _propose(
     *,
     as_json: bool,
 ) -> None:
+    """Propose these actions together, under the heading's policy; raises as `send` does."""
     wires = tuple(action.pack() for action in actions)
     title = heading.title
     if title is None:

@@ -28,8 +28,10 @@ from node.query.chain_view import Finality
 from vm.declare import Action
 from vm.forms import transaction_from_json
 from vm.modules.account import Authority
+from vm.modules.auctions import Raised
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.redemption import Offered, Redeemed
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -39,6 +41,14 @@ VALID_BLOCKS = 600
 VALID_BLOCKS_UNSIGNED = 86_400
 # What mana pays for waits when its share of blocks is full, and all that follows it with it.
 FREE_VALID_BLOCKS = 120
+# What people need next of an event, and how they call it: a proposal's number to vote on it.
+TOLD = {
+    Proposed.tag: ("proposal", "proposal"),
+    Rested.tag: ("order", "number"),
+    Offered.tag: ("offer", "offer"),
+    Redeemed.tag: ("voucher", "voucher"),
+    Raised.tag: ("leads", "leads"),
+}
 OK = "ok"
 UNSIGNED = "unsigned"
 
@@ -311,19 +321,17 @@ def show_transaction(
             "status": answer.receipt.status,
             "fee": charged(transaction_from_json(answer.transaction), answer.receipt, asset),
         }
-        fields |= _numbers(answer)
+        fields |= _told(answer)
     print_fields(fields)
 
 
-def _numbers(answer: TransactionAnswer) -> JsonObject:
-    """The number of the proposal that a transaction has made, which its votes must name, or of the
-    order that it has left in the book, which a cancellation must."""
+def _told(answer: TransactionAnswer) -> JsonObject:
+    """What the first event says that people need next, if one does."""
     for event in answer.events:
         data = event["data"]
-        if isinstance(data, Mapping) and data["type"] == Proposed.tag:
-            return {"proposal": data["proposal"]}
-        if isinstance(data, Mapping) and data["type"] == Rested.tag:
-            return {"order": data["number"]}
+        if isinstance(data, Mapping) and data["type"] in TOLD:
+            name, field = TOLD[str(data["type"])]
+            return {name: data[field]}
     return {}
 
 

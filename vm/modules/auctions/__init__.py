@@ -1,6 +1,6 @@
 """Advertising slots, sold by open ascending auction, with donations to others' bids (W6)."""
 
-from vm.modules.auctions.bidding import Bid, Donate, TakeBack, needed, total_of
+from vm.modules.auctions.bidding import TOO_LOW, Bid, Donate, Raised, TakeBack, needed, total_of
 from vm.modules.auctions.closing import close_due
 from vm.modules.auctions.opening import Choose, Open
 from vm.modules.auctions.tables import (
@@ -10,6 +10,7 @@ from vm.modules.auctions.tables import (
     GIVEN,
     MOST_AHEAD,
     SLOTS,
+    UNKNOWN_AUCTION,
     Auction,
     BidRow,
     Given,
@@ -27,6 +28,8 @@ __all__ = [
     "GIVEN",
     "MOST_AHEAD",
     "SLOTS",
+    "TOO_LOW",
+    "UNKNOWN_AUCTION",
     "Auction",
     "Bid",
     "BidRow",
@@ -34,6 +37,7 @@ __all__ = [
     "Donate",
     "Given",
     "Open",
+    "Raised",
     "Shown",
     "Slot",
     "TakeBack",

@@ -8,12 +8,13 @@ from vm.modules.elections.tables import (
     DEPOSITS_POT,
     ELECTIONS,
     MOST_CANDIDATES,
+    NO_ELECTION,
     Ballot,
     Candidate,
     Election,
     elections,
 )
-from vm.modules.elections.voting import Vote
+from vm.modules.elections.voting import NOT_OPEN, Vote
 
 __all__ = [
     "BALLOTS",
@@ -22,6 +23,8 @@ __all__ = [
     "DEPOSIT_PERCENT",
     "ELECTIONS",
     "MOST_CANDIDATES",
+    "NOT_OPEN",
+    "NO_ELECTION",
     "Ballot",
     "Candidate",
     "Closed",
