@@ -14,6 +14,7 @@ from node.config.sections import ClientSection
 from node.config.sources import load_config
 from node.failure import Refused, Usage
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
@@ -34,10 +35,10 @@ Overrides = Annotated[
 ]
 
 
-def argument(name: str, parse: Callable[[str], T], text: str) -> T:
-    """`parse(text)`; what it rejects is a mistake in the argument `name`: exit code 2."""
+def argument(name: str, parse: Callable[[S], T], value: S) -> T:
+    """`parse(value)`; what it rejects is a mistake in the argument `name`: exit code 2."""
     try:
-        return parse(text)
+        return parse(value)
     except Invalid as error:
         raise Usage(str(error), field=name, code=error.code) from error
 

@@ -387,7 +387,7 @@ def state_of(auction: Auction, now_ms: int) -> str:
 
 async def _read(client: Client, number: int, finality: Finality) -> tuple[Overlay, Auction]:
     """A state with an auction, and the auction; raises Refused if there is none of this number."""
-    argument("AUCTION", lambda text: AUCTIONS.key_from_text([text]), str(number))
+    argument("AUCTION", AUCTIONS.key[0].kind.from_json, number)
     state = no_rows()
     await copy_rows(client, state, AUCTIONS, str(number), finality=finality)
     row = AUCTIONS.get(state, number)

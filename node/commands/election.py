@@ -29,6 +29,7 @@ from vm.modules.elections import (
     ELECTIONS,
     NO_ELECTION,
     NOT_OPEN,
+    NOT_STANDING,
     Ballot,
     Candidate,
     Election,
@@ -110,7 +111,9 @@ async def show(
         ]
         print_json({"body": body, **row.to_json(), "sit": sit, "candidates": candidates})
         return
-    print_fields(_fields(body, row, sit, now_ms, asset))
+    print_fields(_fields(body, row, now_ms, asset))
+    for address in sit:
+        print_line(f"sits now: {address}")
     print_line("")
     if not ranked:
         print_line("Nobody stands.")
@@ -153,13 +156,11 @@ async def ballots(
         raise Usage(f"1 to {MOST_BALLOTS} are possible", field="--most")
     async with options.client() as client:
         _, row = await _read(client, body, finality)
-        found: list[tuple[str, Ballot]] = []
-        async for item in client.rows(BALLOTS.name, body, finality=finality):
-            ballot = Ballot.from_json(item.row)
-            if ballot.term == row.term:
-                found.append((str(item.key["account"]), ballot))
-            if len(found) == most:
-                break
+        every = [
+            (str(item.key["account"]), Ballot.from_json(item.row))
+            async for item in client.rows(BALLOTS.name, body, finality=finality)
+        ]
+        found = [item for item in every if item[1].term == row.term][:most]
         asset = await known_asset(client)
     if json:
         print_json({"ballots": [{"account": who, **ballot.to_json()} for who, ballot in found]})
@@ -234,7 +235,8 @@ async def vote(
     if not candidates:
         raise Usage("name at least one candidate", field="CANDIDATES")
     async with options.client() as client:
-        _, row = await _read(client, body, Finality.HEAD)
+        state, row = await _read(client, body, Finality.HEAD)
+        await copy_rows(client, state, CANDIDATES, body, finality=Finality.HEAD)
         now_ms = await head_time_ms(client)
         if not row.opens_ms <= now_ms < row.closes_ms:
             raise Refused(
@@ -242,9 +244,16 @@ async def vote(
                 field="BODY",
                 code=NOT_OPEN.code,
             )
-        chosen = [
-            await find_account(client, options.section, name, "CANDIDATES") for name in candidates
-        ]
+        chosen: list[bytes] = []
+        for name in candidates:
+            account = await find_account(client, options.section, name, "CANDIDATES")
+            if CANDIDATES.get(state, body, account) is None:
+                raise Refused(
+                    f"{name} does not stand for {body}: see `reelect election show {body}`",
+                    field="CANDIDATES",
+                    code=NOT_STANDING.code,
+                )
+            chosen.append(account)
         await _send(client, options, Vote(body, tuple(chosen)), as_json=json)
 
 
@@ -314,10 +323,9 @@ def _phase(row: Election, now_ms: int) -> str:
     return "the vote is open"
 
 
-def _fields(body: str, row: Election, sit: list[str], now_ms: int, asset: KnownAsset) -> JsonObject:
+def _fields(body: str, row: Election, now_ms: int, asset: KnownAsset) -> JsonObject:
     return {
         "body": body,
-        "sit now": [*sit] or "nobody",
         "seats": row.seats,
         "term": f"{row.term}, of {row.term_s} s; it ends {utc(row.closes_ms)}",
         "now": _phase(row, now_ms),

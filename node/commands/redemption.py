@@ -1,6 +1,5 @@
 """`reelect redemption`: the catalogue of what the token buys, and the vouchers for it."""
 
-from collections.abc import AsyncIterator
 from typing import Literal
 
 from cyclopts import App
@@ -21,7 +20,6 @@ from node.commands.copied_state import copy_rows, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
-from node.query.answers import RowItem
 from node.query.chain_view import Finality
 from vm.declare import Action
 from vm.modules.economy import CLOCK, ECONOMY
@@ -29,6 +27,7 @@ from vm.modules.redemption import (
     HELD,
     ISSUED,
     OFFERS,
+    TOO_DEAR,
     UNKNOWN_OFFER,
     UNKNOWN_VOUCHER,
     VOUCHERS,
@@ -213,7 +212,9 @@ async def redeem(
             asset = await known_asset(client)
             limit = asset.parse_positive("--most", most)
             if limit < units:
-                raise Refused(f"the price is {asset.format(units)}", field="--most")
+                raise Refused(
+                    f"the price is {asset.format(units)}", field="--most", code=TOO_DEAR.code
+                )
             units = limit
         await _send(client, options, Redeem(offer, units), as_json=json)
 
@@ -247,11 +248,16 @@ async def vouchers(
     if account is not None and offer is not None:
         raise Usage("name an account or an offer, not both", field="--offer")
     async with options.client() as client:
-        listed = await _listed(client, options, account, offer, finality)
-        numbers = await _numbers(listed, most)
+        if offer is not None:
+            await _read_offer(client, offer, finality)
+            table, key = ISSUED.name, str(offer)
+        else:
+            table, key = HELD.name, format_address(await _holder(client, options, account))
+        listed = await client.first_rows(table, key, most=most, finality=finality)
         state, now_ms = no_rows(), await head_time_ms(client)
-        for number in numbers:
-            await copy_rows(client, state, VOUCHERS, str(number), finality=finality)
+        for item in listed:
+            number = str(item.key["voucher"])
+            await copy_rows(client, state, VOUCHERS, number, finality=finality)
         found = [(number, row) for (number,), row in VOUCHERS.every(state)]
         for each in {row.offer for _, row in found}:
             await copy_rows(client, state, OFFERS, str(each), finality=finality)
@@ -297,7 +303,7 @@ async def voucher(
     finality
         Read the head, which may still change, or the final state.
     """
-    argument("VOUCHER", lambda text: VOUCHERS.key_from_text([text]), str(voucher))
+    argument("VOUCHER", VOUCHERS.key[0].kind.from_json, voucher)
     async with options.client() as client:
         state, now_ms = no_rows(), await head_time_ms(client)
         await copy_rows(client, state, VOUCHERS, str(voucher), finality=finality)
@@ -387,7 +393,7 @@ async def _prices(client: Client, finality: Finality) -> Overlay:
 async def _read_offer(client: Client, number: int, finality: Finality) -> tuple[Overlay, Offer]:
     """A state with an offer and what prices step by, and the offer; raises Refused if there is none
     of this number."""
-    argument("OFFER", lambda text: OFFERS.key_from_text([text]), str(number))
+    argument("OFFER", OFFERS.key[0].kind.from_json, number)
     state = await _prices(client, finality)
     await copy_rows(client, state, OFFERS, str(number), finality=finality)
     row = OFFERS.get(state, number)
@@ -400,31 +406,11 @@ async def _read_offer(client: Client, number: int, finality: Finality) -> tuple[
     return state, row
 
 
-async def _listed(
-    client: Client,
-    options: NodeOptions,
-    account: str | None,
-    offer: int | None,
-    finality: Finality,
-) -> AsyncIterator[RowItem]:
-    """The rows that list the vouchers of an offer, or else of an account."""
-    if offer is not None:
-        await _read_offer(client, offer, finality)
-        return client.rows(ISSUED.name, str(offer), finality=finality)
+async def _holder(client: Client, options: NodeOptions, account: str | None) -> bytes:
     name = account or options.section.account
     if not name:
         raise Usage("name the account, or set client.account", field="ACCOUNT")
-    holder = await find_account(client, options.section, name, "ACCOUNT")
-    return client.rows(HELD.name, format_address(holder), finality=finality)
-
-
-async def _numbers(rows: AsyncIterator[RowItem], most: int) -> list[int]:
-    numbers: list[int] = []
-    async for item in rows:
-        numbers.append(int(str(item.key["voucher"])))
-        if len(numbers) == most:
-            break
-    return numbers
+    return await find_account(client, options.section, name, "ACCOUNT")
 
 
 def _price(state: Overlay, number: int, row: Offer, asset: KnownAsset) -> str:

@@ -1,7 +1,7 @@
 """Bodies that holders elect for a term."""
 
 from vm.modules.elections.closing import DEPOSIT_PERCENT, Closed, close_due
-from vm.modules.elections.standing import Found, Stand, Withdraw
+from vm.modules.elections.standing import NOT_STANDING, Found, Stand, Withdraw
 from vm.modules.elections.tables import (
     BALLOTS,
     CANDIDATES,
@@ -24,6 +24,7 @@ __all__ = [
     "ELECTIONS",
     "MOST_CANDIDATES",
     "NOT_OPEN",
+    "NOT_STANDING",
     "NO_ELECTION",
     "Ballot",
     "Candidate",

@@ -1,7 +1,15 @@
 """What the community's token buys from its catalogue, and the vouchers for it (W2, W8)."""
 
 from vm.modules.redemption.offering import Approve, Close, MakeOffer, Offered, Remove, SetPool
-from vm.modules.redemption.redeeming import GiveBack, HandOn, Honour, Redeem, Redeemed, price_now
+from vm.modules.redemption.redeeming import (
+    TOO_DEAR,
+    GiveBack,
+    HandOn,
+    Honour,
+    Redeem,
+    Redeemed,
+    price_now,
+)
 from vm.modules.redemption.tables import (
     ESCROW_POT,
     HELD,
@@ -22,6 +30,7 @@ __all__ = [
     "ISSUED",
     "OFFERS",
     "POOL",
+    "TOO_DEAR",
     "UNKNOWN_OFFER",
     "UNKNOWN_VOUCHER",
     "VOUCHERS",
