@@ -41,7 +41,7 @@ head. Lists take ?limit= and ?cursor=. Light answers and steps begin at ?dynasty
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from enum import Enum
 from urllib.parse import quote
 
@@ -244,6 +244,20 @@ class Client(ContentClient, MarketClient, SessionClient):
         query = {"key": first_parts}
         async for page in self._pages(RowsAnswer, path, query, finality, ROWS_PER_PAGE):
             yield page
+
+    async def first_rows(
+        self, table: str, *first_parts: str, most: int, finality: Finality = Finality.FINAL
+    ) -> list[RowItem]:
+        """The first rows of a table, or of those under the first key parts; so many at most."""
+        path = f"/v1/tables/{quote(table, safe='')}/rows"
+        query, found = {"key": first_parts}, list[RowItem]()
+        size = min(most, ROWS_PER_PAGE)
+        async with aclosing(self._pages(RowsAnswer, path, query, finality, size)) as pages:
+            async for page in pages:
+                found += page.items
+                if len(found) >= most:
+                    break
+        return found[:most]
 
     async def light(self, path: str, query: Query) -> bytes:
         """The bytes under a path of /v1/light; believe nothing in them but by what

@@ -1,7 +1,7 @@
 """A connection to one node's HTTP API: requests, pages of lists, and clear failures."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -100,8 +100,8 @@ class Connection:
         query: Query,
         finality: Finality,
         limit: int = ITEMS_PER_PAGE,
-    ) -> AsyncIterator[P]:
-        """All pages of a list."""
+    ) -> AsyncGenerator[P, None]:
+        """All pages of a list; who does not read them to the end closes the generator."""
         cursor: str | None = None
         while True:
             page = await self._get(answer, path, {**page_query(limit, cursor, finality), **query})

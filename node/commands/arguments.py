@@ -3,16 +3,18 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
-from consensus.errors import Invalid
+from consensus.errors import Invalid, InvalidEncoding
 from node.config.sections import ClientSection
 from node.config.sources import load_config
 from node.failure import Refused, Usage
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
@@ -33,12 +35,25 @@ Overrides = Annotated[
 ]
 
 
-def argument(name: str, parse: Callable[[str], T], text: str) -> T:
-    """`parse(text)`; what it rejects is a mistake in the argument `name`: exit code 2."""
+def argument(name: str, parse: Callable[[S], T], value: S) -> T:
+    """`parse(value)`; what it rejects is a mistake in the argument `name`: exit code 2."""
     try:
-        return parse(text)
+        return parse(value)
     except Invalid as error:
         raise Usage(str(error), field=name, code=error.code) from error
+
+
+def parse_time(text: str) -> int:
+    """Ms from the Unix epoch of a time with its zone; raises InvalidEncoding."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidEncoding(
+            f"a time with its zone is expected, such as 2030-01-31T12:00:00Z, got {text[:60]!r}"
+        )
+    return int(moment.timestamp() * 1000)
 
 
 def client_section(file: Path | None, **flags: str | Path | None) -> ClientSection:

@@ -141,3 +141,9 @@ async def known_asset(client: Client, symbol: str | None = None) -> KnownAsset:
     if answer is None:
         raise Refused(f"no asset {symbol} exists on this chain", field="asset")
     return KnownAsset(symbol, AssetRow.from_json(answer.item.row).decimals)
+
+
+async def head_time_ms(client: Client) -> int:
+    """The chain's time: when the slot of the node's head began (ms from the Unix epoch)."""
+    status = await client.status()
+    return status.genesis_time_ms + status.head.slot * status.slot_ms

@@ -15,7 +15,7 @@ from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from genesis.from_state import genesis_from_state
 from genesis.preset import Preset, load_preset
 from genesis.producer_record import ProducerRecord, read_producer_record
-from node.commands.arguments import JsonFlag, argument, client_section, naming
+from node.commands.arguments import JsonFlag, argument, client_section, naming, parse_time
 from node.commands.presets import check_day, check_preset, list_presets, show_preset
 from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
@@ -207,16 +207,7 @@ def _role(text: str, preset: Preset) -> tuple[str, bytes]:
 def _start_ms(text: str | None) -> int:
     if text is None:
         return (int(time.time()) + START_DELAY_S) * 1000
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Usage(
-            f"a time with its zone is expected, such as 2030-01-31T12:00:00Z, got {text[:60]!r}",
-            field="--start",
-        )
-    return int(moment.timestamp() * 1000)
+    return argument("--start", parse_time, text)
 
 
 def _show(genesis: Genesis, file: Path, *, as_json: bool) -> None:

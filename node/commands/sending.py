@@ -1,6 +1,6 @@
 """The way of a transaction from a command: tried, signed, sent, and waited for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,6 +17,7 @@ from node.client import Client, Until
 from node.commands.arguments import client_section, naming
 from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset
 from node.commands.payment import charged, try_payment
+from node.commands.told import told
 from node.commands.transaction_file import write_transaction
 from node.commands.wallet import Wallet
 from node.config.sections import ClientSection
@@ -29,10 +30,6 @@ from vm.declare import Action
 from vm.forms import transaction_from_json
 from vm.modules.account import Authority
 from vm.modules.fee import PRICES
-from vm.modules.gov import Proposed
-from vm.modules.market import Rested
-from vm.modules.sessions import Opened, Requested
-from vm.modules.tasks import Airdropped, Published
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -44,16 +41,6 @@ VALID_BLOCKS_UNSIGNED = 86_400
 FREE_VALID_BLOCKS = 120
 OK = "ok"
 UNSIGNED = "unsigned"
-
-# What is made that has a number: by its event, what it is and the field with the number.
-_NUMBERED = {
-    Proposed.tag: ("proposal", "proposal"),
-    Rested.tag: ("order", "number"),
-    Opened.tag: ("session", "session"),
-    Requested.tag: ("session", "session"),
-    Published.tag: ("task", "task"),
-    Airdropped.tag: ("airdrop", "airdrop"),
-}
 
 ValidBlocks = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))]
 
@@ -339,18 +326,8 @@ def show_transaction(
             "status": answer.receipt.status,
             "fee": charged(transaction_from_json(answer.transaction), answer.receipt, asset),
         }
-        fields |= _numbers(answer)
+        fields |= told(answer.events)
     print_fields(fields)
-
-
-def _numbers(answer: TransactionAnswer) -> JsonObject:
-    """The number of what a transaction has made, which later commands must name."""
-    for event in answer.events:
-        data = event["data"]
-        if isinstance(data, Mapping) and data["type"] in _NUMBERED:
-            what, field = _NUMBERED[str(data["type"])]
-            return {what: data[field]}
-    return {}
 
 
 def show_trial(

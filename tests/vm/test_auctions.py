@@ -10,60 +10,67 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consensus.cid import RAW, cid_of
 from tests.vm.days import Days
-from tests.vm.world import ANNA, BEN, CLEO, FUNDS
+from tests.vm.world import ANNA, BEN, CLEO, FUNDS, key
 from vm.declare import Action
 from vm.modules.auctions import (
     AUCTIONS,
     BIDS,
     ESCROW_POT,
+    MOST_AHEAD,
+    SLOTS,
     Auction,
     Bid,
     Choose,
     Donate,
     Open,
+    Slot,
     TakeBack,
-    Terms,
     close_due,
     needed,
+    slots_after,
     total_of,
 )
+from vm.modules.tokens import Transfer
 
 A, B, C = ANNA.public, BEN.public, CLEO.public
 POOL = "participation"
 FILM = cid_of(RAW, b"film")
+OPEN = Open(
+    place="banner",
+    shows_from_ms=None,
+    shows_s=100,
+    reserve=100,
+    step_ppm=100_000,
+    open_s=60,
+    extension_s=10,
+    most_extension_s=30,
+    pot=POOL,
+)
 
 
 @dataclass
 class Hall(Days):
     """One auction from 100 units on, each bid a tenth above the last; it closes in 60 s, or 10 s
-    after a new lead, in 90 s at the latest; the slot shows from then for 100 s."""
+    after a new lead, in 90 s at the latest; the slot is that of the 100 s from then on."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.start = self.time_ms
-        assert self.decide(Open(self.terms())) == "ok"
-
-    def terms(self) -> Terms:
-        """Those of the auction."""
-        start = self.start
-        shows = start + 90_000
-        return Terms(
-            "banner", shows, shows + 100_000, 100, 100_000, start + 60_000, shows, 10, POOL
-        )
+        assert self.decide(OPEN) == "ok"
 
     def at(self, seconds: int) -> None:
         """So long after the beginning."""
         self.time_ms = self.start + 1000 * seconds
         self.step(close_due)
 
-    def row(self) -> Auction:
+    def row(self, number: int = 1) -> Auction:
         """The auction."""
-        found = AUCTIONS.get(self.world.state, 1)
+        found = AUCTIONS.get(self.world.state, number)
         assert found is not None
         return found
 
 
-def test_the_highest_bid_wins_the_others_take_theirs_back_and_the_pool_gets_the_price() -> None:
+def test_the_highest_bid_wins_what_was_outbid_is_back_at_once_and_the_pool_gets_the_price() -> None:
     hall = Hall()
     assert hall.act(A, Bid(1, 100)) == "ok"
     assert hall.act(B, Bid(1, 109)) == "auctions.too-low"
@@ -152,27 +159,103 @@ def test_after_its_end_nothing_is_bid_and_only_the_winner_chooses_within_the_tim
     hall.act(A, Bid(1, 100))
     hall.act(B, Bid(1, 110))
     hall.at(60)
-    assert hall.act(B, TakeBack(1, B)) == "auctions.leads"
+    assert hall.act(B, TakeBack(1, B)) == "auctions.closed"
     assert hall.act(A, Donate(1, B, 1)) == "auctions.closed"
     assert hall.act(A, Choose(1, FILM, "")) == "auctions.not-the-winner"
-    assert hall.act(A, TakeBack(1, A)) == "ok"
-    assert hall.act(A, TakeBack(1, A)) == "auctions.nothing-given"
+    assert hall.act(A, TakeBack(1, A)) == "auctions.closed"
+    assert hall.held(A) == FUNDS, "it has come back by itself"
     hall.at(190)
     assert hall.act(B, Choose(1, FILM, "")) == "auctions.over"
 
 
+def test_the_terms_follow_from_the_block_that_opens() -> None:
+    hall, start = Hall(), Hall().start
+    terms = hall.row().terms
+    assert (terms.closes_ms, terms.hard_close_ms) == (start + 60_000, start + 90_000)
+    assert (terms.shows_from_ms, terms.shows_until_ms) == (start + 90_000, start + 190_000)
+
+
+def test_what_lost_goes_back_by_itself_so_much_a_block_and_what_won_does_not() -> None:
+    hall, donors = Hall(), [key(f"donor {i}").public for i in range(40)]
+    hall.act(A, Bid(1, 100))
+    for donor in donors:
+        assert hall.act(B, Transfer(donor, "REEL", 7, "")) == "ok"
+        assert hall.act(donor, Donate(1, A, 7)) == "ok"
+    hall.act(B, Bid(1, 1_000))
+    hall.at(60)
+    assert sum(hall.held(donor) == 7 for donor in donors) in (15, 16)
+    assert hall.act(donors[0], TakeBack(1, A)) == "auctions.closed"
+    for blocks in (1, 2, 3):
+        assert hall.sound()
+        hall.at(60 + blocks)
+    assert all(hall.held(donor) == 7 for donor in donors)
+    assert hall.held(A) == FUNDS
+    assert (hall.pot(ESCROW_POT), hall.pot(POOL)) == (0, 1_000)
+    assert hall.sound()
+    left = dict(hall.world.state.writes())
+    hall.at(70)
+    assert dict(hall.world.state.writes()) == left, "nothing is due any more"
+
+
+def test_slots_of_a_place_follow_one_another() -> None:
+    hall, start = Hall(), Hall().start
+    assert hall.decide(OPEN) == "ok"
+    assert hall.decide(replace(OPEN, place="footer")) == "ok"
+    following, elsewhere = hall.row(2).terms, hall.row(3).terms
+    assert (following.shows_from_ms, following.shows_until_ms) == (start + 190_000, start + 290_000)
+    assert elsewhere.shows_from_ms == start + 90_000
+    assert hall.sound()
+
+
 @pytest.mark.parametrize(
-    "changed",
+    ("from_s", "code"),
     [
-        {"closes_ms": 0},
-        {"hard_close_ms": 1},
-        {"shows_from_ms": 1},
-        {"shows_until_ms": 1},
+        (89, "too-early"),
+        (90, "overlaps"),
+        (189, "overlaps"),
+        (190, "ok"),
+        (301, "overlaps"),
+        (300, "ok"),
+        (401, "overlaps"),
+        (600, "ok"),
+        (2 * 366 * 86_400, "ok"),
+        (2 * 366 * 86_400 + 1, "too-far"),
     ],
 )
-def test_times_out_of_order_are_refused(changed: dict[str, int]) -> None:
+def test_a_slot_of_a_time_is_sold_once(from_s: int, code: str) -> None:
+    """Sold already: 90 to 190 s, and 400 to 500 s."""
     hall = Hall()
-    assert hall.decide(Open(replace(hall.terms(), **changed))) == "auctions.bad-times"  # type: ignore[arg-type]
+    start = hall.start
+    assert hall.decide(replace(OPEN, shows_from_ms=start + 400_000)) == "ok"
+    result = hall.decide(replace(OPEN, shows_from_ms=start + 1000 * from_s))
+    assert result.removeprefix("auctions.") == code
+    assert hall.sound()
+
+
+def test_what_nobody_bought_is_for_sale_again() -> None:
+    hall = Hall()
+    hall.at(60)
+    again = replace(OPEN, open_s=10, most_extension_s=0, shows_from_ms=hall.start + 90_000)
+    assert hall.decide(again) == "ok"
+    assert [slot.auction for _, slot in slots_after(hall.world.state, "banner", 0)] == [2]
+    assert hall.sound()
+
+
+def test_so_many_slots_of_a_place_are_on_sale_ahead() -> None:
+    hall = Hall()
+    for _ in range(MOST_AHEAD - 1):
+        assert hall.decide(OPEN) == "ok"
+    assert hall.decide(OPEN) == "auctions.too-many-slots"
+    assert hall.decide(replace(OPEN, place="footer")) == "ok"
+
+
+def test_the_slot_of_a_moment_is_found_by_its_place() -> None:
+    hall, start = Hall(), Hall().start
+    hall.decide(OPEN)
+    for second, first in ((0, 1), (189, 1), (190, 2), (289, 2)):
+        found = slots_after(hall.world.state, "banner", start + 1000 * second)
+        assert found[0][1].auction == first
+    assert slots_after(hall.world.state, "banner", start + 290_000) == []
 
 
 def test_a_shill_that_is_not_topped_has_bought_the_slot() -> None:
@@ -190,6 +273,20 @@ def test_the_invariants_see_a_bid_that_is_not_kept() -> None:
     hall.act(A, Bid(1, 100))
     BIDS.delete(hall.world.state, 1, A)
     assert not hall.sound()
+
+
+def test_the_invariants_see_slots_that_overlap_and_a_close_that_is_not_due() -> None:
+    hall = Hall()
+    hall.decide(OPEN)
+    row = hall.row(2)
+    terms = replace(row.terms, shows_from_ms=row.terms.shows_from_ms - 1)
+    AUCTIONS.put(hall.world.state, replace(row, terms=terms), 2)
+    SLOTS.put(hall.world.state, Slot(terms.shows_from_ms, 2), "banner", terms.shows_until_ms)
+    assert not hall.sound()
+    other = Hall()
+    AUCTIONS.put(other.world.state, replace(other.row(), is_closed=True), 1)
+    SLOTS.delete(other.world.state, "banner", other.row().terms.shows_until_ms)
+    assert not other.sound()
 
 
 @dataclass
@@ -242,7 +339,8 @@ class AuctionMachine(RuleBasedStateMachine):
     @rule(who=st.sampled_from([A, B, C]), of=st.sampled_from([A, B, C]))
     def take(self, who: bytes, of: bytes) -> None:
         """Take back."""
-        good = self.model.given[of, who] > 0 and self.model.leader != of
+        model = self.model
+        good = model.given[of, who] > 0 and model.leader != of and not model.closed
         assert (self.hall.act(who, TakeBack(1, of)) == "ok") is good
         if good:
             del self.model.given[of, who]
@@ -254,6 +352,11 @@ class AuctionMachine(RuleBasedStateMachine):
         self.hall.at(self.second)
         if self.hall.row().is_closed and not self.model.closed:
             self.model.closed, self.model.paid = True, self.model.top
+            self.hall.at(self.second)
+            self.hall.at(self.second)
+            for bidder, giver in list(self.model.given):
+                if bidder != self.model.leader:
+                    del self.model.given[bidder, giver]
             assert self.second >= 60
         assert self.model.closed or self.second < 90
 

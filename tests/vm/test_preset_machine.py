@@ -32,6 +32,16 @@ def test_value_and_invariants_hold_whatever_anybody_does(preset: str) -> None:
     assert walk.days > 10
 
 
+def test_a_walk_of_auctions_alone_gets_each_of_their_actions_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    types = [tag for tag in TYPES if tag.startswith("auctions.")]
+    monkeypatch.setattr("tests.economies.walk.TYPES", types)
+    walk = Walk("devnet", seed=1, most_steps=STEPS)
+    list(walk.steps(STEPS))
+    assert set(walk.done) == set(types), "also what needs others to be done before"
+
+
 def test_a_walk_follows_from_its_seed() -> None:
     first, again, other = (list(Walk("devnet", seed, 60).steps(60)) for seed in (1, 1, 2))
     assert first == again != other

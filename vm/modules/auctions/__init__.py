@@ -1,16 +1,24 @@
 """Advertising slots, sold by open ascending auction, with donations to others' bids (W6)."""
 
-from vm.modules.auctions.bidding import Bid, Donate, TakeBack, needed, total_of
-from vm.modules.auctions.opening import Choose, Open, close_due
+from vm.modules.auctions.bidding import TOO_LOW, Bid, Donate, Raised, TakeBack, needed, total_of
+from vm.modules.auctions.closing import close_due
+from vm.modules.auctions.opening import Choose, Open
 from vm.modules.auctions.tables import (
     AUCTIONS,
     BIDS,
     ESCROW_POT,
     GIVEN,
+    MOST_AHEAD,
+    SLOTS,
+    UNKNOWN_AUCTION,
     Auction,
+    BidRow,
+    Given,
     Shown,
+    Slot,
     Terms,
     auctions,
+    slots_after,
 )
 
 __all__ = [
@@ -18,16 +26,25 @@ __all__ = [
     "BIDS",
     "ESCROW_POT",
     "GIVEN",
+    "MOST_AHEAD",
+    "SLOTS",
+    "TOO_LOW",
+    "UNKNOWN_AUCTION",
     "Auction",
     "Bid",
+    "BidRow",
     "Choose",
     "Donate",
+    "Given",
     "Open",
+    "Raised",
     "Shown",
+    "Slot",
     "TakeBack",
     "Terms",
     "auctions",
     "close_due",
     "needed",
+    "slots_after",
     "total_of",
 ]

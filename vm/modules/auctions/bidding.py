@@ -1,7 +1,8 @@
 """Bidding, with one's own units and with others' donations.
 
-What is put into the leading bid stays there; into any other it can be taken back at any time, so
-that who is outbid has nothing to wait for, and nobody leads by units that can vanish.
+What is put into the leading bid stays there; out of any other it can be taken back at any time, and
+comes back by itself when the auction is closed. So who is outbid has nothing to wait for, and
+nobody leads by units that can vanish.
 """
 
 from dataclasses import replace
@@ -31,7 +32,7 @@ from vm.view import View
 TOO_LOW = auctions.error("too-low", "The bid does not top the one that leads.")
 NO_BID = auctions.error("no-bid", "The account that is donated to has not bid.")
 NOTHING_GIVEN = auctions.error("nothing-given", "The sender has put nothing into this bid.")
-LEADS = auctions.error("leads", "What is in the leading or winning bid stays there.")
+LEADS = auctions.error("leads", "What is in the leading bid stays there.")
 
 
 @auctions.event
@@ -48,9 +49,10 @@ class Raised(Record):
 
 
 @auctions.event
-@record("auctions.taken_back")
-class TakenBack(Record):
-    """An account has taken back what it had put into a bid."""
+@record("auctions.returned")
+class Returned(Record):
+    """An account has again what it had put into a bid: it has taken it back, or the bid has
+    lost."""
 
     auction: Counter
     bidder: AccountId
@@ -95,29 +97,35 @@ class Donate(Action):
 @auctions.action(gas=4_000)
 @record("auctions.take_back")
 class TakeBack(Action):
-    """Take back all that the sender has put into a bid which does not lead, or has lost (W6)."""
+    """Take back all that the sender has put into a bid which does not lead (W6). After the close
+    it comes back by itself."""
 
     auction: Counter
     bidder: AccountId
 
     def apply(self, context: Context) -> None:
         state, sender = context.state, context.sender
-        row = auction_row(state, self.auction)
+        row = _open_auction(state, self.auction)
         given = GIVEN.get(state, self.auction, self.bidder, sender)
         if given is None:
             raise NOTHING_GIVEN.failed(field="bidder")
         if row.leader == self.bidder:
             raise LEADS.failed(field="bidder")
-        native = chain_constants(state).native_asset
-        drain_pot(state, ESCROW_POT, native, given.units)
-        credit(state, sender, native, given.units)
-        GIVEN.delete(state, self.auction, self.bidder, sender)
-        left = total_of(state, self.auction, self.bidder) - given.units
-        if left:
-            BIDS.put(state, BidRow(left), self.auction, self.bidder)
-        else:
-            BIDS.delete(state, self.auction, self.bidder)
-        context.emit(TakenBack(self.auction, self.bidder, sender, given.units))
+        give_back(context, self.auction, self.bidder, sender, given.units)
+
+
+def give_back(context: Context, number: int, bidder: bytes, giver: bytes, units: int) -> None:
+    """Let an account have what it has put into a bid, which is all it has put into it."""
+    state, native = context.state, chain_constants(context.state).native_asset
+    drain_pot(state, ESCROW_POT, native, units)
+    credit(state, giver, native, units)
+    GIVEN.delete(state, number, bidder, giver)
+    left = total_of(state, number, bidder) - units
+    if left:
+        BIDS.put(state, BidRow(left), number, bidder)
+    else:
+        BIDS.delete(state, number, bidder)
+    context.emit(Returned(number, bidder, giver, units))
 
 
 def total_of(view: View, auction: int, bidder: bytes) -> int:

@@ -12,12 +12,14 @@ from vm.modules.agenda import Agenda
 from vm.modules.chain import chain_constants
 from vm.modules.pots import Ppm
 from vm.modules.tokens import CommunityPot, PositiveAmount, pot_of
-from vm.table import Table
+from vm.table import KeyPart, Table
 from vm.view import View
 
 auctions = Module("auctions", "Advertising slots, sold by open ascending auction.")
 
 ESCROW_POT = "auctions.escrow"
+
+MOST_AHEAD = 32  # slots of a place that are sold or on sale: all are looked at when one is added
 
 Place = Annotated[str, Text(64, 1)]
 LinkText = Annotated[str, Text(500)]
@@ -69,16 +71,26 @@ class BidRow(Record):
     total: PositiveAmount
 
 
+@record("auctions.slot")
+class Slot(Record):
+    """Lists an auction by its place and when its slot ends (ms from the Unix epoch), and says when
+    it begins. Slots of a place do not overlap; one that nobody has bought is listed no more."""
+
+    shows_from_ms: Counter
+    auction: Counter
+
+
 @record("auctions.given")
 class Given(Record):
-    """What one account has put into a bid of its own or of another."""
+    """What one account has put into a bid of its own or of another. What was put into the bid that
+    has won stays listed, though it is paid."""
 
     units: PositiveAmount
 
 
 @record("auctions.due")
 class Due(Record):
-    """Lists an auction by when it closes."""
+    """Lists an auction by when it closes, or if it is closed by when bids that lost go back."""
 
 
 @record("auctions.numbering")
@@ -89,11 +101,12 @@ class Numbering(Record):
 
 
 AUCTIONS: Table[Auction, int] = auctions.table(Auction, auction=Counter)
+SLOTS: Table[Slot, str, int] = auctions.table(Slot, place=Place, shows_until_ms=Counter)
 BIDS: Table[BidRow, int, bytes] = auctions.table(BidRow, auction=Counter, bidder=AccountId)
 GIVEN: Table[Given, int, bytes, bytes] = auctions.table(
     Given, auction=Counter, bidder=AccountId, giver=AccountId
 )
-DUE: Table[Due, int, int] = auctions.table(Due, closes_ms=Counter, auction=Counter)
+DUE: Table[Due, int, int] = auctions.table(Due, time_ms=Counter, auction=Counter)
 NUMBERING: Table[Numbering] = auctions.table(Numbering)
 AGENDA: Agenda[int] = Agenda(DUE, Due())
 
@@ -107,6 +120,14 @@ def auction_row(view: View, number: int) -> Auction:
     if row is None:
         raise UNKNOWN_AUCTION.failed(f"there is no auction {number}", field="auction")
     return row
+
+
+def slots_after(view: View, place: str, time_ms: int) -> list[tuple[int, Slot]]:
+    """When they end and what they are: the slots of a place that end later than this, the next
+    first."""
+    start = SLOTS.state_key(place, time_ms + 1)
+    found = SLOTS.scan(view, place, start=start, limit=MOST_AHEAD)
+    return [(until_ms, slot) for (_, until_ms), slot in found]
 
 
 def has_won(auction: Auction, bidder: bytes) -> bool:
@@ -130,5 +151,38 @@ def bids_are_kept(view: View) -> Iterator[str]:
     for number, row in rows.items():
         if row.leader is not None and totals[number, row.leader] != row.top:
             yield f"who leads auction {number} has bid {totals[number, row.leader]}, not {row.top}"
-    open_ones = {(row.terms.closes_ms, n) for n, row in rows.items() if not row.is_closed}
-    yield from AGENDA.disagreements(view, {(at, n) for at, n in open_ones})
+
+
+@auctions.invariant
+def slots_do_not_overlap(view: View) -> Iterator[str]:
+    """A place's slots are those of its auctions but for what nobody bought, one after the other."""
+    wanted = {
+        (row.terms.place, row.terms.shows_until_ms): Slot(row.terms.shows_from_ms, number)
+        for (number,), row in AUCTIONS.every(view)
+        if not (row.is_closed and row.leader is None)
+    }
+    if dict(SLOTS.every(view)) != wanted:
+        yield "the slots that are listed are not those of the auctions"
+    ends: dict[str, int] = {}
+    for place, until_ms in sorted(wanted):
+        if wanted[place, until_ms].shows_from_ms < ends.get(place, 0):
+            yield f"slots of the place {place} overlap before {until_ms} ms"
+        ends[place] = until_ms
+
+
+@auctions.invariant
+def auctions_are_due(view: View) -> Iterator[str]:
+    """An open auction is due when it closes; a closed one while a bid that lost has to go back."""
+    losing = {
+        number
+        for (number, bidder), _ in BIDS.every(view)
+        if bidder != auction_row(view, number).leader
+    }
+    listed = {number: time_ms for (time_ms, number), _ in DUE.every(view)}
+    wanted: set[tuple[KeyPart, ...]] = set()
+    for (number,), row in AUCTIONS.every(view):
+        if not row.is_closed:
+            wanted.add((row.terms.closes_ms, number))
+        elif number in losing:
+            wanted.add((listed.get(number, row.terms.closes_ms), number))
+    yield from AGENDA.disagreements(view, wanted)

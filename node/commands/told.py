@@ -1,0 +1,34 @@
+"""What people must know of a transaction to go on: the number of what it has made."""
+
+from collections.abc import Mapping
+
+from consensus.kinds import JsonObject
+from vm.modules.auctions import Raised
+from vm.modules.gov import Proposed
+from vm.modules.market import Rested
+from vm.modules.redemption import Offered, Redeemed
+from vm.modules.sessions import Opened, Requested
+from vm.modules.tasks import Airdropped, Published
+
+# By the event: how people call it, and the event's field.
+_TOLD = {
+    Proposed.tag: ("proposal", "proposal"),
+    Rested.tag: ("order", "number"),
+    Opened.tag: ("session", "session"),
+    Requested.tag: ("session", "session"),
+    Published.tag: ("task", "task"),
+    Airdropped.tag: ("airdrop", "airdrop"),
+    Offered.tag: ("offer", "offer"),
+    Redeemed.tag: ("voucher", "voucher"),
+    Raised.tag: ("leads", "leads"),
+}
+
+
+def told(events: tuple[JsonObject, ...]) -> JsonObject:
+    """What the first event says that later commands must name, if one does."""
+    for event in events:
+        data = event["data"]
+        if isinstance(data, Mapping) and data["type"] in _TOLD:
+            name, field = _TOLD[str(data["type"])]
+            return {name: data[field]}
+    return {}
