@@ -332,7 +332,7 @@ def test_these_actions_are_free() -> None:
         "tasks.claim",
         "tasks.take",
     }
-    others = {"stake.approve", "stake.unbond", "possession.prove"}
+    others = {"stake.approve", "stake.unbond", "possession.prove", "claims.claim"}
     assert found == others | likes | deciding | taking_part | tasks
 
 
