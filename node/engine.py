@@ -142,11 +142,13 @@ class Engine:
             yield from self._renew_mempool(old_head, valid)
 
     def _renew_mempool(self, old_head: ChainBlock, newest: Recorded) -> Work[None]:
-        """Drop what the new head has used up, and what was signed by keys that it took away; what
-        waited, or was in blocks that it leaves beside it, waits again if it still may."""
+        """Drop what the new head has used up or done, and what was signed by keys that it took
+        away; what was in blocks that it leaves beside it waits again if it still may."""
         chain = self.chain
         height = chain.fork.head.height + 1
         self.mempool.prune(lambda key: nonce_at_head(chain, key), height)
+        state = chain.state_of(chain.fork.head)
+        self.mempool.drop_exempt(lambda key: state.get(key) is not None)
         is_next = newest.placed.header.parent == old_head.id
         rotated = rotated_accounts((newest,) if is_next else (newest, *chain.head_chain()))
         if rotated:

@@ -2,7 +2,8 @@
 
 Pure and bounded: by transactions, by bytes and by sender. Signatures, fees and mana are checked by
 the caller; here only order, room, replacement and expiry matter. What pays a fee goes before what
-does not, and takes its room when there is no other.
+does not, and takes its room when there is no other. Of transactions that are exempt from both one
+waits for each row that they write: else one claim, signed for many accounts, could fill it.
 """
 
 from collections.abc import Callable, Generator, Iterator, Set
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from consensus.compact import short_transaction_id
 from consensus.errors import InvalidTransaction
 from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
+from vm.exemption import exemptions_of
 
 MAX_TRANSACTIONS = 20_000
 MAX_BYTES = 32 * 1024 * 1024
@@ -38,7 +40,7 @@ class Pending:
 
     @property
     def is_free(self) -> bool:
-        """Whether it pays no fee: mana pays, or it is a duty."""
+        """Whether it pays no fee: mana pays, or it is a duty or exempt."""
         return self.transaction.max_fee == 0
 
 
@@ -52,6 +54,7 @@ class Mempool:
         self._by_short_id: dict[bytes, tuple[Pending, ...]] = {}
         self._by_sender: dict[bytes, dict[int, Pending]] = {}
         self._free: dict[bytes, Pending] = {}  # by id, as they came
+        self._exempt: dict[bytes, Pending] = {}  # by the keys of the rows that they write
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -74,8 +77,8 @@ class Mempool:
 
         `next_nonce` is the sender's at the head, `next_height` the next block's. Raises
         InvalidTransaction: nonce-used, nonce-too-high, expired, replacement-underpriced,
-        too-many-free or mempool-full (both to be tried again later). In a full mempool the newest
-        that pay no fee go for one that does.
+        too-many-free, already-waiting or mempool-full (to be tried again later). In a full mempool
+        the newest that pay no fee go for one that does.
         """
         transaction = pending.transaction
         if pending.id in self._by_id:
@@ -91,13 +94,16 @@ class Mempool:
         replaced = waiting.get(transaction.nonce)
         if replaced is not None:
             self._check_replacement(replaced, transaction)
+        exempt = exemptions_of(transaction)
         if pending.is_free:
             self._check_free(waiting)
+        self._check_exempt(exempt)
         for gone in self._makes_room(pending, replaced):
             self._remove(gone)
         self._by_id[pending.id] = pending
         if pending.is_free:
             self._free[pending.id] = pending
+        self._exempt |= dict.fromkeys(exempt, pending)
         short_id = short_transaction_id(pending.id)
         self._by_short_id[short_id] = (*self._by_short_id.get(short_id, ()), pending)
         self._by_sender.setdefault(transaction.sender, {})[transaction.nonce] = pending
@@ -134,6 +140,15 @@ class Mempool:
                 "try again later, or pay a fee",
                 field="max_fee",
                 code="too-many-free",
+            )
+
+    def _check_exempt(self, exempt: tuple[bytes, ...]) -> None:
+        if any(key in self._exempt for key in exempt):
+            raise InvalidTransaction(
+                "another transaction that pays no fee does the same and waits already; try again "
+                "later, or pay a fee",
+                field="actions",
+                code="already-waiting",
             )
 
     def _makes_room(self, pending: Pending, replaced: Pending | None) -> list[Pending]:
@@ -202,6 +217,13 @@ class Mempool:
                     self._remove(pending)
         return before - len(self._by_id)
 
+    def drop_exempt(self, is_written: Callable[[bytes], bool]) -> int:
+        """Drop those that are exempt of which a row is there already, by its key: how many."""
+        void = {one.id: one for key, one in self._exempt.items() if is_written(key)}
+        for pending in void.values():
+            self._remove(pending)
+        return len(void)
+
     def drop(self, accounts: Set[bytes], is_void: Callable[[Transaction], bool]) -> int:
         """Drop those that are void of which one of these accounts is sender or payer: how many."""
         void = [
@@ -216,7 +238,9 @@ class Mempool:
 
     def _remove(self, pending: Pending) -> None:
         del self._by_id[pending.id]
-        self._free.pop(pending.id, None)
+        if self._free.pop(pending.id, None) is not None:
+            for key in exemptions_of(pending.transaction):
+                del self._exempt[key]
         short_id = short_transaction_id(pending.id)
         others = tuple(one for one in self._by_short_id.pop(short_id) if one is not pending)
         if others:

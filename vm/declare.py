@@ -57,6 +57,11 @@ class Action(Record):
         """What a governed action will do, as a sentence of a proposal."""
         raise NotImplementedError
 
+    def exemption(self, sender: bytes) -> bytes | None:
+        """The key of the row that it writes for good, if `sender` may send it for nothing: once the
+        row is there, none of its kind succeeds. None: a fee or mana pays for it."""
+        return None
+
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         """Keys of rows that it will read or write, as far as it pays to read them ahead: those
         that are others in each transaction. Nothing else depends on them."""
@@ -92,11 +97,11 @@ class ActionDeclaration:
     governed: bool
 
     def __post_init__(self) -> None:
-        without_fee = self.duty or self.free
+        without_fee = self.duty or self.free or self.has_exemption
         if self.governed and (without_fee or self.has_derived_gas or self.gas > GOVERNED_GAS):
             raise ValueError(
                 f"{self.type.tag}: what is governed costs at most {GOVERNED_GAS} gas, paid by who "
-                "proposes it, whatever its fields; it is neither a duty nor free"
+                "proposes it, whatever its fields; it is neither a duty, free nor exempt"
             )
         if self.governed and self.type.in_words is Action.in_words:
             raise ValueError(f"{self.type.tag}: a proposal says in words what it will do")
@@ -105,6 +110,11 @@ class ActionDeclaration:
     def has_derived_gas(self) -> bool:
         """Whether the action's fields add to its gas."""
         return self.type.derived_gas is not Action.derived_gas
+
+    @property
+    def has_exemption(self) -> bool:
+        """Whether some accounts may send the action for nothing."""
+        return self.type.exemption is not Action.exemption
 
 
 A = TypeVar("A", bound=Action)

@@ -20,7 +20,7 @@ it is an object of the fields. A row lives at the state key `[table, key…]`. A
 asset's smallest unit. The gas of an action comes on top of `fee.base_gas`, `fee.byte_gas` for
 each byte of the transaction and `fee.signature_gas` for each signature; one marked + adds gas
 that follows from its fields. A duty may also be sent by a producer's consensus key, without a fee.
-A free action may be paid with mana in place of a fee.
+A free action may be paid with mana in place of a fee. What is exempt costs some accounts nothing.
 What is governed stands in no transaction: a proposal carries it out once it has passed.
 """
 
@@ -52,7 +52,12 @@ def _module(module: Module) -> Iterator[str]:
 def _action(action: ActionDeclaration) -> Iterator[str]:
     cls = action.type
     plus = "+" if action.has_derived_gas else ""
-    marks = {"duty": action.duty, "free": action.free, "governed": action.governed}
+    marks = {
+        "duty": action.duty,
+        "free": action.free,
+        "exempt": action.has_exemption,
+        "governed": action.governed,
+    }
     sent = "".join(f", {name}" for name, is_so in marks.items() if is_so)
     yield f"### Action `{cls.tag}` version {cls.version}, gas {action.gas:,}{plus}{sent}\n"
     yield f"{sentence_of(cls)}\n"

@@ -14,6 +14,7 @@ from consensus.errors import Invalid, InvalidBlock, InvalidTransaction
 from consensus.transaction import Transaction, transaction_id
 from vm.context import BlockContext
 from vm.declare import Action
+from vm.exemption import exemptions
 from vm.modules.account import bump_nonce, check_authorization, check_nonce
 from vm.modules.chain import check_place
 from vm.modules.fee import (
@@ -65,17 +66,18 @@ class Outcome:
 
 
 class _Payment(Enum):
-    """What pays for a transaction: its payer's fee or mana, or nobody, as it is a duty."""
+    """What pays for a transaction: its payer's fee or mana; or nobody, if a duty or exempt."""
 
     FEE = "fee"
     MANA = "mana"
-    NOTHING = "nothing"
+    DUTY = "duty"
+    EXEMPT = "exempt"
 
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A transaction that the block may contain, with what it costs; a duty that fails may not
-    be contained after all."""
+    """A transaction that the block may contain, with what it costs; one that costs nothing and
+    fails may not be contained after all."""
 
     transaction: Transaction
     actions: tuple[Action, ...]
@@ -84,9 +86,14 @@ class _Admitted:
     payment: _Payment
 
     @property
-    def is_duty(self) -> bool:
-        """Whether a producer's node sends it."""
-        return self.payment is _Payment.NOTHING
+    def costs_nothing(self) -> bool:
+        """Whether nobody pays for it, so that it must not fail."""
+        return self.payment in (_Payment.DUTY, _Payment.EXEMPT)
+
+    @property
+    def takes_free_room(self) -> bool:
+        """Whether it takes room of the share that is for what pays no fee."""
+        return self.payment in (_Payment.MANA, _Payment.EXEMPT)
 
 
 class BlockExecution:
@@ -99,7 +106,7 @@ class BlockExecution:
         self._state = Overlay(view)
         self._running = Running(block, self._state, registry)
         self._room = Room()
-        self._mana_room = Room()  # the part of it that mana has paid for
+        self._free_room = Room()  # the part of it for which no fee was paid, without duties
         self._fees: dict[str, int] = {}
         self._ids: list[bytes] = []
         self._receipts: list[Receipt] = []
@@ -113,7 +120,7 @@ class BlockExecution:
     def check(self, transaction: Transaction, size_bytes: int) -> None:
         """Raise InvalidTransaction unless this block may contain the transaction next."""
         admitted = self._admit(transaction, size_bytes)
-        if admitted.is_duty:
+        if admitted.costs_nothing:
             before = self._running.savepoint()
             self._carry_out(admitted)
             self._running.rollback(before)
@@ -123,7 +130,7 @@ class BlockExecution:
 
         Raises InvalidTransaction, with nothing changed, if this block may not contain it at
         this place. An action that fails makes a receipt with its code; the fee is paid, or the
-        mana used, and the nonce too all the same. A duty must not fail.
+        mana used, and the nonce too all the same. What costs nothing must not fail.
         """
         return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
 
@@ -159,16 +166,17 @@ class BlockExecution:
         return level_of(self._parent_state)
 
     @cached_property
-    def _mana_limits(self) -> Limits:
-        """Read only when mana is to pay."""
+    def _free_limits(self) -> Limits:
+        """Read only when no fee is to pay."""
         return self._rules.limits.share(MAX_BLOCK_PPM.read(self._parent_state))
 
     def _admit(self, transaction: Transaction, size_bytes: int) -> _Admitted:
         check_place(transaction, self._block)
-        payment = self._payment(transaction)
+        by_duty = check_signers(self._state, transaction)
         check_nonce(self._state, transaction)
         actions = self._registry.unpack_actions(transaction)
-        if payment is _Payment.NOTHING:
+        payment = _Payment.DUTY if by_duty else _payment(transaction, actions)
+        if payment is _Payment.DUTY:
             check_duty(transaction, [self._registry.actions[item.tag].duty for item in actions])
         gas = self._rules.envelope_gas(size_bytes, len(transaction.signatures))
         gas += sum(self._registry.action_gas(action, self._state) for action in actions)
@@ -179,21 +187,17 @@ class BlockExecution:
         elif payment is _Payment.MANA:
             free = [self._registry.actions[item.tag].free for item in actions]
             check_mana(self._state, transaction, free, gas, self._block.time_ms)
-            self._mana_room.check(self._mana_limits, gas, size_bytes)
-        return _Admitted(transaction, actions, gas, fee, payment)
-
-    def _payment(self, transaction: Transaction) -> _Payment:
-        """What pays; raises InvalidTransaction unless those have signed who must."""
-        if check_signers(self._state, transaction):
-            return _Payment.NOTHING
-        return _Payment.FEE if transaction.max_fee else _Payment.MANA
+        admitted = _Admitted(transaction, actions, gas, fee, payment)
+        if admitted.takes_free_room:
+            self._free_room.check(self._free_limits, gas, size_bytes)
+        return admitted
 
     def _run(self, admitted: _Admitted, identity: bytes, size_bytes: int) -> Receipt:
         first_event = len(self._running.events)
         status, failed_action = self._carry_out(admitted)
         self._room.take(admitted.gas, size_bytes)
-        if admitted.payment is _Payment.MANA:
-            self._mana_room.take(admitted.gas, size_bytes)
+        if admitted.takes_free_room:
+            self._free_room.take(admitted.gas, size_bytes)
         receipt = Receipt(
             identity,
             status,
@@ -209,8 +213,8 @@ class BlockExecution:
 
     def _carry_out(self, admitted: _Admitted) -> tuple[str, int | None]:
         """Take the fee or the mana, and the nonce, and run the actions: the status, and the place
-        of the action that failed. Raises InvalidTransaction, with all undone, for a duty that
-        fails."""
+        of the action that failed. Raises InvalidTransaction, with all undone, for one that costs
+        nothing and fails."""
         before, transaction = self._running.savepoint(), admitted.transaction
         if admitted.payment is _Payment.FEE:
             asset = transaction.fee_asset
@@ -223,11 +227,18 @@ class BlockExecution:
         if failure is None:
             return OK, None
         place, error = failure
-        if admitted.is_duty:
+        if admitted.costs_nothing:
             self._running.rollback(before)
             inner = error.within(f"actions[{place}]")
             raise InvalidTransaction(inner.message, field=inner.field, code=inner.code)
         return error.code, place
+
+
+def _payment(transaction: Transaction, actions: tuple[Action, ...]) -> _Payment:
+    """What pays for one that is no duty."""
+    if transaction.max_fee:
+        return _Payment.FEE
+    return _Payment.EXEMPT if exemptions(transaction, actions) else _Payment.MANA
 
 
 def check_signers(view: View, transaction: Transaction) -> bool:

@@ -8,6 +8,7 @@ from node.client import Client
 from node.commands.asking import KnownAsset
 from node.failure import Refused
 from node.query.answers import SimulationAnswer
+from vm.exemption import exemptions_of
 from vm.modules.fee import TOO_MUCH_GAS, UNPAYABLE
 from vm.modules.mana import TOO_LITTLE
 from vm.receipt import Receipt
@@ -59,5 +60,7 @@ def charged(transaction: Transaction, receipt: Receipt, asset: KnownAsset) -> st
     """The fee that was charged, or what took its place."""
     if transaction.max_fee:
         return asset.format(receipt.fee)
+    if exemptions_of(transaction):
+        return "none, who claims for itself pays nothing"
     is_duty = all(REGISTRY.actions[str(item[0])].duty for item in transaction.actions)
     return "none, it is a duty" if is_duty else f"none, but {receipt.gas} gas of mana"

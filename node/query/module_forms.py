@@ -39,6 +39,7 @@ def _action(action: ActionDeclaration) -> JsonObject:
         "gas": action.gas,
         "gas_depends_on_fields": action.has_derived_gas,
         "duty": action.duty,
+        "exempt": action.has_exemption,
         "governed": action.governed,
         "schema": typed_schema(action.type),
     }

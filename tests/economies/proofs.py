@@ -5,8 +5,10 @@ from dataclasses import replace
 from consensus.cid import RAW, Cid, cid_of
 from consensus.merkle import merkle_root
 from consensus.sealed_key import viewing_key_of
+from tests.vm.migrations import EthereumKey
 from tests.vm.world import key
 from vm.declare import Action
+from vm.modules.claims import ClaimHolding, Holding, OpenMigration, claim_text
 from vm.modules.content import Claim, Commit, Publish
 from vm.modules.producer import Register, Rotate, possession_message
 from vm.modules.sessions import Accept, Ask, Open, Settle, Ticket
@@ -20,6 +22,8 @@ SALT = bytes(32)
 SHARE = 1  # what an airdrop has for the one account of its snapshot
 
 
+HOLDER = EthereumKey("holder of an earlier chain")
+HOLDING = Holding(HOLDER.address, SHARE)  # the one of each migration's snapshot
 TURNS = 3  # contents that an account may publish
 
 
@@ -41,6 +45,10 @@ def proved(action: Action, sender: bytes, chain: bytes, turn: int) -> Action:
             return replace(action, secret=SECRET)
         case Register() | Rotate() | MakeAirdrop() | Take():
             return _of_sender(action, sender, chain)
+        case OpenMigration():
+            return replace(action, root=merkle_root([HOLDING.encode()]), holders=1)
+        case ClaimHolding():
+            return _claimed(action, sender, chain)
     return action
 
 
@@ -61,6 +69,12 @@ def _of_sender(
             return replace(action, units=SHARE, place=0, proof=())
     signature = NEW_KEY.sign(possession_message(chain, sender, NEW_KEY.public))
     return replace(action, key=NEW_KEY.public, key_signature=signature)
+
+
+def _claimed(action: ClaimHolding, sender: bytes, chain: bytes) -> ClaimHolding:
+    """The claim of a migration's one holder."""
+    signature = HOLDER.sign(claim_text(chain, action.migration, sender))
+    return ClaimHolding(action.migration, HOLDER.address, SHARE, 0, (), sender, signature)
 
 
 def _signed(action: Settle, chain: bytes) -> Settle:
