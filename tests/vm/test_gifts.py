@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consensus.cid import RAW, cid_of
 from tests.vm.days import Days
-from tests.vm.world import ANNA, BEN, CLEO, FUNDS
+from tests.vm.world import ANNA, BEN, CLEO, FUNDS, commit_to, publish
 from vm.declare import Action
 from vm.modules.gifts import (
     ESCROW_POT,
@@ -56,11 +56,22 @@ class Shop(Days):
 
 def test_who_is_given_a_gift_gets_its_price_but_for_the_fee() -> None:
     shop = Shop()
-    assert shop.act(A, Give("rose", C, FILM)) == "ok"
+    assert shop.act(A, Give("rose", C, None)) == "ok"
     assert (shop.held(A), shop.held(C), shop.pot(REVENUE_POT)) == (FUNDS - 101, 81, 20)
     assert shop.act(A, Give("rose", C, None)) == "ok"
     assert RECEIVED.get(shop.world.state, C, "rose") == Received(2, 202)
     assert shop.sound()
+
+
+def test_a_gift_may_be_for_a_video_of_who_gets_it_and_for_no_other() -> None:
+    shop, video = Shop(), publish()
+    commit_to(shop.world.state, video, by=ANNA)
+    assert shop.act(A, Give("rose", A, video.cid)) == "gifts.not-theirs", "not published yet"
+    assert shop.act(A, video) == "ok"
+    assert shop.act(B, Give("rose", C, video.cid)) == "gifts.not-theirs"
+    assert (shop.held(B), shop.held(C)) == (FUNDS, 0)
+    assert shop.act(B, Give("rose", A, video.cid)) == "ok"
+    assert (shop.held(B), shop.held(A)) == (FUNDS - 101, FUNDS + 81)
 
 
 def test_an_app_hands_out_what_it_has_paid_for_also_when_the_gift_is_retired() -> None:

@@ -79,7 +79,7 @@ class MakeAirdrop(Action):
             raise ENDS_TOO_EARLY.failed(f"now it is {context.block.time_ms} ms", field="until_ms")
         if self.until_ms > context.block.time_ms + LONGEST_MS:
             raise ENDS_TOO_LATE.failed(field="until_ms")
-        debit(state, sender, self.asset, self.units)
+        debit(state, sender, self.asset, self.units, field="units")
         fill_pot(state, AIRDROPS_POT, self.asset, self.units)
         numbering = numbering_of(state)
         row = Airdrop(sender, self.asset, self.root, self.size, self.units, self.until_ms)
