@@ -33,7 +33,7 @@ COMMANDS = (
     (
         "airdrop",
         "node.commands.airdrop:app",
-        "Give holders something by a snapshot; take one's own.",
+        "Give to holders by a snapshot; take one's own.",
     ),
     ("dividends", "node.commands.dividends:app", "What holdings have earned; claim it."),
     ("market", "node.commands.market:app", "Buy and sell assets; books, trades and prices."),

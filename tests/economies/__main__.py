@@ -15,13 +15,13 @@ from tests.economies.walk import TYPES, Broken, Walk
 
 def walk(preset: str, seed: int, steps: int) -> None:
     """Walk the preset's economy and print what was done."""
-    begun, made = time.monotonic(), Walk(preset, seed, steps)
+    begun, made = time.monotonic(), Walk(preset, seed)
     try:
         for number, _ in enumerate(made.steps(steps), 1):
             if sys.stderr.isatty() and number % 100 == 0:
                 print(f"\r{preset}: {number} of {steps} steps", end="", file=sys.stderr)
     except Broken as broken:
-        sys.exit(f"{preset}, seed {seed}, block {made.height}: {broken}")
+        sys.exit(f"{preset}, seed {seed}, block {made.chain.height}: {broken}")
     for tag, times in sorted(made.done.items()):
         print(f"{tag:32} {times:>6}")
     for tag in TYPES:

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consensus.cid import RAW, cid_of
 from tests.vm.days import Days
-from tests.vm.world import ANNA, BEN, CLEO, FUNDS
+from tests.vm.world import ANNA, BEN, CLEO, FUNDS, commit_to, publish
 from vm.declare import Action
 from vm.modules.gifts import (
     ESCROW_POT,
@@ -59,7 +59,7 @@ class Shop(Days):
 
 def test_who_is_given_a_gift_gets_its_price_but_for_the_fee() -> None:
     shop = Shop()
-    assert shop.act(A, Give("rose", C, FILM)) == "ok"
+    assert shop.act(A, Give("rose", C, None)) == "ok"
     assert (shop.held(A), shop.held(C), shop.pot(REVENUE_POT)) == (FUNDS - 101, 81, 20)
     assert shop.act(A, Give("rose", C, None)) == "ok"
     assert RECEIVED.get(shop.world.state, C, "rose") == Received(2, 202)
@@ -70,10 +70,10 @@ def test_who_gave_what_to_whom_is_kept_of_the_newest() -> None:
     shop = Shop()
     shop.act(B, StockUp("rose", 1))
     shop.time_ms += 5_000
-    assert shop.act(A, Give("rose", C, FILM)) == "ok"
+    assert shop.act(A, Give("rose", C, None)) == "ok"
     assert shop.act(B, HandOut("rose", A)) == "ok"
     assert [row for _, row in GIVINGS.every(shop.world.state)] == [
-        Giving(1, shop.time_ms, "rose", A, C, FILM, False, "REEL", 101, 81),
+        Giving(1, shop.time_ms, "rose", A, C, None, False, "REEL", 101, 81),
         Giving(2, shop.time_ms, "rose", B, A, None, True, "REEL", 101, 81),
     ]
     for _ in range(GIVINGS_KEPT):
@@ -83,6 +83,17 @@ def test_who_gave_what_to_whom_is_kept_of_the_newest() -> None:
     assert shop.sound()
     GIVINGS.delete(shop.world.state, 7)
     assert not shop.sound()
+
+
+def test_a_gift_may_be_for_a_video_of_who_gets_it_and_for_no_other() -> None:
+    shop, video = Shop(), publish()
+    commit_to(shop.world.state, video, by=ANNA)
+    assert shop.act(A, Give("rose", A, video.cid)) == "gifts.not-theirs", "not published yet"
+    assert shop.act(A, video) == "ok"
+    assert shop.act(B, Give("rose", C, video.cid)) == "gifts.not-theirs"
+    assert (shop.held(B), shop.held(C)) == (FUNDS, 0)
+    assert shop.act(B, Give("rose", A, video.cid)) == "ok"
+    assert (shop.held(B), shop.held(A)) == (FUNDS - 101, FUNDS + 81)
 
 
 def test_an_app_hands_out_what_it_has_paid_for_also_when_the_gift_is_retired() -> None:

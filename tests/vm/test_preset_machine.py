@@ -19,13 +19,13 @@ STEPS = 800
 def broken() -> str:
     """What a walk of devnet finds to be broken."""
     with pytest.raises(Broken) as caught:
-        list(Walk("devnet", 1, STEPS).steps(STEPS))
+        list(Walk("devnet", 1).steps(STEPS))
     return str(caught.value)
 
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_value_and_invariants_hold_whatever_anybody_does(preset: str) -> None:
-    walk = Walk(preset, seed=1, most_steps=STEPS)
+    walk = Walk(preset, seed=1)
     done = [step for step in walk.steps(STEPS) if step.endswith(": ok")]
     assert len(done) == walk.done.total() > STEPS // 4
     assert len(walk.done) > len(TYPES) // 3, "a good part of what is declared succeeds"
@@ -43,7 +43,7 @@ def test_a_walk_of_auctions_alone_gets_each_of_their_actions_done(
 
 
 def test_a_walk_follows_from_its_seed() -> None:
-    first, again, other = (list(Walk("devnet", seed, 60).steps(60)) for seed in (1, 1, 2))
+    first, again, other = (list(Walk("devnet", seed).steps(60)) for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -87,7 +87,7 @@ def test_a_walk_finds_what_a_failure_leaves_behind(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_walk_finds_an_invariant_that_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = Walk("devnet", 1, STEPS).steps(STEPS)
+    steps = Walk("devnet", 1).steps(STEPS)
     next(steps)
     monkeypatch.setattr(Registry, "broken_invariants", lambda self, view: iter(["unsound"]))
     with pytest.raises(Broken, match="unsound"):

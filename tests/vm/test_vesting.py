@@ -346,11 +346,11 @@ def test_what_cannot_be_granted_or_set_aside_is_named(
         (give(1, Term(3, 2, 5), to=other), ("vesting.bad-term", "term")),
         (give(1, Term(3, 6, 5), to=other), ("vesting.bad-term", "term")),
         (give(1, Term(3, 3, 3), to=other), ("vesting.bad-term", "term")),
-        (give(1000, term, to=other), ("token.insufficient-pot", "amount")),
+        (give(1000, term, to=other), ("token.insufficient-pot", "units")),
         (replace(give(1, term, to=other), asset="GOLD"), ("token.unknown-asset", "asset")),
         (SetAside("fund", "till", "TOK", 1, None), ("vesting.reserve-exists", "reserve")),
         (SetAside("a", "till", "GOLD", 1, None), ("token.unknown-asset", "asset")),
-        (SetAside("a", "till", "TOK", 1000, None), ("token.insufficient-pot", "amount")),
+        (SetAside("a", "till", "TOK", 1000, None), ("token.insufficient-pot", "units")),
         (SetAside("a", "till", "TOK", 9, plan), ("vesting.too-much-planned", "plan.phases")),
         (SetAside("a", "till", "TOK", 10, plan), ("vesting.pot-planned", "plan.pot")),
         (

@@ -198,7 +198,7 @@ def _check(view: View, split: Split) -> None:
         if not to.is_one:
             raise TWO_PLACES.failed(field=field)
         if to.holders is not None:
-            asset_row(view, to.holders)
+            asset_row(view, to.holders, field=f"{field}.holders")
 
 
 def _splits(view: View) -> dict[str, Split]:

@@ -154,7 +154,7 @@ def _open_auction(view: View, number: int) -> Auction:
 def _put_in(context: Context, number: int, bidder: bytes, units: int) -> None:
     state, row = context.state, auction_row(context.state, number)
     native = chain_constants(state).native_asset
-    debit(state, context.sender, native, units)
+    debit(state, context.sender, native, units, field="units")
     fill_pot(state, ESCROW_POT, native, units)
     before = GIVEN.get(state, number, bidder, context.sender)
     given = units if before is None else before.units + units

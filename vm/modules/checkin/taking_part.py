@@ -76,7 +76,7 @@ class CheckIn(Action):
                 raise CHECKED_IN.failed()
             _settle(context, sender, rules)
         native = chain_constants(state).native_asset
-        debit(state, sender, native, self.units)
+        debit(state, sender, native, self.units, field="units")
         fill_pot(state, LOCKED_POT, native, self.units)
         current = open_period(state, rules)
         CURRENT.put(state, replace(current, locked=current.locked + self.units))

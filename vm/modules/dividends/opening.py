@@ -54,8 +54,8 @@ class Open(Action):
 
     def apply(self, context: Context) -> None:
         state = context.state
-        asset_row(state, self.held)
-        asset_row(state, self.paid)
+        asset_row(state, self.held, field="held")
+        asset_row(state, self.paid, field="paid")
         if sum(1 for _ in POTS.scan(state.before, limit=MOST_POTS + 1)) > MOST_POTS:
             raise TOO_MANY_POTS.failed()
         open_pair(state, PairName(self.held, self.paid), circulating(state.before, self.held))

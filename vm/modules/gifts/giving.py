@@ -7,6 +7,7 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.content import owner_of
 from vm.modules.gifts.tables import (
     APPS,
     CATALOGUE,
@@ -35,6 +36,7 @@ from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_po
 GIFT_EXISTS = gifts.error("gift-exists", "A gift of this name was listed already.")
 NO_APP = gifts.error("no-app", "The account may not hand out gifts that are won.")
 IS_APP = gifts.error("already-app", "The account may do so already.")
+NOT_THEIRS = gifts.error("not-theirs", "The video is not one of who gets the gift.")
 NO_STOCK = gifts.error("no-stock", "The app has no piece of this gift left: buy some first.")
 
 
@@ -120,6 +122,8 @@ class Give(Action):
 
     def apply(self, context: Context) -> None:
         row = sold_gift(context.state, self.gift)
+        if self.video is not None and owner_of(context.state, self.video) != self.to:
+            raise NOT_THEIRS.failed(field="video")
         debit(context.state, context.sender, row.asset, row.price)
         _hand_over(context, self.gift, row, self.to, self.video, is_won=False)
 

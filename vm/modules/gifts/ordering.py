@@ -84,7 +84,7 @@ class OrderGift(Action):
         asset_row(state, self.asset)
         if self.maker == sender:
             raise OWN_ORDER.failed(field="maker")
-        debit(state, sender, self.asset, self.price)
+        debit(state, sender, self.asset, self.price, field="price")
         fill_pot(state, ESCROW_POT, self.asset, self.price)
         numbering = NUMBERING.get(state) or FIRST
         number = numbering.order

@@ -78,7 +78,7 @@ class OpenPair(Action):
 
     def _check(self, view: View) -> None:
         for field, asset in (("base", self.base), ("quote", self.quote)):
-            if not asset_row(view, asset).tradable:
+            if not asset_row(view, asset, field=field).tradable:
                 raise NOT_TRADABLE.failed(f"{asset} may not be traded", field=field)
         if self.base == self.quote:
             raise SAME_ASSET.failed(field="quote")

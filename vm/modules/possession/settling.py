@@ -65,7 +65,7 @@ class Fund(Action):
 
     def apply(self, context: Context) -> None:
         state, asset = context.state, chain_constants(context.state).native_asset
-        debit(state, context.sender, asset, self.units)
+        debit(state, context.sender, asset, self.units, field="units")
         fill_pot(state, STORAGE_POT, asset, self.units)
         context.emit(Funded(context.sender, self.units))
 

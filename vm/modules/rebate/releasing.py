@@ -84,7 +84,7 @@ class SetRules(Action):
         )
 
     def apply(self, context: Context) -> None:
-        asset_row(context.state, self.quote)
+        asset_row(context.state, self.quote, field="quote")
         reserve = RESERVES.get(context.state, self.reserve)
         if reserve is None:
             raise NO_SUCH_RESERVE.failed(field="reserve")

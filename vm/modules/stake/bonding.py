@@ -52,7 +52,7 @@ class Bond(Action):
     def apply(self, context: Context) -> None:
         state, sender = context.state, context.sender
         asset = chain_constants(state).native_asset
-        debit(state, sender, asset, self.amount)
+        debit(state, sender, asset, self.amount, field="amount")
         fill_pot(state, BONDED_POT, asset, self.amount)
         units = change_bond(context, sender, self.amount)
         context.emit(BondedMore(sender, self.amount, units))

@@ -75,7 +75,7 @@ class MakeAirdrop(Action):
         state, sender = context.state, context.sender
         asset_row(state, self.asset)
         check_end(context, self.until_ms)
-        debit(state, sender, self.asset, self.units)
+        debit(state, sender, self.asset, self.units, field="units")
         fill_pot(state, AIRDROPS_POT, self.asset, self.units)
         numbering = numbering_of(state)
         row = Airdrop(sender, self.asset, self.root, self.size, self.units, self.until_ms)

@@ -17,11 +17,12 @@ from vm.modules.tokens.tables import (
 from vm.view import State, View
 
 
-def asset_row(view: View, asset: str) -> AssetRow:
-    """The asset's row; raises ActionFailed if there is no such asset."""
+def asset_row(view: View, asset: str, *, field: str = "asset") -> AssetRow:
+    """The asset's row; raises ActionFailed, for the field that names it, if there is no such
+    asset."""
     row = ASSETS.get(view, asset)
     if row is None:
-        raise UNKNOWN_ASSET.failed(f"no asset {asset} exists here", field="asset")
+        raise UNKNOWN_ASSET.failed(f"no asset {asset} exists here", field=field)
     return row
 
 
@@ -31,11 +32,12 @@ def balance_of(view: View, account: bytes, asset: str) -> int:
     return 0 if row is None else row.amount
 
 
-def debit(state: State, account: bytes, asset: str, amount: int) -> None:
-    """Take an amount from an account; raises ActionFailed if it holds less."""
+def debit(state: State, account: bytes, asset: str, amount: int, *, field: str = "") -> None:
+    """Take an amount from an account; raises ActionFailed, for the action's field that says how
+    much if one does, if it holds less."""
     held = balance_of(state, account, asset)
     if held < amount:
-        raise INSUFFICIENT.failed(f"holds {held} {asset}, not {amount}", field="amount")
+        raise INSUFFICIENT.failed(f"holds {held} {asset}, not {amount}", field=field)
     if held == amount:
         BALANCES.delete(state, account, asset)
     else:
@@ -73,11 +75,11 @@ def drain_pot(state: State, pot: str, asset: str, amount: int) -> None:
         POTS.put(state, Pot(held - amount), pot, asset)
 
 
-def take_from_pot(state: State, pot: str, asset: str, amount: int) -> None:
-    """Take an amount out of a pot; raises ActionFailed if it holds less."""
+def take_from_pot(state: State, pot: str, asset: str, amount: int, *, field: str = "") -> None:
+    """Take an amount out of a pot; raises ActionFailed, as `debit` does, if it holds less."""
     held = pot_of(state, pot, asset)
     if held < amount:
-        raise POT_TOO_SMALL.failed(f"{pot} holds {held} {asset}, not {amount}", field="amount")
+        raise POT_TOO_SMALL.failed(f"{pot} holds {held} {asset}, not {amount}", field=field)
     drain_pot(state, pot, asset, amount)
 
 

@@ -52,7 +52,7 @@ class Pay(Action):
         return f"pay {self.amount} units of {self.asset} out of the pot {self.pot} to {to}"
 
     def apply(self, context: Context) -> None:
-        take_from_pot(context.state, self.pot, self.asset, self.amount)
+        take_from_pot(context.state, self.pot, self.asset, self.amount, field="amount")
         credit(context.state, self.to, self.asset, self.amount)
         context.emit(Paid(self.pot, self.to, self.asset, self.amount, self.memo))
 
@@ -75,6 +75,6 @@ class BurnPot(Action):
         return f"burn {self.amount} units of {self.asset} that are in the pot {self.pot}"
 
     def apply(self, context: Context) -> None:
-        take_from_pot(context.state, self.pot, self.asset, self.amount)
+        take_from_pot(context.state, self.pot, self.asset, self.amount, field="amount")
         count_burned(context.state, self.asset, self.amount)
         context.emit(PotBurned(self.pot, self.asset, self.amount, self.memo))

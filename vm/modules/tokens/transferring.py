@@ -46,7 +46,7 @@ class Transfer(Action):
     def apply(self, context: Context) -> None:
         if not asset_row(context.state, self.asset).transferable:
             raise NOT_TRANSFERABLE.failed(field="asset")
-        debit(context.state, context.sender, self.asset, self.amount)
+        debit(context.state, context.sender, self.asset, self.amount, field="amount")
         credit(context.state, self.to, self.asset, self.amount)
         context.emit(Transferred(context.sender, self.to, self.asset, self.amount, self.memo))
 
@@ -66,7 +66,7 @@ class Burn(Action):
 
     def apply(self, context: Context) -> None:
         asset_row(context.state, self.asset)
-        debit(context.state, context.sender, self.asset, self.amount)
+        debit(context.state, context.sender, self.asset, self.amount, field="amount")
         count_burned(context.state, self.asset, self.amount)
         context.emit(Burned(context.sender, self.asset, self.amount, self.memo))
 

@@ -175,7 +175,7 @@ def give_grant(state: State, account: bytes, name: str, row: Grant, pot: str) ->
         term.start_day <= term.cliff_day <= term.end_day and term.start_day < term.end_day
     ):
         raise BAD_TERM.failed(field="term")
-    take_from_pot(state, pot, row.asset, row.units)
+    take_from_pot(state, pot, row.asset, row.units, field="units")
     fill_pot(state, LOCKED_POT, row.asset, row.units)
     GRANTS.put(state, row, account, name)
 

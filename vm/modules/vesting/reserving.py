@@ -127,7 +127,7 @@ def set_aside(state: State, name: str, row: Reserve, pot: str) -> None:
     if row.plan is not None:
         _check_plan(state, row, row.plan)
         PLANS.put(state, Plans(tuple(sorted((*running_plans(state), name)))))
-    take_from_pot(state, pot, row.asset, row.units)
+    take_from_pot(state, pot, row.asset, row.units, field="units")
     fill_pot(state, LOCKED_POT, row.asset, row.units)
     RESERVES.put(state, row, name)
 

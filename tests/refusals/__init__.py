@@ -1,0 +1,1 @@
+"""What is refused, of every action that any module declares."""
