@@ -32,14 +32,11 @@ def test_value_and_invariants_hold_whatever_anybody_does(preset: str) -> None:
     assert walk.days > 10
 
 
-def test_a_walk_of_auctions_alone_gets_each_of_their_actions_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    types = [tag for tag in TYPES if tag.startswith("auctions.")]
-    monkeypatch.setattr("tests.economies.walk.TYPES", types)
-    walk = Walk("devnet", seed=1, most_steps=STEPS)
+def test_a_walk_of_auctions_gets_each_of_their_actions_done() -> None:
+    types = {tag for tag in TYPES if tag.startswith("auctions.")}
+    walk = Walk("devnet", seed=1, module="auctions")
     list(walk.steps(STEPS))
-    assert set(walk.done) == set(types), "also what needs others to be done before"
+    assert types <= set(walk.done), "also what needs others to be done before"
 
 
 def test_a_walk_follows_from_its_seed() -> None:
