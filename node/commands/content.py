@@ -146,7 +146,7 @@ async def _fetch(client: Client, root: Cid) -> None:
 async def unpin(
     cid: str,
     *,
-    chain: Annotated[bool, Parameter(negative=())] = False,
+    kind: PinKind = PinKind.USER,
     admin_token_file: AdminToken = None,
     options: NodeOptions = NO_NODE_OPTIONS,
     json: JsonFlag = False,
@@ -157,10 +157,11 @@ async def unpin(
     ----------
     cid
         The content id that is pinned.
-    chain
-        Not the user's pin, but that of what was published here.
+    kind
+        Which pin: that of a user of this node, that of what was published here (chain), or that of
+        what fell to this node as a replica.
     """
-    root, kind = argument("CID", parse_cid, cid), PinKind.CHAIN if chain else PinKind.USER
+    root = argument("CID", parse_cid, cid)
     async with options.client(admin_token_file) as client:
         answer = await client.unpin(root, kind)
     _show({"cid": cid, "references": answer.references}, as_json=json)

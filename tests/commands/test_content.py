@@ -119,7 +119,10 @@ def test_what_is_published_is_pinned(world: World, node: LivingTransport, run: R
     (pin,) = world.content.pins()
     assert (pin.cid, pin.kind, pin.name) == (ROOT, PinKind.CHAIN.value, "A test")
     assert run("content", "unpin", str(ROOT)).code == 1
-    assert run("content", "unpin", str(ROOT), "--chain").code == 0
+    assert run("content", "unpin", str(ROOT), "--kind", "chain").code == 0
+    world.content.pin(ROOT, PinKind.REPLICA)
+    assert run("content", "unpin", str(ROOT)).code == 1
+    assert run("content", "unpin", str(ROOT), "--kind", "replica").code == 0
 
 
 def test_corrupt_blocks_are_named(world: World, node: LivingTransport, run: Run) -> None:
