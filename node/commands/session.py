@@ -93,10 +93,10 @@ def why(answer: MatchAnswer, wish: Wish) -> str:
     """Why the match is the best fit, or why there is none, in a sentence."""
     fits = [item.fit for item in answer.items]
     if not fits:
-        return (
-            f"Nobody fits: of the {wish.kind} providers of {wish.language}, {answer.candidates} "
-            "are available, none of them another's at that price."
-        )
+        offer = f"{wish.kind} in {wish.language}"
+        if not answer.candidates:
+            return f"Nobody who offers {offer} is available."
+        return f"Nobody else who offers {offer} is available at that price."
     best = fits[0]
     return f"{format_address(best.provider)} {_merit(best, fits, wish)}."
 
@@ -221,7 +221,7 @@ async def accept(
     async with options.client() as client:
         terms = await find_session(client, session)
         price = await price_of(client, terms.asset, terms.price)
-        provider = await options.sender(client)
+        provider = await _one_of(client, options, (terms.provider,), "provider")
         key = await find_ticket_key(client, options, provider, ticket_key)
         about: JsonObject = {"price": price, "minutes": terms.minutes}
         await send(client, options, [Accept(session, key)], as_json=json, about=about)
@@ -239,13 +239,28 @@ async def decline(
         Its number.
     """
     async with options.client() as client:
-        await find_session(client, session)
+        terms = await find_session(client, session)
+        await _one_of(client, options, (terms.provider,), "provider")
         await send(client, options, [Decline(session)], as_json=json)
+
+
+async def _one_of(
+    client: Client, options: SendOptions, sides: tuple[bytes, ...], who: str
+) -> bytes:
+    """The account that sends; raises Refused unless it is one of these sides of a session."""
+    sender = await options.sender(client)
+    if sender not in sides:
+        raise Refused(
+            f"only the session's {who} does this: {', '.join(map(format_address, sides))}",
+            field="--from",
+            code="sessions.not-a-side",
+        )
+    return sender
 
 
 @app.command
 async def settle(
-    ticket: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    ticket: str | None = None, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Show the highest ticket of a session, as one of its sides. What it costs is paid, and the
     rest returns, when the challenge window is over: until then the other side can show a higher
@@ -254,11 +269,12 @@ async def settle(
     Parameters
     ----------
     ticket
-        Its line, a file with it, or - to read it from stdin.
+        Its line, or a file with it; without either it is read from stdin.
     """
     signed = read_ticket(ticket)
     async with options.client() as client:
         terms = await check_ticket(client, signed)
+        await _one_of(client, options, terms.sides, "caller or provider")
         costs = (await known_asset(client, terms.asset)).format(terms.charge(signed.ticket.seconds))
         about = ticket_fields(signed, costs)
         await send(client, options, [signed.settle()], as_json=json, about=about)

@@ -124,7 +124,7 @@ def state_of(item: SessionItem) -> str:
         return "requested"
     if item.terms.provider_key is None:
         return "opened"
-    return "accepted" if item.terms.seconds is None else "shown"
+    return "accepted" if item.terms.seconds is None else "settling"
 
 
 def what_follows(item: SessionItem) -> str:
@@ -136,7 +136,7 @@ def what_follows(item: SessionItem) -> str:
     return {
         "opened": f"the escrow returns at {due}, unless the provider accepts before",
         "accepted": f"the escrow returns at {due}, unless a ticket is shown before",
-        "shown": f"it is paid at {due}; a higher ticket can be shown before",
+        "settling": f"it is paid at {due}; a higher ticket can be shown before",
     }[state]
 
 

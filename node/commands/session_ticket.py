@@ -15,7 +15,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import known_asset
 from node.commands.session_terms import find_session
 from node.commands.wallet import NO_WALLET_OPTIONS, WalletOptions
-from node.failure import Refused
+from node.failure import Refused, Usage
 from node.files import read_bounded
 from node.output import print_fields, print_json
 from node.wallet.ticket import MAX_TEXT_BYTES, PREFIX, SignedTicket, parse_ticket, sign_ticket
@@ -50,6 +50,7 @@ async def make(
     """
     async with options.client() as client:
         terms = await find_session(client, session)
+        _provider_key(terms, session)
         _check_length(seconds, terms, "SECONDS")
         ticket = Ticket((await client.status()).chain, session, seconds, last)
         key = await _key(options, terms.ticket_key, "its caller")
@@ -58,7 +59,7 @@ async def make(
 
 @app.command
 async def sign(
-    ticket: str, *, options: WalletOptions = NO_WALLET_OPTIONS, json: JsonFlag = False
+    ticket: str | None = None, *, options: WalletOptions = NO_WALLET_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Countersign, as the provider, a ticket that the caller has signed. Nothing is waived by it,
     but for a ticket that says it is the last: sign that if you have no higher one.
@@ -66,20 +67,19 @@ async def sign(
     Parameters
     ----------
     ticket
-        Its line, a file with it, or - to read it from stdin.
+        Its line, or a file with it; without either it is read from stdin.
     """
     signed = read_ticket(ticket)
     async with options.client() as client:
         terms = await check_ticket(client, signed)
-        if terms.provider_key is None:
-            raise _not_accepted(signed.ticket.session)
-        key = await _key(options, terms.provider_key, "its provider")
+        provider_key = _provider_key(terms, signed.ticket.session)
+        key = await _key(options, provider_key, "its provider")
     _print(signed.countersigned(key), as_json=json)
 
 
 @app.command
 async def verify(
-    ticket: str,
+    ticket: str | None = None,
     *,
     above: Seconds | None = None,
     options: WalletOptions = NO_WALLET_OPTIONS,
@@ -91,7 +91,7 @@ async def verify(
     Parameters
     ----------
     ticket
-        Its line, a file with it, or - to read it from stdin.
+        Its line, or a file with it; without either it is read from stdin.
     above
         Also refuse it unless it is for more seconds than this: those of the ticket before.
     """
@@ -126,13 +126,17 @@ def ticket_fields(signed: SignedTicket, costs: str) -> JsonObject:
     }
 
 
-def read_ticket(source: str) -> SignedTicket:
-    """A ticket from its line, from a file, or with - from stdin; raises Usage and Refused."""
-    text = source
-    if source == "-":
+def read_ticket(source: str | None) -> SignedTicket:
+    """A ticket from its line, from a file, or without either from stdin; raises Usage and
+    Refused."""
+    if source is None:
+        if sys.stdin.isatty():
+            raise Usage("give its line, a file with it, or pipe it in", field="TICKET")
         text = sys.stdin.read(MAX_TEXT_BYTES)
     elif not source.startswith(PREFIX):
         text = read_bounded(Path(source), MAX_TEXT_BYTES).decode(errors="replace")
+    else:
+        text = source
     return argument("TICKET", parse_ticket, text.strip())
 
 
@@ -148,7 +152,7 @@ async def check_ticket(client: Client, signed: SignedTicket) -> Session:
     _check_length(ticket.seconds, terms, "TICKET")
     _check_signatures(signed, terms)
     shown = terms.seconds
-    if shown is not None and ticket.seconds < shown + (0 if signed.settle().ends_it else 1):
+    if shown is not None and ticket.seconds < shown + (0 if ticket.is_last else 1):
         raise Refused(
             f"it is for {ticket.seconds} seconds, and one for {shown} was shown already: show a "
             "higher one",
@@ -177,25 +181,26 @@ def _check_signatures(signed: SignedTicket, terms: Session) -> None:
             field="TICKET",
             code="sessions.bad-ticket",
         )
-    if signed.provider_signature is None:
-        return
-    if terms.provider_key is None:
-        raise _not_accepted(number)
-    if not verifies(terms.provider_key, message, signed.provider_signature):
+    provider_key = _provider_key(terms, number)
+    countersigned = signed.provider_signature
+    if countersigned is not None and not verifies(provider_key, message, countersigned):
         raise Refused(
-            f"the provider's ticket key, {format_address(terms.provider_key)}, has not "
-            "countersigned it: it is another's, or was changed",
+            f"the provider's ticket key, {format_address(provider_key)}, has not countersigned it: "
+            "it is another's, or was changed",
             field="TICKET",
             code="sessions.bad-ticket",
         )
 
 
-def _not_accepted(number: int) -> Refused:
-    return Refused(
-        f"its provider has not accepted session {number}",
-        field="SESSION",
-        code="sessions.not-accepted",
-    )
+def _provider_key(terms: Session, number: int) -> bytes:
+    """The key that countersigns; raises Refused while the provider has not accepted."""
+    if terms.provider_key is None:
+        raise Refused(
+            f"its provider has not accepted session {number}",
+            field="SESSION",
+            code="sessions.not-accepted",
+        )
+    return terms.provider_key
 
 
 async def _key(options: WalletOptions, key: bytes, whose: str) -> KeyPair:

@@ -63,5 +63,5 @@ def parse_ticket(text: str) -> SignedTicket:
         return SignedTicket.decode(data)
     except (binascii.Error, ValueError, Invalid) as error:
         raise InvalidEncoding(
-            f"not a whole ticket ({error}): some of its letters are missing or others"
+            f"not a ticket as it was made ({error}): a piece is missing, or was changed"
         ) from None

@@ -3,11 +3,9 @@
 from vm.modules.sessions.matching import Fit, candidates, fits, match
 from vm.modules.sessions.opening import Accept, Ask, Decline, Open, Opened, Requested, draw_requests
 from vm.modules.sessions.profiles import SetAsset, SetProfile, Withdraw
-from vm.modules.sessions.settling import Settle, Settled, Shown, close_due
+from vm.modules.sessions.settling import Settle, Settled, close_due
 from vm.modules.sessions.tables import (
-    CANDIDATES,
     ESCROW_POT,
-    FEE_PPM,
     INTEREST_TEXT,
     KIND_TEXT,
     LANGUAGE_TEXT,
@@ -25,7 +23,6 @@ from vm.modules.sessions.tables import (
     SIDES,
     Profile,
     Request,
-    Seconds,
     Session,
     Ticket,
     Wish,
@@ -33,9 +30,7 @@ from vm.modules.sessions.tables import (
 )
 
 __all__ = [
-    "CANDIDATES",
     "ESCROW_POT",
-    "FEE_PPM",
     "INTEREST_TEXT",
     "KIND_TEXT",
     "LANGUAGE_TEXT",
@@ -60,13 +55,11 @@ __all__ = [
     "Profile",
     "Request",
     "Requested",
-    "Seconds",
     "Session",
     "SetAsset",
     "SetProfile",
     "Settle",
     "Settled",
-    "Shown",
     "Ticket",
     "Wish",
     "Withdraw",
