@@ -20,6 +20,8 @@ from node.query.answers import (
     VideosAnswer,
 )
 from node.query.chain_view import Finality
+from node.query.economy_answers import RevenueAnswer
+from node.query.gift_answers import GiftsAnswer
 from node.query.market_answers import OrdersAnswer
 from node.query.viewing_answers import (
     AccessesAnswer,
@@ -40,6 +42,8 @@ P = TypeVar(
     PurchasesAnswer,
     AccessesAnswer,
     OrdersAnswer,
+    RevenueAnswer,
+    GiftsAnswer,
 )
 Query = Mapping[str, str | int | Sequence[str]]
 

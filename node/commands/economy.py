@@ -10,15 +10,10 @@ from genesis.preset import Preset, load_preset
 from genesis.rehearsal import MAX_DAYS, AssetFigures, Rehearsal, rehearse
 from node.amounts import format_amount
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
-from node.commands.copied_state import copy_rows, format_units, no_rows
+from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions
 from node.failure import Refused, Usage
 from node.output import live_line, print_fields, print_json, print_line, print_table
-from vm.modules.dividends.holdings import circulating
-from vm.modules.economy import CLOCK, ECONOMY, days_with_blocks, today
-from vm.modules.tokens import ASSETS, POTS
-from vm.modules.vesting import RESERVES
-from vm.overlay import Overlay
+from node.query.economy_answers import EconomyAnswer
 
 MONTH_DAYS = 30
 CONSERVED, BROKEN = "ok", "broken"
@@ -30,18 +25,16 @@ app = App(name="economy", help="The community's days, and a preset's schedule re
 async def show(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
     """Show the day, what circulates of each asset, and how far reserves are released."""
     async with options.client() as client:
-        state = no_rows()
-        for table in (ECONOMY, CLOCK, ASSETS, POTS, RESERVES):
-            await copy_rows(client, state, table)
+        answer = await client.economy()
     if json:
-        print_json(_standing(state))
+        print_json(answer.to_json())
         return
-    clock = CLOCK.get(state)
-    over = None if clock is None else datetime.fromtimestamp(clock.over_ms / 1000, UTC)
+    over_ms = answer.day_over_ms
+    over = None if over_ms is None else datetime.fromtimestamp(over_ms / 1000, UTC)
     print_fields(
         {
-            "day": today(state),
-            "days with blocks": days_with_blocks(state),
+            "day": answer.day,
+            "days with blocks": answer.days_with_blocks,
             "day over": None if over is None else over.isoformat(timespec="seconds"),
         }
     )
@@ -50,51 +43,32 @@ async def show(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
         ("ASSET", "ISSUED", "BURNED", "CIRCULATING"),
         [
             (
-                asset,
-                *(format_amount(units, row.decimals) for units in (row.minted, row.burned)),
-                format_amount(circulating(state, asset), row.decimals),
+                item.asset,
+                *(
+                    format_amount(units, item.decimals)
+                    for units in (item.minted, item.burned, item.circulating)
+                ),
             )
-            for (asset,), row in ASSETS.every(state)
+            for item in answer.assets
         ],
     )
-    reserves = [
-        (
-            name,
-            format_units(state, row.asset, row.units),
-            format_units(state, row.asset, row.released),
-        )
-        for (name,), row in RESERVES.every(state)
-    ]
-    if reserves:
-        print_line("")
-        print_table(("RESERVE", "UNITS", "RELEASED"), reserves)
+    if answer.reserves:
+        _print_reserves(answer)
 
 
-def _standing(state: Overlay) -> JsonObject:
-    clock = CLOCK.get(state)
-    return {
-        "day": today(state),
-        "days_with_blocks": days_with_blocks(state),
-        "day_over_ms": None if clock is None else clock.over_ms,
-        "assets": [
-            {
-                "asset": asset,
-                "minted": str(row.minted),
-                "burned": str(row.burned),
-                "circulating": str(circulating(state, asset)),
-            }
-            for (asset,), row in ASSETS.every(state)
+def _print_reserves(answer: EconomyAnswer) -> None:
+    assets = {item.asset: KnownAsset(item.asset, item.decimals) for item in answer.assets}
+    print_line("")
+    print_table(
+        ("RESERVE", "UNITS", "RELEASED"),
+        [
+            (
+                item.reserve,
+                *(assets[item.asset].format(units) for units in (item.units, item.released)),
+            )
+            for item in answer.reserves
         ],
-        "reserves": [
-            {
-                "reserve": name,
-                "asset": row.asset,
-                "units": str(row.units),
-                "released": str(row.released),
-            }
-            for (name,), row in RESERVES.every(state)
-        ],
-    }
+    )
 
 
 @app.command

@@ -29,6 +29,7 @@ from vm.declare import Action
 from vm.forms import transaction_from_json
 from vm.modules.account import Authority
 from vm.modules.fee import PRICES
+from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
 from vm.receipt import Receipt
@@ -333,13 +334,15 @@ def show_transaction(
 
 def _numbers(answer: TransactionAnswer) -> JsonObject:
     """The number of the proposal that a transaction has made, which its votes must name, or of the
-    order that it has left in the book, which a cancellation must."""
+    order that it has left in the book or made for a gift, which what ends it must."""
     for event in answer.events:
         data = event["data"]
         if isinstance(data, Mapping) and data["type"] == Proposed.tag:
             return {"proposal": data["proposal"]}
         if isinstance(data, Mapping) and data["type"] == Rested.tag:
             return {"order": data["number"]}
+        if isinstance(data, Mapping) and data["type"] == Ordered.tag:
+            return {"order": data["order"]}
     return {}
 
 

@@ -1,7 +1,7 @@
 """Virtual gifts from a catalogue, won in apps, and made to order (P8)."""
 
 from vm.modules.gifts.giving import Give, HandOut, ListGift, Retire, SetApp, StockUp
-from vm.modules.gifts.ordering import Decline, Deliver, OrderGift, PassOn, pay_back_late
+from vm.modules.gifts.ordering import Decline, Deliver, Ordered, OrderGift, PassOn, pay_back_late
 from vm.modules.gifts.tables import (
     CATALOGUE,
     ESCROW_POT,
@@ -15,12 +15,12 @@ from vm.modules.gifts.tables import (
     STOCK_POT,
     STOCKS,
     Gift,
+    GiftName,
     Giving,
     Made,
     Order,
     Received,
     Stock,
-    gift_row,
     gifts,
 )
 
@@ -39,6 +39,7 @@ __all__ = [
     "Decline",
     "Deliver",
     "Gift",
+    "GiftName",
     "Give",
     "Giving",
     "HandOut",
@@ -46,13 +47,13 @@ __all__ = [
     "Made",
     "Order",
     "OrderGift",
+    "Ordered",
     "PassOn",
     "Received",
     "Retire",
     "SetApp",
     "Stock",
     "StockUp",
-    "gift_row",
     "gifts",
     "pay_back_late",
 ]
