@@ -5,15 +5,18 @@ from datetime import UTC, datetime
 
 from cyclopts import App
 
+from consensus.errors import InvalidGenesis
 from consensus.kinds import JsonObject
 from genesis.preset import Preset, load_preset
 from genesis.rehearsal import MAX_DAYS, AssetFigures, Rehearsal, rehearse
+from genesis.spending import rewarded_asset
 from node.amounts import format_amount
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions
 from node.failure import Refused, Usage
 from node.output import live_line, print_fields, print_json, print_line, print_table
 from node.query.economy_answers import EconomyAnswer
+from vm.modules.tokens import asset_row
 
 MONTH_DAYS = 30
 CONSERVED, BROKEN = "ok", "broken"
@@ -72,11 +75,15 @@ def _print_reserves(answer: EconomyAnswer) -> None:
 
 
 @app.command
-def report(*, preset: str, months: int = 14, json: JsonFlag = False) -> None:
-    """Rehearse a preset's schedule, without people: what is released, unlocked and burned.
+def report(
+    *, preset: str, months: int = 14, fees_per_day: str | None = None, json: JsonFlag = False
+) -> None:
+    """Rehearse a preset's schedule: what is released, unlocked and burned, and what becomes of the
+    fees that users pay.
 
-    The days go by on the chain's own rules, one block each. A line says how things stand at the
-    end of a month of 30 days, before the next one begins.
+    The days go by on the chain's own rules, one block each, without people but for those who pay
+    the fees. A line says how things stand at the end of a month of 30 days, before the next one
+    begins.
 
     Parameters
     ----------
@@ -84,24 +91,48 @@ def report(*, preset: str, months: int = 14, json: JsonFlag = False) -> None:
         Name of a preset, or a file of one's own that ends in .toml.
     months
         For how many months, at most 333.
+    fees_per_day
+        Users pay so much in platform fees each day, in whole tokens of the asset in which fees are
+        rewarded. One consumer has a gift made by one provider each day, and they keep what they
+        get; nobody trades, so that the price stays the opening price, and nobody claims a grant.
     """
     most = MAX_DAYS // MONTH_DAYS
     if not 1 <= months <= most:
         raise Usage(f"1 to {most} months, not {months}", field="--months")
     chosen = load_preset(preset)
+    chain = _chain_on_which(chosen, fees_per_day)
     lines: list[Line] = []
-    for chain in rehearse(chosen, months * MONTH_DAYS):
+    for _ in rehearse(chain, months * MONTH_DAYS):
         month, rest = divmod(chain.day, MONTH_DAYS)
         if not rest:
             live_line(f"month {month} of {months}")
             lines.append(_line(chain, month))
     live_line("")
     if json:
-        print_json({"preset": preset, "months": [_line_json(line) for line in lines]})
+        fees: JsonObject = {"fees_per_day": fees_per_day, "fee_asset": chain.fee_asset}
+        print_json({"preset": preset, **fees, "months": [_line_json(line) for line in lines]})
     else:
         _print_lines(chosen, lines)
+        if chain.fee_asset is not None:
+            _print_fees(chain, chain.fee_asset, lines)
     if wrong := [sentence for _, _, found in lines for sentence in found]:
         raise Refused(f"the economy is not sound: {wrong[0]}", field=preset)
+
+
+def _chain_on_which(preset: Preset, fees_per_day: str | None) -> Rehearsal:
+    """The chain on which users pay so much a day; raises Usage, and Refused if nobody can."""
+    chain = Rehearsal.of(preset)
+    if fees_per_day is None:
+        return chain
+    try:
+        asset = _known(chain, rewarded_asset(chain.state))
+        return Rehearsal.of(preset, asset.parse_positive("--fees-per-day", fees_per_day))
+    except InvalidGenesis as error:
+        raise Refused(error.message, field="--fees-per-day", code=error.code) from None
+
+
+def _known(chain: Rehearsal, symbol: str) -> KnownAsset:
+    return KnownAsset(symbol, asset_row(chain.state, symbol).decimals)
 
 
 Line = tuple[int, dict[str, AssetFigures], list[str]]
@@ -134,3 +165,13 @@ def _print_lines(preset: Preset, lines: list[Line]) -> None:
         rows.append((month, *amounts, BROKEN if wrong else CONSERVED))
     print_line(f"Amounts in {asset}.")
     print_table((*columns, *(f"POT {pot}" for pot in pots), "CONSERVATION"), rows)
+
+
+def _print_fees(chain: Rehearsal, asset: str, lines: list[Line]) -> None:
+    rows = []
+    for month, figures, _ in lines:
+        found = figures[asset]
+        units = (found.fees, found.to_holders, found.to_operations)
+        rows.append((month, *(_known(chain, asset).format(each) for each in units)))
+    print_line("")
+    print_table(("MONTH", "FEES", "TO HOLDERS", "TO OPERATIONS"), rows)
