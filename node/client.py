@@ -53,6 +53,7 @@ from consensus.record import Record
 from consensus.transaction import Transaction
 from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
+from node.client_economy import EconomyClient
 from node.client_failures import Missing
 from node.client_market import MarketClient
 from node.client_sessions import SessionClient
@@ -96,7 +97,7 @@ class Until(Enum):
     FINAL = "final"
 
 
-class Client(ContentClient, MarketClient, SessionClient):
+class Client(ContentClient, EconomyClient, MarketClient, SessionClient):
     """A connection to one node's API; use it in `async with`.
 
     `token` is the node's admin token, needed for some calls to nodes elsewhere. Raises Usage

@@ -20,6 +20,8 @@ from node.query.answers import (
     VideosAnswer,
 )
 from node.query.chain_view import Finality
+from node.query.economy_answers import RevenueAnswer
+from node.query.gift_answers import GiftsAnswer
 from node.query.market_answers import OrdersAnswer
 from node.query.rating_answers import InvitationsAnswer
 from node.query.session_answers import SessionsAnswer
@@ -44,6 +46,8 @@ P = TypeVar(
     OrdersAnswer,
     SessionsAnswer,
     InvitationsAnswer,
+    RevenueAnswer,
+    GiftsAnswer,
 )
 Query = Mapping[str, str | int | Sequence[str]]
 

@@ -16,6 +16,7 @@ from node.query.chain_view import Finality
 from node.query.market_queries import PAIR_PATTERN, parse_pair
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.content import NAME_TEXT
+from vm.modules.gifts import GIFT_TEXT
 from vm.modules.sessions import (
     INTEREST_TEXT,
     KIND_TEXT,
@@ -229,6 +230,7 @@ CALLER: Param[bytes | None] = Param(
     parse_address,
     None,
 )
+GIFT: Param[str] = _path("gift", "A gift's name.", GIFT_TEXT.schema(), GIFT_TEXT.unpack)
 SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)
 VIDEO_NAME: Param[str] = _path("name", "A name in the space.", NAME_TEXT.schema(), NAME_TEXT.unpack)
 TABLE: Param[str] = _path(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from consensus.kinds import JsonObject
 from vm.modules.auctions import Raised
+from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
 from vm.modules.redemption import Offered, Redeemed
@@ -14,6 +15,7 @@ from vm.modules.tasks import Airdropped, Published
 _TOLD = {
     Proposed.tag: ("proposal", "proposal"),
     Rested.tag: ("order", "number"),
+    Ordered.tag: ("order", "order"),
     Opened.tag: ("session", "session"),
     Requested.tag: ("session", "session"),
     Published.tag: ("task", "task"),

@@ -98,12 +98,13 @@ def _object(value: object) -> JsonObject:
 
 
 def scan(
-    view: ChainView, prefix: bytes, limit: int, cursor: str | None
+    view: ChainView, prefix: bytes, limit: int, cursor: str | None, first: bytes | None = None
 ) -> tuple[list[tuple[bytes, bytes]], str | None]:
-    """A page of rows, and the cursor of the next; a cursor belongs to its prefix."""
+    """A page of rows, from the key `first` on if it is named, and the cursor of the next; a cursor
+    belongs to its prefix."""
     listing = f"rows under {prefix.hex()}"
     last = read_key_cursor(listing, cursor)
-    start = prefix if last is None else last + b"\x00"
+    start = (first or prefix) if last is None else last + b"\x00"
     found = view.state.scan(prefix, start=start, limit=limit + 1)
     if len(found) <= limit:
         return found, None

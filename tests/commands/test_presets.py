@@ -75,3 +75,28 @@ def test_a_schedule_is_reported_month_by_month(run: Run) -> None:
     table = run("economy", "report", "--preset", "wepos", "--months", "2").out
     assert "POT participation" in table
     assert run("economy", "report", "--preset", "wepos", "--months", "0").code == 2
+
+
+def test_what_becomes_of_fees_is_rehearsed(run: Run) -> None:
+    report = ("economy", "report", "--preset", "palchain", "--months", "1")
+    found = json.loads(run(*report, "--fees-per-day", "1000", "--json").out)
+    assert (found["fees_per_day"], found["fee_asset"]) == ("1000", "USDT")
+    (month,) = found["months"]
+    usdt, palt = month["assets"]["USDT"], month["assets"]["PALT"]
+    assert (usdt["fees"], usdt["to_holders"]) == ("30000000000", "24000000000")
+    assert (palt["released"], palt["unlocked"]) == (str(29 * 20_000 * 10**8), "55725490196076")
+    assert month["conservation"] == "ok"
+    lines = [line.split() for line in run(*report, "--fees-per-day", "1000").out.splitlines()]
+    assert lines[-1] == ["1", "30000", "USDT", "24000", "USDT", "6000", "USDT"]
+    quiet = json.loads(run(*report, "--json").out)
+    assert quiet["fee_asset"] is None
+    assert quiet["months"][0]["assets"]["PALT"]["released"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("preset", "amount", "code"),
+    [("wepos", "1", 1), ("palchain", "0", 2), ("palchain", "x", 2), ("palchain", "9" * 13, 1)],
+)
+def test_fees_that_nobody_can_pay_are_named(run: Run, preset: str, amount: str, code: int) -> None:
+    answer = run("economy", "report", "--preset", preset, "--fees-per-day", amount, "--json")
+    assert (answer.code, answer.out, answer.error["field"]) == (code, "", "--fees-per-day")

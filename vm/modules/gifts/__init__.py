@@ -1,7 +1,7 @@
 """Virtual gifts from a catalogue, won in apps, and made to order (P8)."""
 
 from vm.modules.gifts.giving import Give, HandOut, ListGift, Retire, SetApp, StockUp
-from vm.modules.gifts.ordering import Decline, Deliver, OrderGift, PassOn, pay_back_late
+from vm.modules.gifts.ordering import Decline, Deliver, Ordered, OrderGift, PassOn, pay_back_late
 from vm.modules.gifts.tables import (
     CATALOGUE,
     ESCROW_POT,
@@ -10,17 +10,18 @@ from vm.modules.gifts.tables import (
     GIVINGS,
     GIVINGS_KEPT,
     MADE,
+    NUMBERING,
     ORDERS,
     RECEIVED,
     STOCK_POT,
     STOCKS,
     Gift,
+    GiftName,
     Giving,
     Made,
     Order,
     Received,
     Stock,
-    gift_row,
     gifts,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "GIVINGS",
     "GIVINGS_KEPT",
     "MADE",
+    "NUMBERING",
     "ORDERS",
     "RECEIVED",
     "STOCKS",
@@ -39,6 +41,7 @@ __all__ = [
     "Decline",
     "Deliver",
     "Gift",
+    "GiftName",
     "Give",
     "Giving",
     "HandOut",
@@ -46,13 +49,13 @@ __all__ = [
     "Made",
     "Order",
     "OrderGift",
+    "Ordered",
     "PassOn",
     "Received",
     "Retire",
     "SetApp",
     "Stock",
     "StockUp",
-    "gift_row",
     "gifts",
     "pay_back_late",
 ]

@@ -2,7 +2,7 @@
 
 from vm.modules.rebate.collecting import collect
 from vm.modules.rebate.noting import CALL, COMMENT, RATING, note_activity, note_fee
-from vm.modules.rebate.releasing import SetRules, close_day, worth_of
+from vm.modules.rebate.releasing import SetRules, close_day, open_day, release_for, worth_of
 from vm.modules.rebate.settling import Claim, owed_to, received_by, settle
 from vm.modules.rebate.tables import (
     ACCRUALS,
@@ -42,9 +42,11 @@ __all__ = [
     "collect",
     "note_activity",
     "note_fee",
+    "open_day",
     "owed_to",
     "rebate",
     "received_by",
+    "release_for",
     "settle",
     "worth_of",
 ]

@@ -114,9 +114,7 @@ def close_day(context: Context) -> None:
     price = reference_price(state, native, rules.quote)
     if not price:
         return  # nothing can be said of what fees are worth: the day goes on
-    worth = worth_of(state, total.sums.paid, rules.factor_ppm, price)
-    wanted = worth + total.sums.activity
-    released = min(wanted, rules.cap, total.carried + _left(state, rules.reserve))
+    wanted, released = release_for(state, rules, total, price)
     fresh = max(released - total.carried, 0)
     if fresh:
         release(state, rules.reserve, fresh)
@@ -125,6 +123,12 @@ def close_day(context: Context) -> None:
     DAYS.put(state, day, total.day)
     TODAY.put(state, Today(today(state), NOTHING, total.carried + fresh - released))
     context.emit(Released(total.day, total.sums.paid, price, wanted, released))
+
+
+def release_for(view: View, rules: Rules, total: Today, price: int) -> tuple[int, int]:
+    """The units that a day's sums are worth at a price, and how many of these are released."""
+    wanted = worth_of(view, total.sums.paid, rules.factor_ppm, price) + total.sums.activity
+    return wanted, min(wanted, rules.cap, total.carried + _left(view, rules.reserve))
 
 
 def worth_of(view: View, fees: int, factor_ppm: int, price: int) -> int:

@@ -1,0 +1,63 @@
+"""The part of a node's HTTP API that is about the community's economy, as commands use it.
+
+GET  /v1/economy                    EconomyAnswer
+GET  /v1/revenue                    RevenueAnswer; ?from_day=…
+GET  /v1/rebate                     RebateAnswer
+GET  /v1/accounts/{address}/rebate  AccountRebateAnswer
+GET  /v1/gifts                      GiftsAnswer
+GET  /v1/gifts/{gift}               GiftAnswer
+GET  /v1/givings                    GivingsAnswer
+"""
+
+from collections.abc import AsyncIterator
+
+from consensus.address import format_address
+from node.client_connection import Connection
+from node.query.chain_view import Finality
+from node.query.economy_answers import (
+    AccountRebateAnswer,
+    EconomyAnswer,
+    RebateAnswer,
+    RevenueAnswer,
+)
+from node.query.gift_answers import GiftAnswer, GiftItem, GiftsAnswer, GivingsAnswer
+
+
+class EconomyClient(Connection):
+    """Calls about days, revenue, rewards and gifts."""
+
+    async def economy(self, *, finality: Finality = Finality.FINAL) -> EconomyAnswer:
+        """The day, assets and reserves."""
+        return await self._get(EconomyAnswer, "/v1/economy", {"finality": finality.value})
+
+    async def revenue(self, from_day: int, *, finality: Finality) -> AsyncIterator[RevenueAnswer]:
+        """The platform's accounts of a day and those after it, page by page, one at least."""
+        query = {"from_day": from_day}
+        async for page in self._pages(RevenueAnswer, "/v1/revenue", query, finality):
+            yield page
+
+    async def rebate(self, *, finality: Finality = Finality.FINAL) -> RebateAnswer:
+        """How consumption is rewarded; raises Missing where it is not."""
+        return await self._get(RebateAnswer, "/v1/rebate", {"finality": finality.value})
+
+    async def account_rebate(
+        self, account: bytes, *, finality: Finality = Finality.FINAL
+    ) -> AccountRebateAnswer:
+        """What an account is due, and has got."""
+        path = f"/v1/accounts/{format_address(account)}/rebate"
+        return await self._get(AccountRebateAnswer, path, {"finality": finality.value})
+
+    async def gifts(self, *, finality: Finality = Finality.FINAL) -> AsyncIterator[GiftItem]:
+        """The catalogue."""
+        async for page in self._pages(GiftsAnswer, "/v1/gifts", {}, finality):
+            for item in page.items:
+                yield item
+
+    async def gift(self, name: str, *, finality: Finality = Finality.FINAL) -> GiftAnswer:
+        """A gift of the catalogue; raises Missing."""
+        return await self._get(GiftAnswer, f"/v1/gifts/{name}", {"finality": finality.value})
+
+    async def givings(self, *, most: int, finality: Finality) -> GivingsAnswer:
+        """Who gave what to whom, the newest first."""
+        query = {"finality": finality.value, "limit": most}
+        return await self._get(GivingsAnswer, "/v1/givings", query)
