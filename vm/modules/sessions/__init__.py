@@ -1,6 +1,6 @@
 """Calls between two accounts, matched, paid in advance, metered by signed tickets."""
 
-from vm.modules.sessions.matching import match
+from vm.modules.sessions.matching import match, match_seed
 from vm.modules.sessions.opening import Accept, Ask, Decline, Open, draw_requests
 from vm.modules.sessions.profiles import SetAsset, SetProfile, Withdraw
 from vm.modules.sessions.settling import Settle, Settled, close_due
@@ -39,5 +39,6 @@ __all__ = [
     "close_due",
     "draw_requests",
     "match",
+    "match_seed",
     "sessions",
 ]
