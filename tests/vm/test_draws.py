@@ -17,6 +17,7 @@ from tests.vm.world import World, key
 from vm.modules.draws import MOST_BLOCKS_BETWEEN, below, deciding_height, draw_seed, lot
 
 SEED = sha256(b"seed")
+BLOCK = World.begin().block()
 
 
 def members(count: int) -> ProducerSet:
@@ -25,8 +26,7 @@ def members(count: int) -> ProducerSet:
 
 
 def blocks_between(count: int) -> int:
-    block = replace(World.begin().block(), members=members(count))
-    return deciding_height(block) - block.height
+    return deciding_height(replace(BLOCK, members=members(count))) - BLOCK.height
 
 
 def chi_squared(counts: Counter[int], sides: int) -> float:
@@ -48,7 +48,7 @@ def test_no_set_is_larger_than_the_constant_says() -> None:
 def test_of_the_deciding_reveals_one_is_by_none_of_any_f_producers(count: int) -> None:
     """Whichever f producers collude, and whichever of these make no blocks, wherever the draw is
     frozen: a round, and the boundary between epochs with different orders."""
-    rounds, faulty = 3, (count - 1) // 3
+    rounds, faulty, between = 3, (count - 1) // 3, blocks_between(count)
     for seed in range(6):
         order = [
             producer
@@ -59,7 +59,7 @@ def test_of_the_deciding_reveals_one_is_by_none_of_any_f_producers(count: int) -
             for silent in (set(), set(bad), set(bad[:1])):
                 made = [producer for producer in order if producer not in silent]
                 for first in range(len(made) - MOST_BLOCKS_BETWEEN):
-                    deciding = made[first : first + blocks_between(count)]
+                    deciding = made[first : first + between]
                     assert set(deciding) - set(bad)
 
 
