@@ -7,7 +7,7 @@ from consensus.kinds import AccountId, Asset, Counter, PublicKey
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.draws import deciding_height
+from vm.modules.draws import MOST_BLOCKS_BETWEEN, deciding_height
 from vm.modules.sessions.matching import match, match_seed
 from vm.modules.sessions.profiles import check_order, check_payable, leave_list
 from vm.modules.sessions.tables import (
@@ -188,6 +188,15 @@ def draw_requests(context: Context) -> None:
         else:
             terms = Open(provider, wish.asset, profile.price, request.minutes, request.ticket_key)
             _begin(context, number, terms, request.caller)
+
+
+def draw_anew(state: State) -> None:
+    """Let all requests be matched on a chain that goes on from another's state, whose heights begin
+    anew, by a beacon that nobody knows yet."""
+    for (number,), request in list(REQUESTS.every(state)):
+        DRAWING.remove(state, request.height, number)
+        DRAWING.add(state, MOST_BLOCKS_BETWEEN, number)
+        REQUESTS.put(state, replace(request, height=MOST_BLOCKS_BETWEEN), number)
 
 
 def _begin(context: Context, number: int, terms: Open, caller: bytes | None = None) -> None:
