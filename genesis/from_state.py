@@ -32,6 +32,7 @@ from vm.modules.producer import (
     dismiss,
 )
 from vm.modules.producer.appointment import BY_APPOINTMENT
+from vm.modules.sessions import draw_anew
 from vm.overlay import EmptyView, Overlay
 
 
@@ -64,6 +65,7 @@ def genesis_from_state(
         _begin_memberships(state)
         forget_commitments(state)
         begin_anew(state)
+        draw_anew(state)
     except Invalid as error:
         raise InvalidGenesis(error.message, field=error.field) from None
     return make_genesis(state)

@@ -20,6 +20,8 @@ MAX_FEE_FACTOR = 4
 # Why mana cannot pay now: too little is there, or blocks have no room for what it pays for.
 _MANA_CANNOT = (TOO_LITTLE.code, TOO_MUCH_GAS.code)
 
+_EXEMPT = "none, an account claims its own for nothing"
+
 Tried: TypeAlias = tuple[Transaction, SimulationAnswer]
 
 
@@ -60,7 +62,14 @@ def charged(transaction: Transaction, receipt: Receipt, asset: KnownAsset) -> st
     """The fee that was charged, or what took its place."""
     if transaction.max_fee:
         return asset.format(receipt.fee)
-    if exemptions_of(transaction):
-        return "none, who claims for itself pays nothing"
     is_duty = all(REGISTRY.actions[str(item[0])].duty for item in transaction.actions)
-    return "none, it is a duty" if is_duty else f"none, but {receipt.gas} gas of mana"
+    if is_duty:
+        return "none, it is a duty"
+    return _EXEMPT if exemptions_of(transaction) else f"none, but {receipt.gas} gas of mana"
+
+
+def to_be_charged(transaction: Transaction, simulation: SimulationAnswer, asset: KnownAsset) -> str:
+    """The fee that would be charged, or what would take its place."""
+    if transaction.max_fee:
+        return asset.format(simulation.fee)
+    return _EXEMPT if exemptions_of(transaction) else "none, mana pays"

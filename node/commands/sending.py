@@ -16,7 +16,7 @@ from genesis.file import MAX_GENESIS_BYTES, Genesis
 from node.client import Client, Until
 from node.commands.arguments import client_section, naming
 from node.commands.asking import KnownAsset, NodeOptions, find_account, known_asset
-from node.commands.payment import charged, try_payment
+from node.commands.payment import charged, to_be_charged, try_payment
 from node.commands.told import told
 from node.commands.transaction_file import write_transaction
 from node.commands.wallet import Wallet
@@ -347,11 +347,9 @@ def show_trial(
         "status": simulation.receipt.status,
         "gas": simulation.gas,
     }
+    fields["fee"] = to_be_charged(transaction, simulation, fee_asset)
     if transaction.max_fee:
-        fields["fee"] = fee_asset.format(simulation.fee)
         fields["max fee"] = fee_asset.format(transaction.max_fee)
-    else:
-        fields["fee"] = "none, mana pays"
     print_fields(fields)
 
 

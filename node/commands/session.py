@@ -126,9 +126,9 @@ async def ask(
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Open a session with whoever fits best when the next block is made, paying the most minutes at
-    the highest price into escrow. What the match costs less returns at once, all of it if nobody
-    fits.
+    """Open a session with whoever fits best, paying the most minutes at the highest price into
+    escrow. Some blocks later, whose beacon nobody knows yet, the match is made; what it costs less
+    returns then, all of it if nobody fits.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ from vm.modules.sessions import (
     Wish,
     candidates,
     fits,
+    match_seed,
 )
 
 OVER = "session-over"  # the code of a session that was, and is no longer on its way
@@ -65,14 +66,17 @@ def sessions(view: ChainView, account: bytes, limit: int, cursor: str | None) ->
 
 
 def match(view: ChainView, caller: bytes | None, wish: Wish) -> MatchAnswer:
-    """Who fits a wish, the best first, by the block's own beacon (P7); nothing is sent."""
+    """Who fits a wish, the best first, as if the block's own beacon decided the next request (P7);
+    nothing is sent."""
     state, beacon = view.state, view.block.beacon
+    numbers = NUMBERS.get(state)
+    seed = match_seed(beacon, 0 if numbers is None else numbers.given)
     return MatchAnswer(
         tuple(
             FitItem(fit, standing_of_account(state, fit.provider))
-            for fit in fits(state, caller, wish, beacon)
+            for fit in fits(state, caller, wish, seed)
         ),
-        len(candidates(state, wish, beacon)),
+        len(candidates(state, wish, seed)),
         beacon,
         place_of(view.block),
     )

@@ -58,6 +58,7 @@ from vm.modules.producer import (
     votes_of,
 )
 from vm.modules.producer.appointment import APPOINTMENTS, BY_APPOINTMENT, Appointment
+from vm.modules.sessions import REQUESTS, Ask, SetAsset, Wish
 from vm.modules.slashing import Report
 from vm.modules.stake import Approve, Bond, Unbond, release_due
 from vm.modules.tokens import ASSETS, BALANCES, POTS, Balance, balance_of
@@ -261,6 +262,21 @@ def test_pledges_wait_for_their_next_challenge_as_heights_begin_anew(
     pledge = PLEDGES.get(made.state(), cid, ALICE.public)
     assert pledge is not None
     assert pledge.due_height == PERIOD_BLOCKS.read(state)
+    assert list(REGISTRY.broken_invariants(made.state())) == []
+
+
+def test_requests_for_calls_wait_for_a_beacon_of_the_new_chain(rows: dict[bytes, bytes]) -> None:
+    state = Overlay(EmptyView())
+    for row_key, value in rows.items():
+        state.put(row_key, value)
+    stage = Stage(World(OLD, state, height=700))
+    assert stage.act(bytes(32), SetAsset("REEL", True)) == "ok"
+    wish = Wish("video", "en", (), "REEL", 1)
+    assert stage.act(ALICE.public, Ask(wish, 1, ALICE.public)) == "ok"
+    made = genesis_from_state(rows_of(stage.world.state).items(), RECORDS, NEW_TIME_MS)
+    request = REQUESTS.get(made.state(), 0)
+    assert request is not None
+    assert request.height == 13
     assert list(REGISTRY.broken_invariants(made.state())) == []
 
 

@@ -7,6 +7,7 @@ from consensus.keys import KeyPair
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BARE, BEN, CLEO, World, key
 from vm.declare import Action
+from vm.modules.draws import deciding_height
 from vm.modules.ratings import end_invitations
 from vm.modules.sessions import (
     ESCROW_POT,
@@ -101,8 +102,8 @@ class Calls(Stage):
         self.step(close_due, end_invitations)
 
     def draw(self, beacon: bytes) -> None:
-        """The next block has this beacon."""
-        block = replace(self.block, height=self.block.height + 1, beacon=beacon)
+        """The block that decides what was asked in this one has this beacon."""
+        block = replace(self.block, height=deciding_height(self.block), beacon=beacon)
         self.step(draw_requests, block=block)
 
     def failure(self, sender: bytes, action: Action) -> tuple[str, str]:

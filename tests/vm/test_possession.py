@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from consensus.codec import encode
 from consensus.errors import ActionFailed
 from consensus.hashing import sha256
 from consensus.segments import MAX_PATH, SegmentProof
@@ -14,6 +15,7 @@ from tests.vm.world import ANNA, BEN, CLEO, FUNDS, GENESIS_TIME_MS, key
 from vm.declare import Action
 from vm.modules.chain import chain_constants
 from vm.modules.content import TakeDown
+from vm.modules.draws import draw_seed
 from vm.modules.economy import turn_day
 from vm.modules.possession import (
     DUE_A_BLOCK,
@@ -46,7 +48,6 @@ from vm.modules.possession import (
     provider_of,
     tables,
 )
-from vm.modules.possession.drawing import Draw
 from vm.modules.possession.settling import accrue
 from vm.modules.tokens import credit, drain_pot
 
@@ -141,28 +142,31 @@ def test_a_challenge_is_drawn_a_period_later_from_that_blocks_beacon(stage: Prov
     stage.go(PERIOD - 1)
     assert stage.pledge(BEN.public, FILE).challenge is None
     stage.go()
-    seed = sha256(Draw(sha256(b"beacon %d" % drawn_at), FILE.cid, BEN.public, 1).encode())
+    seed = draw_seed("possession.draw", sha256(b"beacon %d" % drawn_at), FILE.cid, BEN.public, 1)
     challenge = Challenge(seed, drawn_at, 4)
     assert stage.pledge(BEN.public, FILE).challenge == challenge
     assert stage.events[-1] == Drawn(FILE.cid, BEN.public, 1, challenge, drawn_at + WINDOW)
     assert stage.prove(BEN.public, FILE) == "ok"
     stage.go(PERIOD)
     again = sha256(b"beacon %d" % (drawn_at + PERIOD))
-    seed = sha256(Draw(again, FILE.cid, BEN.public, 2).encode())
+    seed = draw_seed("possession.draw", again, FILE.cid, BEN.public, 2)
     assert stage.pledge(BEN.public, FILE).challenge == Challenge(seed, drawn_at + PERIOD, 4)
     assert stage.sound()
 
 
 def test_the_seed_is_bound_to_beacon_video_provider_and_number() -> None:
-    draw = Draw(bytes(32), FILE.cid, BEN.public, 1)
-    others = (
-        replace(draw, beacon=bytes(31) + b"1"),
-        replace(draw, cid=OTHER.cid),
-        replace(draw, provider=CLEO.public),
-        replace(draw, period=2),
-    )
-    assert len({each.encode() for each in (draw, *others)}) == 5
-    assert draw.encode()[:17] == b"\x86\x6fpossession.draw"
+    about = (bytes(32), FILE.cid, BEN.public, 1)
+    others = [
+        (bytes(31) + b"1", *about[1:]),
+        (about[0], OTHER.cid, *about[2:]),
+        (*about[:2], CLEO.public, 1),
+        (*about[:3], 2),
+    ]
+    seeds = {draw_seed("possession.draw", *each) for each in (about, *others)}
+    assert len(seeds) == 5
+    encoded = encode(["possession.draw", 1, *about])
+    assert encoded[:17] == b"\x86\x6fpossession.draw"
+    assert sha256(encoded) in seeds
 
 
 def test_drawn_indexes_are_as_documented() -> None:

@@ -25,6 +25,7 @@ from tests.vm.calls import (
     wish,
 )
 from tests.vm.world import FUNDS, key
+from vm.modules.draws import deciding_height
 from vm.modules.sessions import (
     PROFILES,
     REQUESTS,
@@ -33,7 +34,9 @@ from vm.modules.sessions import (
     SetAsset,
     SetProfile,
     Withdraw,
+    draw_requests,
     match,
+    match_seed,
 )
 from vm.modules.sessions.tables import CANDIDATES, LISTED
 
@@ -116,10 +119,11 @@ def test_a_match_looks_at_a_bounded_number_from_the_beacon_on(calls: Calls) -> N
 
 def test_a_request_is_matched_by_a_later_block_as_was_simulated(calls: Calls) -> None:
     calls.must(CALLER, ask(wish(PRICE + 7)))
-    calls.step()
+    before = replace(calls.block, height=deciding_height(calls.block) - 1, beacon=BEACON)
+    calls.step(draw_requests, block=before)
     assert calls.pot() == ESCROW + 7 * MINUTES
     assert calls.faults() == []
-    assert match(calls.world.state, CALLER, wish(PRICE + 7), BEACON) == PROVIDER
+    assert match(calls.world.state, CALLER, wish(PRICE + 7), match_seed(BEACON, 0)) == PROVIDER
     calls.draw(BEACON)
     row = calls.session()
     assert row is not None

@@ -86,8 +86,12 @@ class ClaimHolding(Action):
 
     def apply(self, context: Context) -> None:
         state, row = context.state, self._lasting(context)
-        if CLAIMED.get(state, self.migration, self.holder) is not None:
-            raise CLAIMED_ALREADY.failed(field="holder")
+        before = CLAIMED.get(state, self.migration, self.holder)
+        if before is not None:
+            raise CLAIMED_ALREADY.failed(
+                f"the holder has claimed already, for {format_address(before.account)}",
+                field="holder",
+            )
         self._check_holding(row)
         self._check_signature(context.block.chain)
         if self.units > row.left:

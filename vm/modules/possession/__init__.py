@@ -2,7 +2,6 @@
 
 from vm.modules.possession.drawing import (
     DUE_A_BLOCK,
-    Draw,
     Drawn,
     Ended,
     Missed,
@@ -53,7 +52,6 @@ __all__ = [
     "Accrued",
     "Challenge",
     "Correct",
-    "Draw",
     "Drawn",
     "Ended",
     "Fund",

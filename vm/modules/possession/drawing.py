@@ -8,12 +8,12 @@ provider, so that no two have the same to show.
 from dataclasses import replace
 
 from consensus.cid import Cid
-from consensus.hashing import sha256
-from consensus.kinds import AccountId, Amount, Counter, Digest
+from consensus.kinds import AccountId, Amount, Counter
 from consensus.record import Record, record
 from consensus.segments import segment_count
 from vm.context import Context
 from vm.modules.chain import chain_constants
+from vm.modules.draws import below, draw_seed
 from vm.modules.possession.settling import (
     accrue,
     count_done,
@@ -43,17 +43,6 @@ from vm.modules.tokens import count_burned, drain_pot, fill_pot
 from vm.parameter import PARTS_PER_MILLION
 
 DUE_A_BLOCK = 64  # the rest falls due in the blocks that follow
-
-
-@record("possession.draw")
-class Draw(Record):
-    """What a challenge's seed is the hash of: the beacon after the block that draws it, for whom
-    and for what, and the challenge's number."""
-
-    beacon: Digest
-    cid: Cid
-    provider: AccountId
-    period: Counter
 
 
 @possession.event
@@ -95,12 +84,9 @@ class Ended(Record):
 
 def drawn_segments(challenge: Challenge, size_bytes: int) -> tuple[int, ...]:
     """The indexes of the segments that a challenge draws of a file of so many bytes, in order; one
-    may come twice. The i-th is H(seed ‖ i, 4 bytes) modulo their number."""
+    may come twice."""
     count = segment_count(size_bytes)
-    return tuple(
-        int.from_bytes(sha256(challenge.seed + i.to_bytes(4, "big")), "big") % count
-        for i in range(challenge.segments)
-    )
+    return tuple(below(challenge.seed, i, count) for i in range(challenge.segments))
 
 
 @possession.begin_block
@@ -130,7 +116,7 @@ def _was_stalled(context: Context, challenge: Challenge) -> bool:
 
 def _draw(context: Context, cid: Cid, provider: bytes, pledge: Pledge) -> None:
     state, block, period = context.state, context.block, pledge.period + 1
-    seed = sha256(Draw(block.beacon, cid, provider, period).encode())
+    seed = draw_seed("possession.draw", block.beacon, cid, provider, period)
     challenge = Challenge(seed, block.height, SEGMENTS.read(state))
     closes_height = block.height + WINDOW_BLOCKS.read(state)
     drawn = replace(pledge, period=period, due_height=closes_height, challenge=challenge)

@@ -15,6 +15,7 @@ from vm.declare import Module
 from vm.modules.agenda import HEIGHT, Agenda
 from vm.modules.chain import chain_constants
 from vm.modules.content import SizeBytes
+from vm.modules.draws import MOST_BLOCKS_BETWEEN
 from vm.modules.tokens import PositiveAmount, pot_of
 from vm.parameter import PARTS_PER_MILLION
 from vm.table import KeyPart, Table
@@ -43,7 +44,7 @@ PLEDGE_MIB_UNITS = possession.parameter(
 PERIOD_BLOCKS = possession.parameter(
     "period_blocks",
     default=86_400,
-    minimum=10,
+    minimum=MOST_BLOCKS_BETWEEN,  # so that nobody can know a challenge when he pledges
     maximum=10_000_000,
     unit="blocks",
     sentence="How many blocks after a pledge, and after each challenge, its next challenge is "

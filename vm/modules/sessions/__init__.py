@@ -1,7 +1,16 @@
 """Sessions between two accounts, matched, paid in advance, metered by signed tickets."""
 
-from vm.modules.sessions.matching import Fit, candidates, fits, match
-from vm.modules.sessions.opening import Accept, Ask, Decline, Open, Opened, Requested, draw_requests
+from vm.modules.sessions.matching import Fit, candidates, fits, match, match_seed
+from vm.modules.sessions.opening import (
+    Accept,
+    Ask,
+    Decline,
+    Open,
+    Opened,
+    Requested,
+    draw_anew,
+    draw_requests,
+)
 from vm.modules.sessions.profiles import SetAsset, SetProfile, Withdraw
 from vm.modules.sessions.settling import Settle, Settled, close_due
 from vm.modules.sessions.tables import (
@@ -65,8 +74,10 @@ __all__ = [
     "Withdraw",
     "candidates",
     "close_due",
+    "draw_anew",
     "draw_requests",
     "fits",
     "match",
+    "match_seed",
     "sessions",
 ]

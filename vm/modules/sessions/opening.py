@@ -7,7 +7,8 @@ from consensus.kinds import AccountId, Asset, Counter, PublicKey
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.sessions.matching import match
+from vm.modules.draws import MOST_BLOCKS_BETWEEN, deciding_height
+from vm.modules.sessions.matching import match, match_seed
 from vm.modules.sessions.profiles import check_order, check_payable, leave_list
 from vm.modules.sessions.tables import (
     ACCEPT_S,
@@ -47,7 +48,7 @@ TOO_LATE = sessions.error("too-late", "The time for this is over.")
 @sessions.event
 @record("sessions.requested")
 class Requested(Record):
-    """A caller's wishes are to be matched by the next block."""
+    """A caller's wishes are to be matched by the beacon of a later block."""
 
     session: Counter
     caller: AccountId
@@ -115,9 +116,8 @@ class Open(Action):
 @sessions.action(gas=22_000)
 @record("sessions.ask")
 class Ask(Action):
-    """Open a session with whoever fits these wishes best when the next block's beacon is known,
-    paying in advance for the most minutes at the highest price (P7); what the match costs less
-    returns at once."""
+    """Call whoever fits these wishes best, by the beacon of a block that nobody knows yet, paying
+    in advance for the most minutes at the highest price (P7); what the match costs less returns."""
 
     wish: Wish
     minutes: Minutes
@@ -128,7 +128,7 @@ class Ask(Action):
         check_payable(state, self.wish.asset, "wish.asset")
         check_order(self.wish.interests, "wish.interests")
         check_key(self.ticket_key, "ticket_key")
-        number, height = _next_number(state), context.block.height + 1
+        number, height = _next_number(state), deciding_height(context.block)
         request = Request(caller, self.wish, self.minutes, self.ticket_key, height)
         debit(state, caller, self.wish.asset, request.escrow)
         fill_pot(state, ESCROW_POT, self.wish.asset, request.escrow)
@@ -181,7 +181,7 @@ def draw_requests(context: Context) -> None:
             raise RuntimeError(f"the request {number} is listed and not there")
         REQUESTS.delete(state, number)
         wish = request.wish
-        provider = match(state, request.caller, wish, context.block.beacon)
+        provider = match(state, request.caller, wish, match_seed(context.block.beacon, number))
         profile = None if provider is None else PROFILES.get(state, provider)
         kept = 0 if profile is None else profile.price * request.minutes
         drain_pot(state, ESCROW_POT, wish.asset, request.escrow - kept)
@@ -192,6 +192,15 @@ def draw_requests(context: Context) -> None:
         else:
             terms = Open(provider, wish.asset, profile.price, request.minutes, request.ticket_key)
             _begin(context, number, terms, request.caller)
+
+
+def draw_anew(state: State) -> None:
+    """Let all requests be matched on a chain that goes on from another's state, whose heights begin
+    anew, by a beacon that nobody knows yet."""
+    for (number,), request in list(REQUESTS.every(state)):
+        DRAWING.remove(state, request.height, number)
+        DRAWING.add(state, MOST_BLOCKS_BETWEEN, number)
+        REQUESTS.put(state, replace(request, height=MOST_BLOCKS_BETWEEN), number)
 
 
 def _begin(context: Context, number: int, terms: Open, caller: bytes | None = None) -> None:

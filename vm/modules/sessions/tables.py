@@ -124,7 +124,8 @@ class Wish(Record):
 
 @record("sessions.request")
 class Request(Record):
-    """Wishes that the beacon of the next block matches; the escrow is for the highest price."""
+    """Wishes that the beacon of the first block of this height or above matches; the escrow is for
+    the highest price."""
 
     caller: AccountId
     wish: Wish
