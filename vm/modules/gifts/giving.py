@@ -1,6 +1,7 @@
 """Giving: the receiver gets the price of a gift at once, but for the platform's fee."""
 
 from consensus.cid import Cid
+from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
@@ -199,5 +200,6 @@ def _hand_over(context: Context, name: str, row: Gift, to: bytes, video: Cid | N
     )
     credit(state, to, row.asset, row.price - fee)
     before = RECEIVED.get(state, to, name) or Received(0, 0)
-    RECEIVED.put(state, Received(before.count + 1, before.units + row.price), to, name)
+    units = min(before.units + row.price, UINT64_MAX)
+    RECEIVED.put(state, Received(before.count + 1, units), to, name)
     context.emit(Given(name, giver, to, video, row.asset, row.price, row.price - fee))
