@@ -1,6 +1,7 @@
 """Collecting: the platform's fee of a payment between users goes into the pot `revenue` (P4), and
 counts as consumption (P2)."""
 
+from consensus.codec import UINT64_MAX
 from vm.context import Context
 from vm.modules.economy import today
 from vm.modules.rebate import note_fee
@@ -34,7 +35,8 @@ def _enter(state: State, asset: str, fee: int) -> None:
     if row is None:
         _drop_old(state, day)
         row = DayAccount(0, 0)
-    ACCOUNTS.put(state, DayAccount(row.fees + fee, row.payments + 1), day, asset)
+    fees = min(row.fees + fee, UINT64_MAX)
+    ACCOUNTS.put(state, DayAccount(fees, row.payments + 1), day, asset)
 
 
 def _drop_old(state: State, day: int) -> None:

@@ -13,7 +13,7 @@ revenue = Module(
 @record("revenue.account")
 class DayAccount(Record):
     """What was collected of an asset on a day of the economy, and in how many payments (P4). The
-    account closes with its day."""
+    account closes with its day; fees stay at 2^64 - 1 once they have reached it."""
 
     fees: Amount
     payments: Counter
