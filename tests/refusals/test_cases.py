@@ -9,6 +9,7 @@ import tests.refusals.story as story_file
 from consensus.cid import RAW, cid_of
 from tests.economies.chain import PEOPLE, Chain
 from tests.economies.walk import Step, Walk
+from tests.refusals import telling
 from tests.refusals.cases import Unsound, cases_of
 from tests.refusals.mutations import NOBODY, Mutating
 from tests.refusals.outcomes import kept_outcomes, outcomes_of
@@ -152,6 +153,13 @@ def test_what_is_kept_of_a_story_is_the_story(
     keep_stories("gov", [])
     assert stories_of("gov") == []
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_story_is_found_of_what_a_walk_comes_upon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "STEPS", 40)
+    (story,) = telling.Search("fee", ["fee.set_price"]).stories()
+    assert story.tag == "fee.set_price"
+    assert next(cases_of(story)).outcome == "ok"
 
 
 def _is_as_good(story: Story, other: Story) -> bool:
