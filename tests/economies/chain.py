@@ -6,6 +6,7 @@ done again.
 
 from collections import Counter as Tally
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -73,13 +74,27 @@ class Chain:
         self.state = Overlay(EmptyView())
         self.keep({row.key: row.value for row in self.begun.genesis.rows})
         self._constants = chain_constants(self.state)
-        self.day_slots = 1000 * economy_constants(self.state).day_s // self._constants.slot_ms
+        self.day_slots = self.slots(economy_constants(self.state).day_s)
         self.height = self.slot = 1
+        self._blocks = 0
 
-    def begin_block(self, slot: int) -> Running:
-        """The next block, in this slot, before it does anything."""
-        self.height += 1
+    def slots(self, seconds: int) -> int:
+        """How many slots go by in this time."""
+        return 1000 * seconds // self._constants.slot_ms
+
+    def fork(self, writes: Mapping[bytes, bytes | None]) -> "Chain":
+        """A chain that goes on from what a block here has written, and leaves this one as it is."""
+        made = copy(self)
+        made.state = Overlay(self.state)
+        made.keep(writes)
+        return made
+
+    def begin_block(self, slot: int, height: int | None = None) -> Running:
+        """The next block, in this slot, before it does anything; with `height`, as if there had
+        been empty blocks before it."""
+        self.height = self.height + 1 if height is None else height
         self.slot = slot
+        self._blocks += 1
         block = self.block()
         running = Running(block, Overlay(self.state), REGISTRY)
         context = running.context(block.producer, None)
@@ -105,7 +120,7 @@ class Chain:
     def block(self) -> BlockContext:
         """The facts of the newest block."""
         begun = self.begun
-        reveal = begun.reveals.reveal(self.height - 2)
+        reveal = begun.reveals.reveal(self._blocks - 1)
         return BlockContext(
             chain=begun.genesis.chain,
             parent=cid_of(DAG_CBOR, b""),

@@ -52,9 +52,9 @@ class Drawing:
         self._names: dict[str, set[str]] = {}
         for table in REGISTRY.tables.values():
             fields = [*table.key, *table.row.fields]
-            self._names[table.name] = {_meant(field.name) for field in fields if table.key}
+            self._names[table.name] = {meant(field.name) for field in fields if table.key}
             for field in table.key:
-                self._sources[_meant(field.name)].append(table.name)
+                self._sources[meant(field.name)].append(table.name)
 
     def note(self, key: bytes) -> None:
         """A row was written that was not there."""
@@ -69,7 +69,7 @@ class Drawing:
 
     def _about(self, module: str, fields: Sequence[Field]) -> Mapping[str, Wire]:
         """What is in a row of the module, rather in one that has much in common with the action."""
-        names = {_meant(field.name) for field in fields}
+        names = {meant(field.name) for field in fields}
         shared = {
             name: len(names & self._names[name]) ** 2
             for name, keys in self._rows.items()
@@ -93,16 +93,16 @@ class Drawing:
             raise TypeError("keys and rows are arrays")
         found = dict(zip((field.name for field in table.row.fields), row[2:], strict=True))
         found |= dict(zip((field.name for field in table.key), key[1:], strict=True))
-        return found | {_meant(name): value for name, value in found.items()}
+        return found | {meant(name): value for name, value in found.items()}
 
     def _field(self, field: Field, about: Mapping[str, Wire]) -> Wire:
         if self._random.random() < FILLED:
-            for name in (field.name, _meant(field.name)):
+            for name in (field.name, meant(field.name)):
                 if name in about and _fits(field.kind, about[name]):
                     return self._less(field, about[name])
-            sources = [name for name in self._sources[_meant(field.name)] if self._rows[name]]
+            sources = [name for name in self._sources[meant(field.name)] if self._rows[name]]
             if sources and not isinstance(field.kind, Account):
-                found = self._row(self._random.choice(sources)).get(_meant(field.name))
+                found = self._row(self._random.choice(sources)).get(meant(field.name))
                 if found is not None and _fits(field.kind, found):
                     return found
         return self._value(field.name, field.kind)
@@ -169,7 +169,8 @@ class Drawing:
         return next(word for word in words if _fits(kind, word))
 
 
-def _meant(name: str) -> str:
+def meant(name: str) -> str:
+    """The name under which a field's thing is known best."""
     return SAME.get(name, name)
 
 

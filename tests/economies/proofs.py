@@ -6,10 +6,13 @@ from consensus.cid import RAW, Cid, cid_of
 from consensus.merkle import merkle_root
 from consensus.sealed_key import viewing_key_of
 from tests.vm.migrations import EthereumKey
+from tests.vm.providers import File
 from tests.vm.world import key
 from vm.declare import Action
 from vm.modules.claims import ClaimHolding, Holding, OpenMigration, claim_text
 from vm.modules.content import Claim, Commit, Publish
+from vm.modules.possession import Prove
+from vm.modules.possession import Register as RegisterRoot
 from vm.modules.producer import Register, Rotate, possession_message
 from vm.modules.sessions import Accept, Ask, Open, Settle, Ticket
 from vm.modules.tasks import Entry, MakeAirdrop, Take
@@ -19,6 +22,7 @@ SIGNER = key("signer of tickets")
 NEW_KEY = key("new key of a producer")
 SECRET = b"of a viewing key".ljust(32, b".")
 SALT = bytes(32)
+BYTE = File(b"x")  # what is pledged for: each content is said to have one byte
 SHARE = 1  # what an airdrop has for the one account of its snapshot
 
 
@@ -43,13 +47,23 @@ def proved(action: Action, sender: bytes, chain: bytes, turn: int) -> Action:
             return replace(action, viewing_key=viewing_key_of(SECRET))
         case Dispute():
             return replace(action, secret=SECRET)
+        case RegisterRoot() | Prove() | OpenMigration():
+            return _in_tree(action)
         case Register() | Rotate() | MakeAirdrop() | Take():
             return _of_sender(action, sender, chain)
-        case OpenMigration():
-            return replace(action, root=merkle_root([HOLDING.encode()]), holders=1)
         case ClaimHolding():
             return _claimed(action, sender, chain)
     return action
+
+
+def _in_tree(action: RegisterRoot | Prove | OpenMigration) -> Action:
+    """A tree of one leaf."""
+    match action:
+        case RegisterRoot():
+            return replace(action, root=BYTE.root)
+        case Prove():
+            return replace(action, proofs=tuple(BYTE.prove(0) for _ in action.proofs))
+    return replace(action, root=merkle_root([HOLDING.encode()]), holders=1)
 
 
 def _published(action: Commit | Publish, sender: bytes, cid: Cid) -> Action:

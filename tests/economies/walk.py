@@ -34,9 +34,10 @@ class Broken(AssertionError):
 @dataclass(frozen=True)
 class Step:
     """An action that succeeded, before it got its proofs (`turn`: see `proved`), by whom, and in
-    which slot."""
+    which block."""
 
     slot: int
+    height: int
     sender: bytes
     turn: int
     action: Action
@@ -104,7 +105,7 @@ class Walk:
             action = self._drawing.action(tag, block.height, block.time_ms)
             code = self._try(running, REGISTRY.unpack_action(action), block.chain)
             if code == OK:
-                self._likely = _types_of(self.module or tag.partition(".")[0])
+                self._likely = _types_of(self.module or tag.partition(".")[0]) or TYPES
                 break
         return code
 
@@ -118,7 +119,8 @@ class Walk:
             failure = attempt(running, sender, proved(drawn, sender, chain, turn))
             if failure is None:
                 self.done[tag] += 1
-                self.steps_done.append(Step(self.chain.slot, sender, turn, drawn))
+                place = self.chain.slot, self.chain.height
+                self.steps_done.append(Step(*place, sender, turn, drawn))
                 return OK
             code = failure.code
             if code not in REGISTRY.errors:

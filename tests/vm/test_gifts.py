@@ -36,6 +36,7 @@ from vm.modules.gifts import (
     pay_back_late,
 )
 from vm.modules.revenue import REVENUE_POT
+from vm.modules.tokens import Create, Issue
 
 A, B, C = ANNA.public, BEN.public, CLEO.public
 FILM = cid_of(RAW, b"animation")
@@ -94,6 +95,20 @@ def test_a_gift_may_be_for_a_video_of_who_gets_it_and_for_no_other() -> None:
     assert (shop.held(B), shop.held(C)) == (FUNDS, 0)
     assert shop.act(B, Give("rose", A, video.cid)) == "ok"
     assert (shop.held(B), shop.held(A)) == (FUNDS - 101, FUNDS + 81)
+
+
+def test_gifts_can_be_given_on_when_more_was_paid_for_them_than_can_be_counted() -> None:
+    """What was paid in all is more than there ever was of an asset, as units come back."""
+    shop, most = Shop(), 2**63
+    for action in (
+        Create("BIG", "Big", 18, 2**64 - 1, True, True, None),
+        Issue(A, "BIG", 2**64 - 1, ""),
+        ListGift("moon", "BIG", most, FILM),
+    ):
+        assert shop.decide(action) == "ok"
+    for count, units in enumerate((most, 2**64 - 1, 2**64 - 1), 1):
+        assert shop.act(A, Give("moon", A, None)) == "ok"
+        assert RECEIVED.get(shop.world.state, A, "moon") == Received(count, units)
 
 
 def test_an_app_hands_out_what_it_has_paid_for_also_when_the_gift_is_retired() -> None:

@@ -139,6 +139,37 @@ def test_activities_count_for_persons_and_so_often_a_day() -> None:
     assert owed_to(stage.world.state, CLEO.public).units == 57
 
 
+def test_a_price_near_nothing_lets_no_more_be_wanted_than_can_be_counted() -> None:
+    stage = Consumption()
+    stage.pay(ANNA.public, CLEO.public, 10**6 * USDT)
+    with patch("vm.modules.rebate.releasing.reference_price", return_value=1):
+        stage.live()
+    # At that price 5 x 10^19 units are wanted; at 3, the lowest that can be counted with, a third.
+    ((_, day),) = DAYS.every(stage.world.state)
+    assert (day.price, day.wanted) == (3, 5 * 10**19 // 3)
+    assert stage.released == RESERVE
+    assert owed_to(stage.world.state, ANNA.public).units == RESERVE * 6 // 10 - 1, "rounded down"
+    assert stage.sound()
+
+
+def test_what_is_more_than_a_day_can_count_is_not_counted() -> None:
+    stage = Consumption()
+    stage.rule(weights=Weights(2**62, 2**64 - 1, 0, 10))
+    let_attest(stage.world.state, BEN.public)
+    assert stage.act(BEN.public, Attest(CLEO.public, bytes(32))) == "ok"
+
+    def take_part(context: Context) -> None:
+        for activity in (COMMENT, CALL, CALL):
+            note_activity(context, CLEO.public, activity)
+
+    stage.step(take_part)
+    stage.live()
+    ((_, day),) = DAYS.every(stage.world.state)
+    assert day.wanted == 2**62
+    assert owed_to(stage.world.state, CLEO.public).units == RESERVE
+    assert stage.sound()
+
+
 def test_nothing_is_claimed_twice_or_before_the_day_is_over() -> None:
     stage = Consumption()
     assert stage.act(ANNA.public, Claim()) == "rebate.nothing-owed"

@@ -72,6 +72,14 @@ def test_a_fee_is_rounded_down_into_the_pot_and_the_days_account(stage: Stage) -
     assert accounts(stage) == {(0, "REEL"): came(29, 2)}
 
 
+def test_an_account_counts_no_further_than_it_can(stage: Stage) -> None:
+    """The same units can be paid, shared out and paid again on a day."""
+    pay(stage, 10, 1_000_000)
+    ACCOUNTS.put(stage.world.state, came(2**64 - 3, 1), 0, "REEL")
+    assert pay(stage, 10, 1_000_000) == 10
+    assert accounts(stage) == {(0, "REEL"): came(2**64 - 1, 2)}
+
+
 def test_a_fee_of_nothing_is_no_entry(stage: Stage) -> None:
     assert pay(stage, 9, 100_000) == 0
     assert pay(stage, 9, 0) == 0

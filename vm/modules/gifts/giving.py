@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from consensus.cid import Cid
+from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
@@ -209,7 +210,8 @@ def _hand_over(
     )
     credit(state, to, row.asset, row.price - fee)
     before = RECEIVED.get(state, to, name) or Received(0, 0)
-    RECEIVED.put(state, Received(before.count + 1, before.units + row.price), to, name)
+    units = min(before.units + row.price, UINT64_MAX)
+    RECEIVED.put(state, Received(before.count + 1, units), to, name)
     context.emit(Given(name, giver, to, video, row.asset, row.price, row.price - fee))
     numbering = NUMBERING.get(state) or FIRST
     number, time_ms = numbering.givings + 1, context.block.time_ms

@@ -49,7 +49,8 @@ class Gift(Record):
 
 @record("gifts.received")
 class Received(Record):
-    """How often an account was given this gift, and what was paid for these in all."""
+    """How often an account was given this gift, and what was paid for these in all, which stays at
+    2^64 - 1 once it has reached that."""
 
     count: Counter
     units: Amount

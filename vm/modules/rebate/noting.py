@@ -8,6 +8,7 @@ from vm.modules.rebate.releasing import open_day
 from vm.modules.rebate.settling import settle
 from vm.modules.rebate.tables import (
     ACCRUALS,
+    MOST_SUM,
     NOTHING,
     RULES,
     TODAY,
@@ -54,7 +55,10 @@ def _accrual(context: Context, account: bytes) -> Accrual:
 
 
 def _add(context: Context, account: bytes, sums: Sums) -> None:
-    state, row = context.state, _accrual(context, account)
+    """Count this of the account, unless the day has counted as much as it can."""
+    state, row, total = context.state, _accrual(context, account), open_day(context.state)
+    day = total.sums.plus(sums)
+    if max(day.paid, day.earned, day.activity) > MOST_SUM:
+        return
     ACCRUALS.put(state, replace(row, sums=row.sums.plus(sums)), account)
-    total = open_day(state)
-    TODAY.put(state, replace(total, sums=total.sums.plus(sums)))
+    TODAY.put(state, replace(total, sums=day))

@@ -7,6 +7,7 @@ the cap and what is left of the reserve. What is pre-issued unlocks with it (P3)
 
 from dataclasses import replace
 
+from consensus.codec import UINT64_MAX
 from consensus.kinds import Amount, Asset, Counter
 from consensus.record import Record, record
 from vm.context import Context
@@ -26,6 +27,7 @@ from vm.modules.rebate.tables import (
     FactorPpm,
     Rules,
     SharePpm,
+    Sums,
     Today,
     Weights,
     rebate,
@@ -114,6 +116,7 @@ def close_day(context: Context) -> None:
     price = reference_price(state, native, rules.quote)
     if not price:
         return  # nothing can be said of what fees are worth: the day goes on
+    price = max(price, _least_price(state, total.sums, rules.factor_ppm))
     wanted, released = release_for(state, rules, total, price)
     fresh = max(released - total.carried, 0)
     if fresh:
@@ -127,6 +130,7 @@ def close_day(context: Context) -> None:
 
 def release_for(view: View, rules: Rules, total: Today, price: int) -> tuple[int, int]:
     """The units that a day's sums are worth at a price, and how many of these are released."""
+    price = max(price, _least_price(view, total.sums, rules.factor_ppm))
     wanted = worth_of(view, total.sums.paid, rules.factor_ppm, price) + total.sums.activity
     return wanted, min(wanted, rules.cap, total.carried + _left(view, rules.reserve))
 
@@ -135,6 +139,11 @@ def worth_of(view: View, fees: int, factor_ppm: int, price: int) -> int:
     """The units that fees are worth at a price, times the factor, rounded down."""
     whole = whole_token(view, chain_constants(view).native_asset)
     return fees * whole * factor_ppm // (WHOLE * price)
+
+
+def _least_price(view: View, sums: Sums, factor_ppm: int) -> int:
+    """The lowest price at which what is wanted for a day is a number of units."""
+    return worth_of(view, sums.paid, factor_ppm, UINT64_MAX - sums.activity) + 1
 
 
 def _left(view: View, reserve: str) -> int:

@@ -54,6 +54,9 @@ class Rules(Record):
     cap: PositiveAmount
 
 
+MOST_SUM = 2**63 - 1  # so that with what fees are worth it stays a number of units
+
+
 @part
 class Sums(Record):
     """Fees that were paid (by payers), the same fees as they were earned (by providers), and units

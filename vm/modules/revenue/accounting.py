@@ -3,6 +3,7 @@ became of them (P4)."""
 
 from dataclasses import replace
 
+from consensus.codec import UINT64_MAX
 from vm.modules.economy import today
 from vm.modules.revenue.tables import (
     ACCOUNTS,
@@ -27,7 +28,7 @@ def take_in(state: State, *, source: str, asset: str, fee: int) -> None:
     account = _account(state, asset)
     income = {item.source: item for item in account.income}
     before = income.get(source, Income(source, 0, 0))
-    income[source] = Income(source, before.fees + fee, before.payments + 1)
+    income[source] = Income(source, _counted(before.fees + fee), before.payments + 1)
     ordered = tuple(income[name] for name in sorted(income))
     _put(state, asset, replace(account, income=ordered))
 
@@ -36,7 +37,12 @@ def note_passed_on(state: State, asset: str, *, to_holders: int, to_operations: 
     """Enter what the pot has passed on in the day's account."""
     row = _account(state, asset)
     passed = (row.to_holders + to_holders, row.to_operations + to_operations)
-    _put(state, asset, DayAccount(row.income, *passed))
+    _put(state, asset, DayAccount(row.income, *map(_counted, passed)))
+
+
+def _counted(units: int) -> int:
+    """An account never stops a chain, whatever goes round in a day."""
+    return min(units, UINT64_MAX)
 
 
 def _account(state: State, asset: str) -> DayAccount:

@@ -32,7 +32,8 @@ class Income(Record):
 class DayAccount(Record):
     """What was collected of an asset on a day of the economy, by source, and what the pot `revenue`
     passed on of the asset on that day: to holders as their dividends, and elsewhere, which is to
-    operations (P4). The account closes with its day."""
+    operations (P4). The account closes with its day; what is counted stays at 2^64 - 1 once it has
+    reached that."""
 
     income: Annotated[tuple[Income, ...], AtMost(MOST_SOURCES)]
     to_holders: Amount
