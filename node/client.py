@@ -229,12 +229,20 @@ class Client(ContentClient, MarketClient):
     async def rows(
         self, table: str, *first_parts: str, finality: Finality = Finality.FINAL
     ) -> AsyncIterator[RowItem]:
-        """All rows of a table, or those under the first key parts."""
+        """All rows of a table, or those under the first key parts. While they are read the state
+        may move on."""
+        async for page in self.row_pages(table, *first_parts, finality=finality):
+            for item in page.items:
+                yield item
+
+    async def row_pages(
+        self, table: str, *first_parts: str, finality: Finality = Finality.FINAL
+    ) -> AsyncIterator[RowsAnswer]:
+        """`rows` page by page, each of which says the block whose state it is from."""
         path = f"/v1/tables/{quote(table, safe='')}/rows"
         query = {"key": first_parts}
         async for page in self._pages(RowsAnswer, path, query, finality, ROWS_PER_PAGE):
-            for item in page.items:
-                yield item
+            yield page
 
     async def light(self, path: str, query: Query) -> bytes:
         """The bytes under a path of /v1/light; believe nothing in them but by what

@@ -74,6 +74,17 @@ async def find_account(client: Client, section: ClientSection, text: str, option
     return row.account
 
 
+async def own_account(
+    client: Client, section: ClientSection, text: str | None, option: str
+) -> bytes:
+    """The account that is named, as `find_account` finds it, else `client.account`; raises Usage
+    naming the option if there is neither."""
+    name = text or section.account
+    if not name:
+        raise Usage("name the account, or set client.account", field=option)
+    return await find_account(client, section, name, option)
+
+
 def known_account(section: ClientSection, text: str, option: str) -> bytes:
     """The account of an address, or of a name in the local network or the keystore.
 

@@ -16,6 +16,7 @@ from node.failure import Refused, Usage
 from node.output import live_line, print_fields, print_json, print_line, print_table
 from vm.modules.dividends.holdings import circulating
 from vm.modules.economy import CLOCK, ECONOMY, days_with_blocks, today
+from vm.modules.steps import SCHEDULE, next_step_day, price_factor, reward_factor
 from vm.modules.tokens import ASSETS, POTS
 from vm.modules.vesting import RESERVES
 from vm.overlay import Overlay
@@ -28,10 +29,11 @@ app = App(name="economy", help="The community's days, and a preset's schedule re
 
 @app.command
 async def show(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False) -> None:
-    """Show the day, what circulates of each asset, and how far reserves are released."""
+    """Show the day, what circulates of each asset, how far reserves are released, and by what the
+    prices of redemptions and the rewards of tasks are multiplied now."""
     async with options.client() as client:
         state = no_rows()
-        for table in (ECONOMY, CLOCK, ASSETS, POTS, RESERVES):
+        for table in (ECONOMY, CLOCK, ASSETS, POTS, RESERVES, SCHEDULE):
             await copy_rows(client, state, table)
     if json:
         print_json(_standing(state))
@@ -43,6 +45,9 @@ async def show(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
             "day": today(state),
             "days with blocks": days_with_blocks(state),
             "day over": None if over is None else over.isoformat(timespec="seconds"),
+            "prices": f"x {price_factor(state)}",
+            "rewards": f"x {reward_factor(state)}",
+            "next step": _next_step(state),
         }
     )
     print_line("")
@@ -70,12 +75,22 @@ async def show(*, options: NodeOptions = NO_NODE_OPTIONS, json: JsonFlag = False
         print_table(("RESERVE", "UNITS", "RELEASED"), reserves)
 
 
+def _next_step(state: Overlay) -> str:
+    schedule, day = SCHEDULE.get(state), next_step_day(state)
+    if schedule is None or day is None:
+        return "none"
+    return f"with day {day}: prices x {schedule.price_step}, rewards x {schedule.reward_step}"
+
+
 def _standing(state: Overlay) -> JsonObject:
     clock = CLOCK.get(state)
     return {
         "day": today(state),
         "days_with_blocks": days_with_blocks(state),
         "day_over_ms": None if clock is None else clock.over_ms,
+        "price_factor": price_factor(state),
+        "reward_factor": reward_factor(state),
+        "next_step_day": next_step_day(state),
         "assets": [
             {
                 "asset": asset,

@@ -1,8 +1,6 @@
 """Commands that propose a governed action, made from its declaration: an option for each field."""
 
 import json as json_
-from collections.abc import Sequence
-from dataclasses import dataclass
 from inspect import Parameter as Argument
 from pathlib import Path
 from typing import Annotated
@@ -11,19 +9,17 @@ from cyclopts import App, Parameter
 
 from consensus.errors import Invalid
 from consensus.kinds import Json
-from node.client import Client
 from node.commands.action_options import Command, describe, read_action
 from node.commands.arguments import JsonFlag
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.proposal import Heading, send_proposal
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions
 from node.failure import Usage
 from node.files import read_bounded
 from vm.declare import Action
 from vm.forms import GOVERNED
-from vm.modules.gov import Propose
 from vm.registry import REGISTRY
 
 MAX_FILE_BYTES = 65_536
-MAX_TITLE_BYTES = 100
 
 app = App(
     name="propose",
@@ -45,15 +41,6 @@ _COMMON = (
 _NAMES = {"policy", "title", "about"}
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What a proposal says of itself; a `title` of None is made of what it does."""
-
-    policy: str
-    title: str | None
-    about: str
-
-
 def _command(action: type[Action]) -> Command:
     """The command that proposes this action."""
 
@@ -64,7 +51,7 @@ def _command(action: type[Action]) -> Command:
         heading = Heading(common["policy"] or "", common["title"], common["about"] or "")
         async with options.client() as client:
             made = await read_action(client, action, texts, options)
-            await _propose(client, options, heading, [made], as_json=json)
+            await send_proposal(client, options, heading, [made], as_json=json)
 
     describe(command, action, *_COMMON)
     return command
@@ -96,7 +83,7 @@ async def file_(
     """
     actions = _read_file(file)
     async with options.client() as client:
-        await _propose(client, options, Heading(policy, title, about), actions, as_json=json)
+        await send_proposal(client, options, Heading(policy, title, about), actions, as_json=json)
 
 
 def _read_file(file: Path) -> list[Action]:
@@ -114,21 +101,3 @@ def _read_file(file: Path) -> list[Action]:
             inner = error.within(f"[{i}]")
             raise Usage(f"{file}: {inner}", field="FILE", code=error.code) from error
     return actions
-
-
-async def _propose(
-    client: Client,
-    options: SendOptions,
-    heading: Heading,
-    actions: Sequence[Action],
-    *,
-    as_json: bool,
-) -> None:
-    wires = tuple(action.pack() for action in actions)
-    title = heading.title
-    if title is None:
-        title = "; ".join(action.in_words() for action in actions)
-        title = title.replace("\n", " ").encode()[:MAX_TITLE_BYTES].decode(errors="ignore")
-    proposal = Propose(heading.policy, title, heading.about, wires)
-    check_action(proposal)
-    await send(client, options, [proposal], as_json=as_json)

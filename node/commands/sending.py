@@ -30,6 +30,7 @@ from vm.forms import transaction_from_json
 from vm.modules.account import Authority
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.tasks import Airdropped, Published
 from vm.receipt import Receipt
 from vm.registry import REGISTRY
 
@@ -41,6 +42,14 @@ VALID_BLOCKS_UNSIGNED = 86_400
 FREE_VALID_BLOCKS = 120
 OK = "ok"
 UNSIGNED = "unsigned"
+
+# What is made that has a number: by its event, what it is and the field with the number.
+_NUMBERED = {
+    Proposed.tag: ("proposal", "proposal"),
+    Rested.tag: ("order", "number"),
+    Published.tag: ("task", "task"),
+    Airdropped.tag: ("airdrop", "airdrop"),
+}
 
 ValidBlocks = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000_000))]
 
@@ -316,14 +325,13 @@ def show_transaction(
 
 
 def _numbers(answer: TransactionAnswer) -> JsonObject:
-    """The number of the proposal that a transaction has made, which its votes must name, or of the
-    order that it has left in the book, which a cancellation must."""
+    """The number of the first proposal, order, task or airdrop that a transaction has made: what
+    votes, cancels, accepts or takes must name it."""
     for event in answer.events:
         data = event["data"]
-        if isinstance(data, Mapping) and data["type"] == Proposed.tag:
-            return {"proposal": data["proposal"]}
-        if isinstance(data, Mapping) and data["type"] == Rested.tag:
-            return {"order": data["number"]}
+        if isinstance(data, Mapping) and data["type"] in _NUMBERED:
+            what, field = _NUMBERED[str(data["type"])]
+            return {what: data[field]}
     return {}
 
 

@@ -12,10 +12,10 @@ from node.commands.asking import (
     NodeOptions,
     find_account,
     known_asset,
+    own_account,
 )
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.standings import read_standings
-from node.failure import Usage
 from node.output import print_fields, print_json, utc
 from node.query.chain_view import Finality
 from vm.modules.rewards import Claim
@@ -119,12 +119,8 @@ async def rewards(
     finality
         Read the final state, or that of the head, which may still change.
     """
-    section = options.section
-    name = account or section.account
-    if not name:
-        raise Usage("name the account, or set client.account", field="ACCOUNT")
     async with options.client() as client:
-        owner = await find_account(client, section, name, "ACCOUNT")
+        owner = await own_account(client, options.section, account, "ACCOUNT")
         answer = await client.account(owner, finality=finality)
         if json:
             shown: JsonObject = {"account": format_address(owner)}

@@ -13,7 +13,7 @@ from consensus.cid import Cid, parse_cid
 from consensus.kinds import JsonObject
 from consensus.segments import GROUP_BYTES, SegmentHasher
 from node.commands.arguments import JsonFlag, argument
-from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account, known_asset
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, known_asset, own_account
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.storage_proving import Answering, hash_on_node, right_root
 from node.failure import Refused, Usage
@@ -210,12 +210,8 @@ async def list_(
     provider
         Its address, @handle or name; else `client.account`.
     """
-    section = options.section
-    name = provider or section.account
-    if not name:
-        raise Usage("name the provider, or set client.account", field="PROVIDER")
     async with options.client() as client:
-        account = await find_account(client, section, name, "PROVIDER")
+        account = await own_account(client, options.section, provider, "PROVIDER")
         answer = await client.storage_pledges(account)
         asset = await known_asset(client)
     if json:

@@ -1,6 +1,6 @@
 """Active participation: who checks in shares the period's airdrop (W4)."""
 
-from vm.modules.checkin.periods import SetRules, Stop, begin_period
+from vm.modules.checkin.periods import SetRules, Stop, airdrop_of, begin_period, open_period
 from vm.modules.checkin.tables import (
     AIRDROP_POT,
     CURRENT,
@@ -37,7 +37,9 @@ __all__ = [
     "SetRules",
     "Settled",
     "Stop",
+    "airdrop_of",
     "begin_period",
     "checkin",
+    "open_period",
     "share_of",
 ]

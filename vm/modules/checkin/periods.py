@@ -20,7 +20,7 @@ from vm.modules.economy import begins_day, days_with_blocks
 from vm.modules.pots import Ppm
 from vm.modules.tokens import CommunityPot, drain_pot, fill_pot, pot_of
 from vm.parameter import PARTS_PER_MILLION
-from vm.view import State
+from vm.view import State, View
 
 
 @checkin.event
@@ -101,6 +101,12 @@ def open_period(state: State, rules: Rules) -> Current:
     return current
 
 
+def airdrop_of(view: View, rules: Rules) -> int:
+    """The airdrop of a period that would end now (W4)."""
+    held = pot_of(view, rules.pot, chain_constants(view).native_asset)
+    return held * rules.ppm // PARTS_PER_MILLION
+
+
 def _end_period(context: Context) -> None:
     """Share the airdrop of what is locked; without rules or anything locked there is none."""
     state, current, rules = context.state, CURRENT.get(context.state), RULES.get(context.state)
@@ -108,7 +114,7 @@ def _end_period(context: Context) -> None:
         return
     native = chain_constants(state).native_asset
     if current.locked:
-        airdrop = pot_of(state, rules.pot, native) * rules.ppm // PARTS_PER_MILLION
+        airdrop = airdrop_of(state, rules)
         drain_pot(state, rules.pot, native, airdrop)
         fill_pot(state, AIRDROP_POT, native, airdrop)
         period = Period(current.locked, airdrop, current.locked, airdrop)

@@ -46,6 +46,14 @@ def reward_factor(view: View) -> int:
     return 1 if schedule is None else schedule.reward_step ** _steps_gone(view, schedule)
 
 
+def next_step_day(view: View) -> int | None:
+    """On which day, of those that have a block and counted from 0, prices and rewards step up
+    next; None if they stay (W3)."""
+    schedule = SCHEDULE.get(view)
+    gone = 0 if schedule is None else _steps_gone(view, schedule)
+    return None if schedule is None or gone == len(schedule.days) else schedule.days[gone]
+
+
 def _steps_gone(view: View, schedule: Schedule) -> int:
     day = days_with_blocks(view) - 1
     return sum(day >= each for each in schedule.days)

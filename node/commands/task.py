@@ -1,0 +1,404 @@
+"""`reelect task`: forms of taking part, proposed by anybody, claimed with evidence, and decided on
+by a committee (W5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import App, Parameter, validators
+
+from consensus.address import format_address
+from consensus.cid import Cid
+from consensus.kinds import JsonObject
+from node.client import Client
+from node.commands.arguments import JsonFlag
+from node.commands.asking import (
+    NO_NODE_OPTIONS,
+    KnownAsset,
+    NodeOptions,
+    find_account,
+    known_asset,
+)
+from node.commands.content_argument import content_id
+from node.commands.copied_state import copy_rows, no_rows
+from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.failure import Refused, Usage
+from node.output import print_fields, print_json, print_line, print_table, utc
+from node.query.chain_view import Finality
+from vm.modules.economy import CLOCK
+from vm.modules.steps import SCHEDULE, reward_factor
+from vm.modules.tasks import (
+    CLAIMS,
+    MOST_JUDGED,
+    MOST_PLACES,
+    NO_CLAIM,
+    TASKS,
+    UNKNOWN_TASK,
+    WAITING,
+    Accept,
+    Claim,
+    ClaimRow,
+    Judge,
+    Publish,
+    Task,
+)
+from vm.modules.tasks import Propose as ProposeTask
+
+app = App(name="task", help="Tasks: propose, claim with evidence, publish, approve and reject.")
+
+Seconds = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """How a task's reward is shown: in this asset, times the step that rewards have reached."""
+
+    asset: KnownAsset
+    factor: int
+
+    def format(self, task: Task) -> str:
+        """What an approved claim is paid now."""
+        return self.asset.format(task.reward * self.factor)
+
+
+async def _rewards(client: Client, finality: Finality) -> Rewards:
+    state = no_rows()
+    for table in (SCHEDULE, CLOCK):
+        await copy_rows(client, state, table, finality=finality)
+    return Rewards(await known_asset(client), reward_factor(state))
+
+
+def _state(task: Task, now_ms: int) -> str:
+    """What can be done with a task: accepted; claimed; nothing more, all places are taken; or only
+    decided on, as its end is over."""
+    if not task.is_accepted:
+        return "proposed"
+    if now_ms >= task.until_ms:
+        return "ended"
+    return "open" if task.places else "full"
+
+
+@app.command(name="list")
+async def list_(
+    *,
+    most: Most = 100,
+    finality: Finality = Finality.HEAD,
+    options: NodeOptions = NO_NODE_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """List tasks, the oldest first: open ones can be claimed, proposed ones wait to be accepted, of
+    full ones no place is left, ended ones are only decided on until they are removed.
+
+    Parameters
+    ----------
+    most
+        How many.
+    finality
+        Read the head, which may still change, or the final state.
+    """
+    found: list[tuple[str, Task]] = []
+    async with options.client() as client:
+        async for item in client.rows(TASKS.name, finality=finality):
+            if len(found) == most:
+                break
+            found.append((str(item.key["task"]), Task.from_json(item.row)))
+        now_ms = (await client.status()).time_ms
+        rewards = await _rewards(client, finality)
+    if json:
+        print_json({"tasks": [_to_json(n, task, now_ms, rewards) for n, task in found]})
+        return
+    if not found:
+        print_line("no task is open: `reelect task propose` proposes one")
+        return
+    rows = [
+        (
+            number,
+            _state(task, now_ms),
+            rewards.format(task) if task.is_accepted else "-",
+            task.places,
+            utc(task.until_ms if task.is_accepted else task.closes_ms),
+            task.title,
+        )
+        for number, task in found
+    ]
+    print_table(("TASK", "STATE", "PAYS", "PLACES", "UNTIL", "TITLE"), rows)
+
+
+def _to_json(number: str, task: Task, now_ms: int, rewards: Rewards) -> JsonObject:
+    pays = str(task.reward * rewards.factor)
+    return {"number": int(number), "state": _state(task, now_ms), "pays": pays, **task.to_json()}
+
+
+@app.command
+async def show(
+    task: int,
+    *,
+    waiting: Annotated[bool, Parameter(negative=())] = False,
+    most: Most = 100,
+    finality: Finality = Finality.HEAD,
+    options: NodeOptions = NO_NODE_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Show a task and the claims on it, each with its evidence and what was decided.
+
+    Parameters
+    ----------
+    task
+        Its number, as `reelect task list` shows it.
+    waiting
+        Only claims that are not decided.
+    most
+        How many claims.
+    finality
+        Read the head, which may still change, or the final state.
+    """
+    claims: list[tuple[str, ClaimRow]] = []
+    async with options.client() as client:
+        row = await _task(client, task, finality)
+        async for item in client.rows(CLAIMS.name, str(task), finality=finality):
+            claim = ClaimRow.from_json(item.row)
+            if len(claims) == most:
+                break
+            if not waiting or claim.status == WAITING:
+                claims.append((str(item.key["account"]), claim))
+        now_ms = (await client.status()).time_ms
+        rewards = await _rewards(client, finality)
+    if json:
+        shown = _to_json(str(task), row, now_ms, rewards)
+        listed = [{"account": account, **claim.to_json()} for account, claim in claims]
+        print_json({**shown, "claims": listed})
+        return
+    print_fields(_fields(task, row, now_ms, rewards))
+    if claims:
+        print_line("")
+        print_table(
+            ("ACCOUNT", "STATUS", "EVIDENCE"),
+            ((account, claim.status, claim.evidence) for account, claim in claims),
+        )
+
+
+def _fields(number: int, task: Task, now_ms: int, rewards: Rewards) -> JsonObject:
+    fields: JsonObject = {
+        "task": number,
+        "state": _state(task, now_ms),
+        "title": task.title,
+        "brief": str(task.brief),
+        "proposed by": "the committee" if task.proposer is None else format_address(task.proposer),
+    }
+    if not task.is_accepted:
+        return fields | {"to be accepted until": utc(task.closes_ms)}
+    asset = rewards.asset
+    return fields | {
+        "pays": f"{rewards.format(task)}: {asset.format(task.reward)} x {rewards.factor}",
+        "places left": task.places,
+        "to be claimed until": utc(task.until_ms),
+        "to be decided until": utc(task.closes_ms),
+    }
+
+
+async def _task(client: Client, number: int, finality: Finality) -> Task:
+    answer = await client.row(TASKS.name, str(number), finality=finality)
+    if answer is None:
+        raise Refused(
+            f"there is no task {number}, or it is closed; `reelect task list` shows what there is",
+            field="TASK",
+            code=UNKNOWN_TASK.code,
+        )
+    return Task.from_json(answer.item.row)
+
+
+@app.command(name="propose")
+async def propose_(
+    title: str, *, brief: str, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Propose a new form of taking part. Anybody may: it is free for who has mana. It is removed
+    if the committee has not accepted it in time.
+
+    Parameters
+    ----------
+    title
+        What people read first.
+    brief
+        What is to be done: a file, whose content id is computed, or a content id. `reelect content
+        add FILE` stores it, so that others can read it.
+    """
+    about, cid = _content("--brief", brief)
+    action = ProposeTask(title, cid)
+    check_action(action)
+    async with options.client() as client:
+        await send(client, options, [action], as_json=json, about=about)
+
+
+@app.command
+async def claim(
+    task: int, *, evidence: str, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
+    """Claim a task's reward, once, by what shows that one has done it. It is paid once the
+    committee has approved it.
+
+    Parameters
+    ----------
+    task
+        Its number, as `reelect task list` shows it.
+    evidence
+        A file, whose content id is computed, or a content id. `reelect content add FILE` stores it,
+        so that the committee can read it.
+    """
+    about, cid = _content("--evidence", evidence)
+    action = Claim(task, cid)
+    check_action(action)
+    async with options.client() as client:
+        await send(client, options, [action], as_json=json, about=about)
+
+
+def _content(option: str, text: str) -> tuple[JsonObject, Cid]:
+    """What an answer says of the content that was named, and its id."""
+    cid = content_id(option, text)
+    return {option.removeprefix("--"): str(cid)}, cid
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class PayOptions:
+    """What a task pays, and for how long.
+
+    Parameters
+    ----------
+    reward
+        What each whose claim is approved is paid, in whole tokens, before the step that rewards
+        have reached (`reelect economy show`).
+    places
+        How many are paid.
+    valid_s
+        For how many seconds from now on it can be claimed.
+    """
+
+    reward: str
+    places: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=MOST_PLACES))]
+    valid_s: Annotated[int, Parameter(validator=validators.Number(gte=1))]
+
+    async def read(self, client: Client) -> tuple[int, int, int]:
+        """The reward in units, the places, and the end (ms from the Unix epoch)."""
+        units = (await known_asset(client)).parse("--reward", self.reward)
+        until_ms = (await client.status()).time_ms + 1000 * self.valid_s
+        return units, self.places, until_ms
+
+
+@app.command
+async def publish(
+    name: str,
+    *,
+    brief: str,
+    pay: PayOptions,
+    proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Propose to those who decide (`reelect gov vote`) that a task is published. It has its number
+    when they have agreed.
+
+    Parameters
+    ----------
+    name
+        What people read first.
+    brief
+        What is to be done: a file, whose content id is computed, or a content id.
+    """
+    _, cid = _content("--brief", brief)
+    async with options.client() as client:
+        reward, places, until_ms = await pay.read(client)
+        action = Publish(name, cid, reward, places, until_ms)
+        await propose(client, options, proposal, action, as_json=json)
+
+
+@app.command
+async def accept(
+    task: int,
+    *,
+    pay: PayOptions,
+    proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Propose to those who decide (`reelect gov vote`) that what somebody has proposed is accepted
+    as a task.
+
+    Parameters
+    ----------
+    task
+        Its number, as `reelect task list` shows it.
+    """
+    async with options.client() as client:
+        await _task(client, task, Finality.HEAD)
+        action = Accept(task, *await pay.read(client))
+        await propose(client, options, proposal, action, as_json=json)
+
+
+@app.command
+async def approve(
+    task: int,
+    *accounts: str,
+    proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Propose to those who decide (`reelect gov vote`) that claims on a task are paid.
+
+    Parameters
+    ----------
+    task
+        Its number.
+    accounts
+        Whose claims: addresses, @handles or names, at most 32.
+    """
+    async with options.client() as client:
+        found = await _claimants(client, options, task, accounts)
+        await propose(client, options, proposal, Judge(task, found, ()), as_json=json)
+
+
+@app.command
+async def reject(
+    task: int,
+    *accounts: str,
+    proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
+) -> None:
+    """Propose to those who decide (`reelect gov vote`) that claims on a task are refused.
+
+    Parameters
+    ----------
+    task
+        Its number.
+    accounts
+        Whose claims: addresses, @handles or names, at most 32.
+    """
+    async with options.client() as client:
+        found = await _claimants(client, options, task, accounts)
+        await propose(client, options, proposal, Judge(task, (), found), as_json=json)
+
+
+async def _claimants(
+    client: Client, options: SendOptions, task: int, texts: Sequence[str]
+) -> tuple[bytes, ...]:
+    """The accounts, each of which has a claim on the task that is not decided; raises Usage and
+    Refused."""
+    if not 1 <= len(texts) <= MOST_JUDGED:
+        raise Usage(f"1 to {MOST_JUDGED} accounts are expected", field="ACCOUNTS")
+    await _task(client, task, Finality.HEAD)
+    found: list[bytes] = []
+    for text in texts:
+        account = await find_account(client, options.section, text, "ACCOUNTS")
+        answer = await client.row(
+            CLAIMS.name, str(task), format_address(account), finality=Finality.HEAD
+        )
+        if answer is None or ClaimRow.from_json(answer.item.row).status != WAITING:
+            raise Refused(
+                f"{text}: {NO_CLAIM.sentence[0].lower()}{NO_CLAIM.sentence[1:]}",
+                field="ACCOUNTS",
+                code=NO_CLAIM.code,
+            )
+        found.append(account)
+    return tuple(found)
