@@ -235,6 +235,20 @@ class Client(ContentClient, MarketClient):
             for item in page.items:
                 yield item
 
+    async def first_rows(
+        self, table: str, *first_parts: str, most: int, finality: Finality = Finality.FINAL
+    ) -> list[RowItem]:
+        """The first rows of a table, or those under the first key parts, at most so many."""
+        path = f"/v1/tables/{quote(table, safe='')}/rows"
+        found: list[RowItem] = []
+        cursor: str | None = None
+        while True:
+            query = page_query(min(ROWS_PER_PAGE, most - len(found)), cursor, finality)
+            page = await self._get(RowsAnswer, path, {**query, "key": first_parts})
+            found += page.items
+            if (cursor := page.next) is None or len(found) >= most:
+                return found
+
     async def row_pages(
         self, table: str, *first_parts: str, finality: Finality = Finality.FINAL
     ) -> AsyncIterator[RowsAnswer]:

@@ -142,9 +142,7 @@ async def list_(
     """
     found: list[tuple[int, Airdrop, KnownAsset]] = []
     async with options.client() as client:
-        async for item in client.rows(AIRDROPS.name, finality=finality):
-            if len(found) == most:
-                break
+        for item in await client.first_rows(AIRDROPS.name, most=most, finality=finality):
             row = Airdrop.from_json(item.row)
             found.append((int(str(item.key["airdrop"])), row, await known_asset(client, row.asset)))
     if json:

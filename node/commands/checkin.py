@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from cyclopts import App
 
 from consensus.address import format_address
-from consensus.kinds import JsonObject
+from consensus.kinds import JSON_INTEGER_MAX, JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset, own_account
 from node.commands.copied_state import copy_row, copy_rows, no_rows
+from node.commands.profile_options import format_percent
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
@@ -156,7 +157,7 @@ def _running(state: Overlay, rules: Rules, amounts: Amounts, asset: KnownAsset) 
         "ends": f"{rules.period_days} days with blocks after its first check-in, which is to come"
         if ends_ms is None
         else f"{utc(ends_ms)}, if each day has a block",
-        "pool": f"{held} in the pot {rules.pot}, of which {rules.ppm} ppm are shared",
+        "pool": f"{held} in the pot {rules.pot}, of which {format_percent(rules.ppm)} is shared",
         "airdrop now": asset.format(amounts.airdrop_now),
         "locked by all": asset.format(amounts.locked_by_all),
         "locked": asset.format(amounts.locked),
@@ -167,7 +168,8 @@ def _running(state: Overlay, rules: Rules, amounts: Amounts, asset: KnownAsset) 
 def _off(rules: Rules | None) -> str:
     if rules is None:
         return "off, until a vote carries out checkin.set_rules"
-    return f"off, until height {rules.from_height} or a vote"
+    at = "" if rules.from_height == JSON_INTEGER_MAX else f" height {rules.from_height}, or until"
+    return f"off, until{at} a vote carries out checkin.set_rules"
 
 
 def _ends_ms(state: Overlay) -> int | None:

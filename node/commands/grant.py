@@ -215,12 +215,10 @@ async def approve(
 
 
 async def _grants(client: Client, finality: Finality) -> Grants:
-    rows = [
-        Grants.from_json(item.row) async for item in client.rows(GRANTS.name, finality=finality)
-    ]
+    rows = await client.first_rows(GRANTS.name, most=1, finality=finality)
     if not rows:
         raise Refused(NO_GRANTS.sentence, code=NO_GRANTS.code)
-    return rows[0]
+    return Grants.from_json(rows[0].row)
 
 
 async def _node(client: Client, account: bytes, finality: Finality) -> Node | None:

@@ -29,10 +29,12 @@ from node.query.chain_view import Finality
 from vm.modules.economy import CLOCK
 from vm.modules.steps import SCHEDULE, reward_factor
 from vm.modules.tasks import (
+    ACCEPTED,
     CLAIMS,
     MOST_JUDGED,
     MOST_PLACES,
     NO_CLAIM,
+    NO_PLACE,
     TASKS,
     UNKNOWN_TASK,
     WAITING,
@@ -98,21 +100,18 @@ async def list_(
     finality
         Read the head, which may still change, or the final state.
     """
-    found: list[tuple[str, Task]] = []
     async with options.client() as client:
-        async for item in client.rows(TASKS.name, finality=finality):
-            if len(found) == most:
-                break
-            found.append((str(item.key["task"]), Task.from_json(item.row)))
+        rows = await client.first_rows(TASKS.name, most=most, finality=finality)
         now_ms = (await client.status()).time_ms
         rewards = await _rewards(client, finality)
+    found = [(str(item.key["task"]), Task.from_json(item.row)) for item in rows]
     if json:
         print_json({"tasks": [_to_json(n, task, now_ms, rewards) for n, task in found]})
         return
     if not found:
         print_line("no task is open: `reelect task propose` proposes one")
         return
-    rows = [
+    lines = [
         (
             number,
             _state(task, now_ms),
@@ -123,7 +122,7 @@ async def list_(
         )
         for number, task in found
     ]
-    print_table(("TASK", "STATE", "PAYS", "PLACES", "UNTIL", "TITLE"), rows)
+    print_table(("TASK", "STATE", "PAYS", "PLACES", "UNTIL", "TITLE"), lines)
 
 
 def _to_json(number: str, task: Task, now_ms: int, rewards: Rewards) -> JsonObject:
@@ -159,9 +158,7 @@ async def show(
         row = await _task(client, task, finality)
         async for item in client.rows(CLAIMS.name, str(task), finality=finality):
             claim = ClaimRow.from_json(item.row)
-            if len(claims) == most:
-                break
-            if not waiting or claim.status == WAITING:
+            if len(claims) < most and (not waiting or claim.status == WAITING):
                 claims.append((str(item.key["account"]), claim))
         now_ms = (await client.status()).time_ms
         rewards = await _rewards(client, finality)
@@ -331,7 +328,9 @@ async def accept(
         Its number, as `reelect task list` shows it.
     """
     async with options.client() as client:
-        await _task(client, task, Finality.HEAD)
+        row = await _task(client, task, Finality.HEAD)
+        if row.is_accepted:
+            raise Refused(ACCEPTED.sentence, field="TASK", code=ACCEPTED.code)
         action = Accept(task, *await pay.read(client))
         await propose(client, options, proposal, action, as_json=json)
 
@@ -355,6 +354,9 @@ async def approve(
     """
     async with options.client() as client:
         found = await _claimants(client, options, task, accounts)
+        places = (await _task(client, task, Finality.HEAD)).places
+        if len(found) > places:
+            raise Refused(f"{places} places are left", field="ACCOUNTS", code=NO_PLACE.code)
         await propose(client, options, proposal, Judge(task, found, ()), as_json=json)
 
 

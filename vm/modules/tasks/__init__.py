@@ -38,8 +38,10 @@ from vm.modules.tasks.tables import (
     tasks,
 )
 from vm.modules.tasks.working import (
+    ACCEPTED,
     MOST_JUDGED,
     NO_CLAIM,
+    NO_PLACE,
     UNKNOWN_TASK,
     Accept,
     Claim,
@@ -51,6 +53,7 @@ from vm.modules.tasks.working import (
 )
 
 __all__ = [
+    "ACCEPTED",
     "AIRDROPS",
     "AIRDROPS_POT",
     "CLAIMS",
@@ -63,6 +66,7 @@ __all__ = [
     "NO_CLAIM",
     "NO_GRANTS",
     "NO_NODE",
+    "NO_PLACE",
     "TAKEN",
     "TASKS",
     "UNKNOWN_AIRDROP",
