@@ -294,12 +294,13 @@ def check_fee(view: View, transaction: Transaction, gas: int, level_ppm: int) ->
     asset = transaction.fee_asset
     if amount > transaction.max_fee:
         raise MAX_TOO_LOW.refused(
-            f"the fee is {amount} {asset} now, above max_fee {transaction.max_fee}", field="max_fee"
+            f"the fee is {amount} units of {asset} now, above max_fee {transaction.max_fee}",
+            field="max_fee",
         )
     held = balance_of(view, transaction.fee_payer, asset)
     if held < amount:
         raise UNPAYABLE.refused(
-            f"the fee is {amount} {asset}, the payer holds {held}",
+            f"the fee is {amount} units of {asset}, the payer holds {held}",
             field="sender" if transaction.payer is None else "payer",
         )
     return amount
