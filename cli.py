@@ -30,11 +30,7 @@ COMMANDS = (
     ("checkin", "node.commands.checkin:app", "Check in for a period, and share its airdrop."),
     ("task", "node.commands.task:app", "Tasks: propose, claim, publish and approve."),
     ("grant", "node.commands.grant:app", "Grants for nodes and for delegating to one."),
-    (
-        "airdrop",
-        "node.commands.airdrop:app",
-        "Give to holders by a snapshot; take one's own.",
-    ),
+    ("airdrop", "node.commands.airdrop:app", "Give to holders by a snapshot; take one's own."),
     ("dividends", "node.commands.dividends:app", "What holdings have earned; claim it."),
     ("market", "node.commands.market:app", "Buy and sell assets; books, trades and prices."),
     ("session", "node.commands.session:app", "Offer, find and pay one-to-one sessions."),

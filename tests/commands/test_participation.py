@@ -163,8 +163,9 @@ def test_what_is_proposed_is_accepted_claimed_and_paid_by_the_step(
 
 
 def test_a_task_is_published_and_lists_say_what_can_be_done(
-    transport: LivingTransport, run: Run
+    transport: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("node.client.ROWS_PER_PAGE", 1)
     assert "no task is open" in run("task", "list").out
     assert run("task", "list", "--json").json == {"tasks": []}
     publish = ("task", "publish", "An article", "--brief", CID, *COUNCIL)

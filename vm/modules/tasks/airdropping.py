@@ -23,8 +23,8 @@ from vm.modules.tasks.tables import (
     Entry,
     Taken,
     check_end,
-    is_swept,
     numbering_of,
+    sweep,
     tasks,
 )
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
@@ -130,5 +130,5 @@ def end_airdrops(context: Context) -> None:
             credit(state, row.sponsor, row.asset, row.left)
             AIRDROPS.delete(state, number)
             context.emit(AirdropOver(number, row.left))
-        if not is_swept(state, TAKEN, number):
+        if not sweep(state, TAKEN, number):
             AIRDROP_AGENDA.add(state, now_ms, number)

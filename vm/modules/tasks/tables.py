@@ -216,7 +216,7 @@ def check_end(context: Context, until_ms: int) -> None:
         raise ENDS_TOO_LATE.failed(field="until_ms")
 
 
-def is_swept(state: State, table: Table[R, int, T], number: int) -> bool:
+def sweep(state: State, table: Table[R, int, T], number: int) -> bool:
     """Remove a bounded number of the rows under a task or an airdrop that is over; whether none is
     left."""
     rows = [key for key, _ in table.scan(state, number, limit=SWEPT_A_BLOCK + 1)]

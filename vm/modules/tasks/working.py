@@ -29,8 +29,8 @@ from vm.modules.tasks.tables import (
     Task,
     Title,
     check_end,
-    is_swept,
     numbering_of,
+    sweep,
     tasks,
 )
 from vm.view import State
@@ -220,7 +220,7 @@ def close_tasks(context: Context) -> None:
             if row.proposer is not None:
                 PROPOSED.delete(state, row.proposer, number)
             context.emit(Closed(number))
-        if not is_swept(state, CLAIMS, number):
+        if not sweep(state, CLAIMS, number):
             TASK_AGENDA.add(state, now_ms, number)
 
 
