@@ -56,11 +56,12 @@ class Telling:
 
     async def refused(self, line: str, code: str) -> None:
         """Run a command line that the chain or the command refuses with this code, and show it."""
-        ended = await self._run(line)
-        asked = await self._run(f"{line} --json")
+        ended = await self._run(f"{line} --json")
         assert ended.code != 0, f"$ {line}\n{ended.out}"
-        assert json.loads(asked.err)["error"]["code"] == code, asked.err
-        self._show(line, ended.err)
+        error = json.loads(ended.err)["error"]
+        assert error["code"] == code, ended.err
+        place = f"{error['field']}: " if error["field"] else ""
+        self._show(line, f"reelect: {place}{error['message']}")
 
     async def ask(self, line: str) -> JsonObject:
         """The JSON answer of a command line, which is not shown: for what the story checks."""
