@@ -19,6 +19,7 @@ from tests.api.test_sessions import sessions_genesis
 from tests.api.world import ALICE, BOB, World, open_world
 from tests.commands.conftest import PASSWORD, WEAK, LivingTransport, Run
 from tests.node.network import key
+from vm.modules.draws import MOST_BLOCKS_BETWEEN
 from vm.modules.ratings import standing_of_account
 from vm.modules.sessions import (
     PROFILES,
@@ -189,7 +190,8 @@ def test_who_asks_is_matched_and_pays_no_more_than_the_match(
     sent = run("session", "ask", "--language", "en", "--max-price", "0.9", "--minutes", "10")
     lines = dict(line.split(maxsplit=1) for line in sent.out.splitlines())
     assert (lines["escrow"], lines["session"]) == ("9 REEL", "0")
-    node.skip(0)
+    for _ in range(MOST_BLOCKS_BETWEEN):
+        node.skip(0)
     found = SESSIONS.get(world.chain.state.view(), 0)
     assert found is not None
     assert found.provider == BOB.public

@@ -112,14 +112,15 @@ async def a_gift(story: Telling) -> None:
     await story.do("reelect gift give rose dev11 --from dev10 --fee-asset USDT")
     story.say(
         """Four fifths of what the platform takes belong to those who hold PALT, by what they hold,
-        in the asset that came in (P4). What came in before anybody held any has waited for the
-        first who did: 0.8 of 1.4 USDT, of which `dev10` has three fifths and `dev11` two."""
+        in the asset that came in (P4). The 0.8 USDT of the call, when nobody held any, have waited
+        for the first who did, `dev10`; of the 0.32 USDT of the rose it has three fifths, and
+        `dev11` two."""
     )
     await story.do("reelect revenue show")
     await story.do("reelect dividends show dev10")
     await story.do("reelect dividends show dev11")
-    shared = (CALL + ROSE) * FEE * HOLDERS * USDT
-    assert await earned(story, "dev10") == int(shared * CONSUMER)
+    waited, shared = (int(price * FEE * HOLDERS * USDT) for price in (CALL, ROSE))
+    assert await earned(story, "dev10") == waited + int(shared * CONSUMER)
     assert await earned(story, "dev11") == int(shared * (1 - CONSUMER))
     await story.do("reelect dividends claim --from dev11")
 

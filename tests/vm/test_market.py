@@ -88,8 +88,8 @@ def test_a_pair_is_of_two_assets_that_exist_and_may_be_traded(market: Exchange) 
     """A points-like right is not traded (W1)."""
     market.must(POLICY, Create("POINT", "Point", 0, 100, True, False, None))
     for base, quote, code, field in [
-        ("GOLD", "USDT", "token.unknown-asset", "asset"),
-        ("REEL", "GOLD", "token.unknown-asset", "asset"),
+        ("GOLD", "USDT", "token.unknown-asset", "base"),
+        ("REEL", "GOLD", "token.unknown-asset", "quote"),
         ("POINT", "USDT", "not-tradable", "base"),
         ("USDT", "POINT", "not-tradable", "quote"),
         ("REEL", "REEL", "same-asset", "quote"),

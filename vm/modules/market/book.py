@@ -119,7 +119,7 @@ def rest(context: Context, order: OpenOrder) -> None:
         raise TOO_MANY_ORDERS.failed(f"{bound} orders are open at most; cancel one")
     _make_room(context, order)
     asset, units = escrow_of(state, order, order.left)
-    debit(state, order.account, asset, units)
+    debit(state, order.account, asset, units, field="amount")
     fill_pot(state, ESCROW_POT, asset, units)
     _put_escrowed(state, order.account, asset, units)
     numbering = NUMBERING.get(state) or Numbering(0)

@@ -165,9 +165,9 @@ def _trade(context: Context, other: OpenOrder, amount: int) -> None:
     side = SELL if other.side == BUY else BUY
     buyer, seller = (sender, other.account) if side == BUY else (other.account, sender)
     if side == BUY:
-        debit(state, sender, quote, paid)
+        debit(state, sender, quote, paid, field="amount")
     else:
-        debit(state, sender, base, amount)
+        debit(state, sender, base, amount, field="amount")
     release(state, other.account, *escrow_of(state, other, amount))
     credit(state, buyer, base, amount)
     credit(state, seller, quote, paid - fee)
