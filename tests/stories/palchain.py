@@ -239,7 +239,7 @@ async def account(story: Telling, name: str) -> JsonObject:
 
 async def address(story: Telling, name: str) -> Json:
     """An account's address."""
-    return (await account(story, name))["address"]
+    return (await account(story, name))["account"]
 
 
 async def seated(story: Telling) -> Json:

@@ -1,0 +1,255 @@
+"""WePoS's story (W1 to W8): from a month in which nobody took part to a voucher for a book."""
+
+from fractions import Fraction
+
+from consensus.kinds import Json, JsonObject
+from tests.stories.telling import Story, Telling
+
+DAY_S = 1
+POS = 10**8  # units of a whole token
+MILLION = 1_000_000 * POS
+PHASES = ((30, 1), (120, 7), (210, 19), (300, 43), (390, 91))  # days; millions issued by then
+POOL = 9 * MILLION
+REWARD, BOOK = 25, 10  # POS
+AIRDROP = POOL // 100  # one percent of the pool
+LOCKED = {"dev5": 20, "dev6": 5}  # POS
+FIRST, SECOND, DONATED = 100, 110, 20  # bids in POS
+
+
+async def nobody_takes_part(story: Telling) -> None:
+    """W1."""
+    story.chapter(
+        "A month in which nobody takes part",
+        """100,000,000 POS there are in all, and nobody holds any. In the first month one million is
+        there for those who take part; what a phase has not given out when it ends is burned, for
+        everybody to see (W1).""",
+    )
+    await story.until("reelect economy show", lambda answer: burned(answer) > 0)
+    await story.do("reelect economy show")
+    shown = await story.ask("reelect economy show")
+    assert burned(shown) == issued_in_phases_over(shown)
+    story.say("The token is a right, like points, and is traded nowhere.")
+    await story.do("reelect asset show POS")
+    assert (await story.ask("reelect asset show POS"))["tradable"] is False
+
+
+async def getting_in(story: Telling) -> None:
+    """Getting started."""
+    story.chapter(
+        "Getting in",
+        """Without a token nobody can pay a fee. An attester says that an account belongs to one
+        person, and the person has mana, which pays for taking part.""",
+    )
+    await story.refused(
+        "reelect task propose 'An article' --brief bafkreigxq76vq4f2xppzh2c4riy3l3azmfxvdwuhjnzgmcbfaq3qsxtps4 --from dev5",
+        "mana.too-little",
+    )
+    await story.do(
+        "for who in dev5 dev6 dev7 media developer; do reelect account attest $who "
+        "--evidence 'met in person' --from attester --wait included --json > /dev/null; done"
+    )
+    await story.do("reelect account show dev5")
+
+
+async def a_task(story: Telling) -> None:
+    """W5, W3."""
+    story.chapter(
+        "A task",
+        """Anybody proposes a form of taking part; two of the committee's three accept it, and say
+        what it pays (W5).""",
+    )
+    await story.do("echo 'Write about your first week' > article.md")
+    await story.do(
+        "reelect task propose 'An article about the first week' --brief article.md --from dev5"
+    )
+    await story.do(
+        f"reelect task accept 1 --reward {REWARD} --places 10 --valid-s 604800 --from media"
+    )
+    await story.do("reelect gov vote 1 yes --from developer")
+    story.say("Who has done it claims it with evidence, once; the committee approves.")
+    for name in ("dev5", "dev6", "dev7"):
+        await story.do(f"echo 'The week of {name}' > {name}.md")
+        await story.do(f"reelect task claim 1 --evidence {name}.md --from {name}")
+    await story.refused(
+        "reelect task claim 1 --evidence dev5.md --from dev5", "tasks.already-claimed"
+    )
+    least = await reward_factor(story)
+    await story.do("reelect task approve 1 dev5 dev6 dev7 --from media")
+    await story.do("reelect gov vote 2 yes --from developer")
+    await story.do("reelect account show dev6")
+    paid = Fraction(await held(story, "dev6"), POS * REWARD)
+    assert least <= paid <= await reward_factor(story)
+
+
+async def checking_in(story: Telling) -> None:
+    """W4."""
+    story.chapter(
+        "Checking in",
+        """Active participation is off until a vote (W4): of the committee, then of the producers.
+        Here a period has 60 days, and its airdrop is one percent of the pool.""",
+    )
+    await story.do(
+        "for i in $(seq 0 10); do reelect account attest producer-$i --evidence 'runs a node' "
+        "--from attester --wait included --json > /dev/null; done"
+    )
+    await story.do(
+        "reelect gov propose checkin.set_rules --policy rules --from-height 0 --period-days 60 "
+        "--ppm 10000 --pot participation --from media"
+    )
+    await story.do("reelect gov vote 3 yes --from developer")
+    await story.do(
+        "for i in $(seq 0 10); do reelect gov vote 3 yes --from producer-$i --wait included "
+        "--json > /dev/null; done"
+    )
+    for name, amount in LOCKED.items():
+        await story.do(f"reelect checkin in {amount} --from {name}")
+    await story.refused("reelect checkin in 1 --from dev5", "checkin.checked-in")
+    await story.do("reelect checkin show dev5")
+    story.say("When the period is over its airdrop is shared by what each has locked.")
+    for name, amount in LOCKED.items():
+        share = AIRDROP * amount // sum(LOCKED.values())
+        await story.until(f"reelect checkin show {name}", lambda answer: number(answer["back"]) > 0)
+        await story.do(f"reelect checkin claim --from {name}")
+        periods = (await story.ask(f"reelect checkin list {name}"))["periods"]
+        assert isinstance(periods, list)
+        (period,) = periods
+        assert isinstance(period, dict)
+        assert number(period["share"]) == share
+    assert await pool(story) == POOL - AIRDROP
+
+
+async def an_auction(story: Telling) -> None:
+    """W6."""
+    story.chapter(
+        "A slot on the page, by auction",
+        """An advertising slot is sold by an open auction; its bids are in escrow (W6).""",
+    )
+    before = await pool(story)
+    await story.do(
+        "reelect auction open header --policy committee --pot participation --reserve 10 "
+        "--open-s 60 --extension-s 60 --most-extension-s 120 --shows-s 3600 --from media"
+    )
+    await story.do("reelect gov vote 4 yes --from developer")
+    opened = await story.ask("reelect auction show 2")
+    await story.do(f"reelect auction bid 2 {FIRST} --from dev5")
+    await story.do(f"reelect auction bid 2 {SECOND} --from dev6")
+    await story.refused(f"reelect auction bid 2 {SECOND + 1} --from dev5", "too-low")
+    story.say(
+        """Anybody may donate to another's bid. With 20 POS more that of `dev5` leads again. A new
+        lead shortly before the close puts it off, so that nobody wins by bidding last."""
+    )
+    await story.do(f"reelect auction donate 2 dev5 {DONATED} --from dev7")
+    await story.do("reelect auction show 2")
+    assert closes(await story.ask("reelect auction show 2")) > closes(opened)
+    await story.until("reelect auction show 2", lambda answer: answer["state"] != "open")
+    story.say("The pool has the price, and the loser its bid back.")
+    await story.do("reelect auction show 2")
+    await story.do("reelect pot show participation")
+    await story.until("reelect pot show participation", lambda answer: holds(answer) > before)
+    assert await pool(story) == before + (FIRST + DONATED) * POS
+
+
+async def a_voucher(story: Telling) -> None:
+    """W8, W2, W3."""
+    story.chapter(
+        "What the token buys",
+        """`dev7` offers a book, and the committee lets it into the catalogue (W8). With months 5, 8
+        and 11 prices and rewards double (W3): the price is that of now.""",
+    )
+    await story.do(
+        f"reelect redemption offer 'A used book' --price {BOOK} --stock 3 --valid-s 86400 "
+        "--from dev7"
+    )
+    await story.do(
+        "reelect gov propose redemption.approve --policy committee --offer 1 --from media"
+    )
+    await story.do("reelect gov vote 5 yes --from developer")
+    await story.until("reelect economy show", lambda answer: number(answer["price_factor"]) > 1)
+    await story.do("reelect economy show")
+    await story.do("reelect redemption list")
+    before = await pool(story)
+    await story.do("reelect redemption redeem 1 --from dev6")
+    story.say("A voucher can be handed on; the provider marks it as honoured, and is not paid:")
+    await story.do("reelect redemption hand-on 1 dev5 --from dev6")
+    await story.do("reelect redemption voucher 1")
+    voucher = await story.ask("reelect redemption voucher 1")
+    await story.refused("reelect redemption honour 1 --from dev6", "redemption.not-the-provider")
+    await story.do("reelect redemption honour 1 --from dev7")
+    story.say("what was paid has returned to the pool (W2).")
+    await story.do("reelect pot show participation")
+    factor = Fraction(number(voucher["paid"]), BOOK * POS)
+    assert factor in (2, 4, 8)
+    assert await pool(story) == before + number(voucher["paid"])
+
+
+async def _tell(story: Telling) -> None:
+    await nobody_takes_part(story)
+    await getting_in(story)
+    await a_task(story)
+    await checking_in(story)
+    await an_auction(story)
+    await a_voucher(story)
+
+
+def number(amount: Json) -> int:
+    """An amount, as answers spell it."""
+    assert isinstance(amount, str | int)
+    return int(amount)
+
+
+def burned(answer: JsonObject) -> int:
+    """The units of the one asset that were burned, by what `economy show` says."""
+    assets = answer["assets"]
+    assert isinstance(assets, list)
+    (asset,) = assets
+    assert isinstance(asset, dict)
+    return number(asset["burned"])
+
+
+def issued_in_phases_over(answer: JsonObject) -> int:
+    """The units of the phases that have ended (W1)."""
+    day = number(answer["days_with_blocks"]) - 1
+    return max(millions for last, millions in PHASES if day >= last) * MILLION
+
+
+def holds(answer: JsonObject) -> int:
+    """The units of POS in a pot."""
+    held_units = answer["holds"]
+    assert isinstance(held_units, dict)
+    return number(held_units["POS"])
+
+
+def closes(answer: JsonObject) -> int:
+    """When an auction closes (ms)."""
+    terms = answer["terms"]
+    assert isinstance(terms, dict)
+    return number(terms["closes_ms"])
+
+
+async def pool(story: Telling) -> int:
+    """The units in the participation pool."""
+    return holds(await story.ask("reelect pot show participation"))
+
+
+async def held(story: Telling, name: str) -> int:
+    """The units of POS that an account holds."""
+    balances = (await story.ask(f"reelect account show {name}"))["balances"]
+    assert isinstance(balances, list)
+    (balance,) = balances
+    assert isinstance(balance, dict)
+    return number(balance["amount"])
+
+
+async def reward_factor(story: Telling) -> int:
+    """What rewards are multiplied by now (W3)."""
+    return number((await story.ask("reelect economy show"))["reward_factor"])
+
+
+WEPOS = Story(
+    "WePoS: taking part, and what it buys",
+    """A community whose token is earned by taking part, on one machine and with days of a second,
+    so that a month takes half a minute. `attester`, and the committee of `media`, `developer` and
+    `participant`, have the parts that the preset gives them; `dev5` to `dev7` are people.""",
+    ("--preset", "wepos", "--day-s", str(DAY_S), "--slot-ms", "500"),
+    _tell,
+)
