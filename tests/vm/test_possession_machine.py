@@ -46,7 +46,7 @@ PARAMETERS = {
 RULES = st.builds(
     Rules,
     mib_units=st.integers(1, 3_000),
-    period=st.integers(10, 30),
+    period=st.integers(13, 30),
     window=st.integers(5, 40),
     segments=st.integers(1, 5),
     least=st.integers(1, 3),

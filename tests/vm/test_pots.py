@@ -147,7 +147,10 @@ def test_what_is_no_split_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch
         (SetSplit("a", (Share(WHOLE, BURN), Share(1, BURN)), BURN), ("pots.above-whole", "shares")),
         (SetSplit("a", (Share(1, two),), BURN), ("pots.two-places", "shares[0].to")),
         (SetSplit("a", (), two), ("pots.two-places", "rest")),
-        (SetSplit("a", (Share(1, gold),), BURN), ("token.unknown-asset", "asset")),
+        (
+            SetSplit("a", (Share(1, gold),), BURN),
+            ("token.unknown-asset", "shares[0].to.holders"),
+        ),
         (RemoveSplit("a"), ("pots.no-split", "pot")),
     ]
     for action, expected in bad:

@@ -142,7 +142,7 @@ def test_a_request_that_nobody_fits_costs_nothing(calls: Calls) -> None:
 def test_a_bad_request_is_refused(calls: Calls) -> None:
     assert calls.failure(CALLER, ask(wish(PRICE, "b", "a"))) == ("unordered", "wish.interests")
     assert calls.failure(CALLER, replace(ask(), ticket_key=bytes(32))) == ("bad-key", "ticket_key")
-    assert calls.failure(OTHER, ask()) == ("insufficient-balance", "amount")
+    assert calls.failure(OTHER, ask()) == ("insufficient-balance", "")
 
 
 def test_a_bad_call_is_refused(calls: Calls) -> None:
@@ -150,7 +150,7 @@ def test_a_bad_call_is_refused(calls: Calls) -> None:
     assert calls.failure(CALLER, call(provider=OTHER)) == ("unavailable", "provider")
     assert calls.failure(CALLER, call(PRICE - 1)) == ("price-changed", "price")
     assert calls.failure(CALLER, replace(call(), ticket_key=bytes(32))) == ("bad-key", "ticket_key")
-    assert calls.failure(OTHER, call()) == ("insufficient-balance", "amount")
+    assert calls.failure(OTHER, call()) == ("insufficient-balance", "")
     calls.must(PROVIDER, profile(available=False))
     assert calls.failure(CALLER, call()) == ("unavailable", "provider")
 

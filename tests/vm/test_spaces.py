@@ -85,7 +85,7 @@ def test_a_space_costs_what_a_handle_does(stage: Stage) -> None:
         "space",
     )
     poor = CreateSpace("shorts", "cinema", "Shorts")
-    assert failure(stage, CLEO.public, poor) == ("token.insufficient-balance", "amount")
+    assert failure(stage, CLEO.public, poor) == ("token.insufficient-balance", "")
     assert sound(stage)
 
 

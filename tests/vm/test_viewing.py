@@ -317,7 +317,7 @@ def test_who_is_no_referrer(shop: Shop, referrer: bytes, code: str) -> None:
 
 
 def test_who_cannot_pay_does_not_buy(shop: Shop) -> None:
-    assert shop.failure(STRANGER, buy()) == ("token.insufficient-balance", "amount")
+    assert shop.failure(STRANGER, buy()) == ("token.insufficient-balance", "")
 
 
 def test_an_asset_that_accounts_cannot_send_pays_for_nothing(shop: Shop) -> None:
