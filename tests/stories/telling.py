@@ -22,7 +22,7 @@ from consensus.kinds import JsonObject
 from tests.end_to_end.commands import ROOT, Ended, environment
 from tests.end_to_end.test_up import started
 
-POLL_S = 0.5
+POLL_S = 3.0  # each look costs a process
 COMMAND_S = 120  # a command that takes longer hangs
 SHELL = "bash"
 # Ids, addresses, hashes and keys differ from one run to the next.
@@ -83,8 +83,8 @@ class Telling:
         return "\n\n".join(self.pages) + "\n"
 
     def _show(self, line: str, out: str) -> None:
-        shown = "\n".join(part.rstrip() for part in out.strip().splitlines())
-        self.pages.append(f"```console\n$ {line}\n{shown}\n```")
+        shown = [f"$ {line}", *(part.rstrip() for part in out.strip().splitlines())]
+        self.pages.append("\n".join(("```console", *shown, "```")))
 
     async def _run(self, line: str) -> Ended:
         with trio.fail_after(COMMAND_S):

@@ -40,9 +40,9 @@ async def getting_in(story: Telling) -> None:
         """Without a token nobody can pay a fee. An attester says that an account belongs to one
         person, and the person has mana, which pays for taking part.""",
     )
+    await story.do("echo 'Write about your first week' > article.md")
     await story.refused(
-        "reelect task propose 'An article' --brief bafkreigxq76vq4f2xppzh2c4riy3l3azmfxvdwuhjnzgmcbfaq3qsxtps4 --from dev5",
-        "mana.too-little",
+        "reelect task propose 'An article' --brief article.md --from dev5", "mana.too-little"
     )
     await story.do(
         "for who in dev5 dev6 dev7 media developer; do reelect account attest $who "
@@ -58,7 +58,6 @@ async def a_task(story: Telling) -> None:
         """Anybody proposes a form of taking part; two of the committee's three accept it, and say
         what it pays (W5).""",
     )
-    await story.do("echo 'Write about your first week' > article.md")
     await story.do(
         "reelect task propose 'An article about the first week' --brief article.md --from dev5"
     )
@@ -133,7 +132,7 @@ async def an_auction(story: Telling) -> None:
     opened = await story.ask("reelect auction show 2")
     await story.do(f"reelect auction bid 2 {FIRST} --from dev5")
     await story.do(f"reelect auction bid 2 {SECOND} --from dev6")
-    await story.refused(f"reelect auction bid 2 {SECOND + 1} --from dev5", "too-low")
+    await story.refused(f"reelect auction bid 2 {SECOND + 1} --from dev5", "auctions.too-low")
     story.say(
         """Anybody may donate to another's bid. With 20 POS more that of `dev5` leads again. A new
         lead shortly before the close puts it off, so that nobody wins by bidding last."""
