@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.stories.palchain import PALCHAIN
 from tests.stories.telling import Story, on_network
 from tests.stories.wepos import WEPOS
 
-STORIES: Mapping[str, Story] = MappingProxyType({"wepos": WEPOS})
+STORIES: Mapping[str, Story] = MappingProxyType({"palchain": PALCHAIN, "wepos": WEPOS})
 
 
 async def tell(name: str, folder: Path) -> str:
