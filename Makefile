@@ -23,6 +23,8 @@ SLOT_MS ?= 500
 TX_PER_S ?= 20
 SECONDS ?= 0
 IDS ?= 1000
+# One worker more than there are processors: stories of real networks wait most of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 
 .PHONY: up test live simulate soak fuzz hostile economies content-oracle clean
 
@@ -33,7 +35,7 @@ test: .venv/installed-test $(addsuffix /node_modules/installed,$(VERIFIER) $(ORA
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --dist worksteal -m 'not alone' $(ARGS) || [ $$? = 5 ]
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m 'not alone' $(ARGS) || [ $$? = 5 ]
 	$(BIN)/pytest -m alone $(ARGS) || [ $$? = 5 ]
 
 live: .venv/installed-test
