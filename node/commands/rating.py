@@ -8,10 +8,10 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, own_account
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.session_terms import rating_in_words
-from node.failure import Refused, Usage
+from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from node.query.session_queries import OVER
@@ -96,7 +96,7 @@ async def show(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        who = await _account(client, options, account)
+        who = await own_account(client, options.section, account, "ACCOUNT")
         answer = await client.standing(who, finality=finality)
     if json:
         print_json(answer.to_json())
@@ -124,7 +124,7 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        who = await _account(client, options, account)
+        who = await own_account(client, options.section, account, "ACCOUNT")
         items = [item async for item in client.invitations(who, finality=finality)]
     if json:
         print_json({"ratings": [item.to_json() for item in items]})
@@ -144,11 +144,3 @@ async def list_(
             for item in items
         ),
     )
-
-
-async def _account(client: Client, options: NodeOptions, name: str | None) -> bytes:
-    section = options.section
-    spelled = name or section.account
-    if not spelled:
-        raise Usage("name the account, or set client.account", field="ACCOUNT")
-    return await find_account(client, section, spelled, "ACCOUNT")

@@ -16,6 +16,7 @@ from node.commands.asking import (
     known_asset,
 )
 from node.commands.copied_state import copy_rows, no_rows
+from node.commands.profile_options import format_percent
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table
@@ -65,9 +66,9 @@ def _rules(answer: RebateAnswer, native: KnownAsset, quote: KnownAsset) -> Mappi
     return {
         "reserve": f"{rules.reserve}, with {native.format(answer.left)} left",
         "price": price,
-        "factor": f"{_percent(rules.factor_ppm)} of what fees in {quote.symbol} are worth",
-        "split": f"{_percent(rules.consumer_ppm)} to the consumer, "
-        f"{_percent(PARTS_PER_MILLION - rules.consumer_ppm)} to the provider",
+        "factor": f"{format_percent(rules.factor_ppm)} of what fees in {quote.symbol} are worth",
+        "split": f"{format_percent(rules.consumer_ppm)} to the consumer, "
+        f"{format_percent(PARTS_PER_MILLION - rules.consumer_ppm)} to the provider",
         "activities": f"{native.format(weights.call)} for a call, "
         f"{native.format(weights.comment)} for a comment, "
         f"{native.format(weights.rating)} for a rating, {weights.most_a_day} a day at most",
@@ -119,10 +120,6 @@ def _candy(candy: Candy, native: KnownAsset) -> list[str]:
         "for activities": candy.activity,
     }
     return [f"{native.format(units)} {why}" for why, units in parts.items() if units] or ["nothing"]
-
-
-def _percent(ppm: int) -> str:
-    return f"{ppm * 100 / PARTS_PER_MILLION:g}%"
 
 
 @app.command(name="list")

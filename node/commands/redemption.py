@@ -15,6 +15,7 @@ from node.commands.asking import (
     find_account,
     head_time_ms,
     known_asset,
+    own_account,
 )
 from node.commands.copied_state import copy_rows, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
@@ -252,7 +253,8 @@ async def vouchers(
             await _read_offer(client, offer, finality)
             table, key = ISSUED.name, str(offer)
         else:
-            table, key = HELD.name, format_address(await _holder(client, options, account))
+            holder = await own_account(client, options.section, account, "ACCOUNT")
+            table, key = HELD.name, format_address(holder)
         listed = await client.first_rows(table, key, most=most, finality=finality)
         state, now_ms = no_rows(), await head_time_ms(client)
         for item in listed:
@@ -404,13 +406,6 @@ async def _read_offer(client: Client, number: int, finality: Finality) -> tuple[
             code=UNKNOWN_OFFER.code,
         )
     return state, row
-
-
-async def _holder(client: Client, options: NodeOptions, account: str | None) -> bytes:
-    name = account or options.section.account
-    if not name:
-        raise Usage("name the account, or set client.account", field="ACCOUNT")
-    return await find_account(client, options.section, name, "ACCOUNT")
 
 
 def _price(state: Overlay, number: int, row: Offer, asset: KnownAsset) -> str:

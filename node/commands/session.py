@@ -12,6 +12,7 @@ from node.commands.asking import (
     NodeOptions,
     find_account,
     known_asset,
+    own_account,
 )
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.session_profile import app as profile
@@ -28,7 +29,7 @@ from node.commands.session_terms import (
 )
 from node.commands.session_ticket import app as ticket
 from node.commands.session_ticket import check_ticket, read_ticket, ticket_fields
-from node.failure import Refused, Usage
+from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from node.query.session_answers import MatchAnswer, SessionItem
@@ -297,12 +298,8 @@ async def list_(
     finality
         Read the head, which may still change, or the final state.
     """
-    section = options.section
-    name = account or section.account
-    if not name:
-        raise Usage("name the account, or set client.account", field="ACCOUNT")
     async with options.client() as client:
-        who = await find_account(client, section, name, "ACCOUNT")
+        who = await own_account(client, options.section, account, "ACCOUNT")
         items = [item async for item in client.sessions(who, finality=finality)]
         if json:
             found = [{**item.to_json(), "state": state_of(item)} for item in items]

@@ -8,7 +8,7 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, own_account
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.session_terms import (
     Kind,
@@ -128,12 +128,8 @@ async def show(
     finality
         Read the head, which may still change, or the final state.
     """
-    section = options.section
-    name = account or section.account
-    if not name:
-        raise Usage("name the account, or set client.account", field="ACCOUNT")
     async with options.client() as client:
-        who = await find_account(client, section, name, "ACCOUNT")
+        who = await own_account(client, options.section, account, "ACCOUNT")
         answer = await client.profile(who, finality=finality)
         if json:
             print_json(answer.to_json())

@@ -111,7 +111,7 @@ async def find_session(client: Client, number: int) -> Session:
     item = await client.session(number, finality=Finality.HEAD)
     if item.terms is None:
         raise Refused(
-            f"session {number} has no provider yet: the next block matches it",
+            f"session {number} has no provider yet: it is matched some blocks after the request",
             field="SESSION",
             code="sessions.requested",
         )
@@ -131,7 +131,7 @@ def what_follows(item: SessionItem) -> str:
     """What happens next to a session, in words."""
     terms, state = item.terms, state_of(item)
     if terms is None:
-        return "the next block matches it, or the escrow returns"
+        return "it is matched some blocks after the request, or the escrow returns"
     due = utc(terms.due_ms)
     return {
         "opened": f"the escrow returns at {due}, unless the provider accepts before",

@@ -13,7 +13,14 @@ from consensus.sealed_key import CONTENT_KEY_BYTES, commitment_to, open_sealed_k
 from node.amounts import parse_amount
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, find_account, known_asset
+from node.commands.asking import (
+    NO_NODE_OPTIONS,
+    KnownAsset,
+    NodeOptions,
+    find_account,
+    known_asset,
+    own_account,
+)
 from node.commands.sealing import (
     NO_READER_OPTIONS,
     Reader,
@@ -346,10 +353,7 @@ async def purchases(
         Its address, @handle or name; else `client.account`.
     """
     async with options.client() as client:
-        name = account or options.section.account
-        if not name:
-            raise Usage("name the account, or set client.account", field="ACCOUNT")
-        who = await find_account(client, options.section, name, "ACCOUNT")
+        who = await own_account(client, options.section, account, "ACCOUNT")
         items = [item async for item in client.accesses(who)]
         rows = [await _row(client, item) for item in items]
     if json:

@@ -21,8 +21,8 @@ class ProfileAnswer(Record):
 
 @part
 class SessionItem(Record):
-    """A session on its way, by its number: `terms`, or the request of a caller whose wishes the
-    next block matches. The other is null."""
+    """A session on its way, by its number: `terms`, or the request of a caller whose wishes
+    wait for the block that matches them. The other is null."""
 
     session: Counter
     terms: Session | None
@@ -57,8 +57,8 @@ class FitItem(Record):
 @part
 class MatchAnswer(Record):
     """Who would be matched by the block's beacon: all that fit, the match first, of the candidates
-    that were looked at. The next block has another beacon, which decides between equals and, where
-    more than `sessions.candidates` are available, which of them are looked at."""
+    that were looked at. The block that decides has another beacon, which draws between equals and,
+    where more than `sessions.candidates` are available, which of them are looked at."""
 
     items: Annotated[tuple[FitItem, ...], AtMost(MOST_CANDIDATES)]
     candidates: Counter
