@@ -40,7 +40,7 @@ Refused with the code and field of the node's problem.
 head. Lists take ?limit= and ?cursor=. Light answers and steps begin at ?dynasty=."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from enum import Enum
 from urllib.parse import quote
@@ -247,15 +247,21 @@ class Client(ContentClient, EconomyClient, MarketClient, SessionClient):
             yield page
 
     async def first_rows(
-        self, table: str, *first_parts: str, most: int, finality: Finality = Finality.FINAL
+        self,
+        table: str,
+        *first_parts: str,
+        most: int,
+        wanted: Callable[[RowItem], bool] = lambda _: True,
+        finality: Finality = Finality.FINAL,
     ) -> list[RowItem]:
-        """The first rows of a table, or of those under the first key parts; so many at most."""
+        """The first rows of a table, or of those under the first key parts, that are wanted; so
+        many at most, and no page is read after the last of them."""
         path = f"/v1/tables/{quote(table, safe='')}/rows"
         query, found = {"key": first_parts}, list[RowItem]()
         size = min(most, ROWS_PER_PAGE)
         async with aclosing(self._pages(RowsAnswer, path, query, finality, size)) as pages:
             async for page in pages:
-                found += page.items
+                found += filter(wanted, page.items)
                 if len(found) >= most:
                     break
         return found[:most]

@@ -11,8 +11,8 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client, Until
 from node.commands.airdrop_file import AirdropList, read_airdrop, write_airdrop
-from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset
+from node.commands.arguments import JsonFlag, Most
+from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset, known_assets
 from node.commands.holdings_snapshot import exported_holdings, read_holdings
 from node.commands.sending import (
     NO_SEND_OPTIONS,
@@ -30,8 +30,6 @@ from node.query.chain_view import Finality
 from vm.modules.tasks import AIRDROPS, TAKEN, UNKNOWN_AIRDROP, Airdrop, Entry, MakeAirdrop, Take
 
 app = App(name="airdrop", help="Give holders something by a snapshot; take one's own.")
-
-Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 
 @app.command
@@ -140,25 +138,24 @@ async def list_(
     finality
         Read the head, which may still change, or the final state.
     """
-    found: list[tuple[int, Airdrop, KnownAsset]] = []
     async with options.client() as client:
-        for item in await client.first_rows(AIRDROPS.name, most=most, finality=finality):
-            row = Airdrop.from_json(item.row)
-            found.append((int(str(item.key["airdrop"])), row, await known_asset(client, row.asset)))
+        listed = await client.first_rows(AIRDROPS.name, most=most, finality=finality)
+        found = [(int(str(item.key["airdrop"])), Airdrop.from_json(item.row)) for item in listed]
+        assets = await known_assets(client, (row.asset for _, row in found))
     if json:
-        print_json({"airdrops": [{"number": n, **row.to_json()} for n, row, _ in found]})
+        print_json({"airdrops": [{"number": n, **row.to_json()} for n, row in found]})
     elif not found:
         print_line("no airdrop is open")
     else:
         rows = [
             (
                 number,
-                asset.format(row.left),
+                assets[row.asset].format(row.left),
                 row.size,
                 utc(row.until_ms),
                 format_address(row.sponsor),
             )
-            for number, row, asset in found
+            for number, row in found
         ]
         print_table(("AIRDROP", "LEFT", "ACCOUNTS", "UNTIL", "SPONSOR"), rows)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from consensus.errors import Invalid, InvalidEncoding
 from node.config.sections import ClientSection
@@ -33,6 +33,9 @@ Overrides = Annotated[
         help="section.key=value, overriding file and environment; can be repeated.",
     ),
 ]
+
+
+Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 
 def argument(name: str, parse: Callable[[S], T], value: S) -> T:

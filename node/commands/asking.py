@@ -1,5 +1,6 @@
 """Commands that ask a node: their options, and names of accounts and assets."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +142,11 @@ async def known_asset(client: Client, symbol: str | None = None) -> KnownAsset:
     if answer is None:
         raise Refused(f"no asset {symbol} exists on this chain", field="asset")
     return KnownAsset(symbol, AssetRow.from_json(answer.item.row).decimals)
+
+
+async def known_assets(client: Client, symbols: Iterable[str]) -> dict[str, KnownAsset]:
+    """The assets of these symbols, each asked for once; raises as `known_asset`."""
+    return {symbol: await known_asset(client, symbol) for symbol in sorted(set(symbols))}
 
 
 async def head_time_ms(client: Client) -> int:

@@ -5,7 +5,6 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from consensus.address import format_address
-from consensus.cid import parse_cid
 from consensus.kinds import Json, JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument, parse_time
@@ -17,7 +16,8 @@ from node.commands.asking import (
     head_time_ms,
     known_asset,
 )
-from node.commands.copied_state import copy_rows, no_rows
+from node.commands.content_argument import content_id
+from node.commands.copied_state import copy_row, copy_rows, no_rows
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.viewing import parse_percent
@@ -125,7 +125,7 @@ async def places(
         await copy_rows(client, state, SLOTS, *of_place, finality=finality)
         ahead = [slot for (_, until_ms), slot in SLOTS.every(state) if until_ms > now_ms]
         for slot in ahead:
-            await copy_rows(client, state, AUCTIONS, str(slot.auction), finality=finality)
+            await copy_row(client, state, AUCTIONS, str(slot.auction), finality=finality)
     rows = [(number, row) for (number,), row in AUCTIONS.every(state)]
     rows.sort(key=lambda item: (item[1].terms.place, item[1].terms.shows_from_ms))
     if json:
@@ -274,7 +274,7 @@ async def bid(
         total = asset.parse_positive("AMOUNT", amount)
         state, row = await _read(client, auction, Finality.HEAD)
         own = (str(auction), format_address(sender))
-        await copy_rows(client, state, BIDS, *own, finality=Finality.HEAD)
+        await copy_row(client, state, BIDS, *own, finality=Finality.HEAD)
         before = total_of(state, auction, sender)
         least = max(needed(row, sender), before + 1)
         if total < least and not row.is_closed:
@@ -284,9 +284,7 @@ async def bid(
                 field="AMOUNT",
                 code=TOO_LOW.code,
             )
-        action = Bid(auction, max(total - before, 1))
-        check_action(action)
-        await send(client, options, [action], as_json=json)
+        await send(client, options, [Bid(auction, max(total - before, 1))], as_json=json)
 
 
 @app.command
@@ -312,9 +310,12 @@ async def donate(
     async with options.client() as client:
         account = await find_account(client, options.section, bidder, "BIDDER")
         asset = await known_asset(client)
-        action = Donate(auction, account, asset.parse_positive("AMOUNT", amount))
-        check_action(action)
-        await send(client, options, [action], as_json=json)
+        await send(
+            client,
+            options,
+            [Donate(auction, account, asset.parse_positive("AMOUNT", amount))],
+            as_json=json,
+        )
 
 
 @app.command
@@ -338,9 +339,7 @@ async def take_back(
         account = await options.sender(client)
         if bidder is not None:
             account = await find_account(client, options.section, bidder, "BIDDER")
-        action = TakeBack(auction, account)
-        check_action(action)
-        await send(client, options, [action], as_json=json)
+        await send(client, options, [TakeBack(auction, account)], as_json=json)
 
 
 @app.command
@@ -359,11 +358,11 @@ async def choose(
     auction
         Its number.
     cid
-        Content id of what is shown.
+        What is shown: a file, whose content id is computed, or a content id.
     link
         Where who follows it gets, such as https://example.org.
     """
-    action = Choose(auction, argument("CID", parse_cid, cid), link)
+    action = Choose(auction, content_id("CID", cid), link)
     check_action(action)
     async with options.client() as client:
         await send(client, options, [action], as_json=json)
@@ -384,7 +383,7 @@ async def _read(client: Client, number: int, finality: Finality) -> tuple[Overla
     """A state with an auction, and the auction; raises Refused if there is none of this number."""
     argument("AUCTION", AUCTIONS.key[0].kind.from_json, number)
     state = no_rows()
-    await copy_rows(client, state, AUCTIONS, str(number), finality=finality)
+    await copy_row(client, state, AUCTIONS, str(number), finality=finality)
     row = AUCTIONS.get(state, number)
     if row is None:
         raise Refused(

@@ -3,7 +3,6 @@
 from cyclopts import App
 
 from consensus.address import format_address
-from consensus.cid import parse_cid
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
@@ -15,14 +14,14 @@ from node.commands.asking import (
     head_time_ms,
     known_asset,
 )
+from node.commands.content_argument import content_id
 from node.commands.copied_state import copy_rows, no_rows
 from node.commands.governance import read_members
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
-from vm.declare import Action
 from vm.modules.elections import (
     BALLOTS,
     CANDIDATES,
@@ -156,11 +155,14 @@ async def ballots(
         raise Usage(f"1 to {MOST_BALLOTS} are possible", field="--most")
     async with options.client() as client:
         _, row = await _read(client, body, finality)
-        every = [
-            (str(item.key["account"]), Ballot.from_json(item.row))
-            async for item in client.rows(BALLOTS.name, body, finality=finality)
-        ]
-        found = [item for item in every if item[1].term == row.term][:most]
+        listed = await client.first_rows(
+            BALLOTS.name,
+            body,
+            most=most,
+            wanted=lambda item: item.row["term"] == row.term,
+            finality=finality,
+        )
+        found = [(str(item.key["account"]), Ballot.from_json(item.row)) for item in listed]
         asset = await known_asset(client)
     if json:
         print_json({"ballots": [{"account": who, **ballot.to_json()} for who, ballot in found]})
@@ -193,11 +195,11 @@ async def stand(
     body
         Its name.
     programme
-        Content id of what the candidate wants to do.
+        What the candidate wants to do: a file, whose content id is computed, or a content id.
     """
-    action = Stand(body, argument("PROGRAMME", parse_cid, programme))
+    action = Stand(body, content_id("PROGRAMME", programme))
     async with options.client() as client:
-        await _send(client, options, action, as_json=json)
+        await send(client, options, [action], as_json=json)
 
 
 @app.command
@@ -212,7 +214,7 @@ async def withdraw(
         Its name.
     """
     async with options.client() as client:
-        await _send(client, options, Withdraw(body), as_json=json)
+        await send(client, options, [Withdraw(body)], as_json=json)
 
 
 @app.command
@@ -254,7 +256,7 @@ async def vote(
                     code=NOT_STANDING.code,
                 )
             chosen.append(account)
-        await _send(client, options, Vote(body, tuple(chosen)), as_json=json)
+        await send(client, options, [Vote(body, tuple(chosen))], as_json=json)
 
 
 @app.command
@@ -282,11 +284,6 @@ async def recall(
         account = await find_account(client, options.section, member, "MEMBER")
         action = Dismiss(body, account, barred_s)
         await propose(client, options, proposal, action, as_json=json)
-
-
-async def _send(client: Client, options: SendOptions, action: Action, *, as_json: bool) -> None:
-    check_action(action)
-    await send(client, options, [action], as_json=as_json)
 
 
 async def _read(client: Client, body: str, finality: Finality) -> tuple[Overlay, Election]:

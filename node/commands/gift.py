@@ -1,6 +1,5 @@
 """`reelect gift`: gifts of the catalogue are given and won; others are made to order (P8)."""
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from cyclopts import App, Parameter, validators
@@ -10,7 +9,14 @@ from consensus.cid import parse_cid
 from consensus.kinds import Json, JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, find_account, known_asset
+from node.commands.asking import (
+    NO_NODE_OPTIONS,
+    KnownAsset,
+    NodeOptions,
+    find_account,
+    known_asset,
+    known_assets,
+)
 from node.commands.copied_state import copy_rows, no_rows
 from node.commands.gift_orders import decline, deliver, made, order, orders, pass_on
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
@@ -47,7 +53,7 @@ async def list_(
     async with options.client() as client:
         items = [item async for item in client.gifts(finality=finality)]
         items = [item for item in items if retired or item.gift.is_listed]
-        assets = await _assets(client, (item.gift.asset for item in items))
+        assets = await known_assets(client, (item.gift.asset for item in items))
     if json:
         print_json({"gifts": [item.to_json() for item in items]})
         return
@@ -152,7 +158,7 @@ async def recent(
     """
     async with options.client() as client:
         answer = await client.givings(most=most, finality=finality)
-        assets = await _assets(client, (item.asset for item in answer.items))
+        assets = await known_assets(client, (item.asset for item in answer.items))
     if json:
         print_json(answer.to_json())
         return
@@ -198,7 +204,7 @@ async def received(
         state, address = no_rows(), format_address(who)
         await copy_rows(client, state, RECEIVED, address, finality=finality)
         sold = {item.name: item.gift.asset async for item in client.gifts(finality=finality)}
-        assets = await _assets(client, sold.values())
+        assets = await known_assets(client, sold.values())
     rows = [(gift, row) for (_, gift), row in RECEIVED.every(state)]
     if json:
         items: list[Json] = [
@@ -301,7 +307,3 @@ async def _terms(client: Client, gift: str) -> JsonObject:
 def _price(item: GiftItem, asset: KnownAsset) -> tuple[str, str, str]:
     """The price, what of it the receiver gets, and the platform's fee."""
     return asset.format(item.gift.price), asset.format(item.earned), asset.format(item.fee)
-
-
-async def _assets(client: Client, symbols: Iterable[str]) -> dict[str, KnownAsset]:
-    return {symbol: await known_asset(client, symbol) for symbol in sorted(set(symbols))}

@@ -1,10 +1,10 @@
 """`reelect gift order` and its kin: gifts are made to order, delivered and passed on (P8)."""
 
 from consensus.address import format_address
-from consensus.cid import parse_cid
 from node.client import Client
-from node.commands.arguments import JsonFlag, argument
+from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.content_argument import content_id
 from node.commands.copied_state import copy_rows, format_units, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.viewing import read_price
@@ -33,17 +33,17 @@ async def order(
     price
         Such as 5 or 5USDT: an amount in whole tokens, of the native asset if none is named.
     brief
-        Content id of a description of what is wanted.
+        What is wanted: a file, whose content id is computed, or a content id.
     wait_s
         For how many seconds the maker has time, a week unless given.
     """
-    about_what = argument("--brief", parse_cid, brief)
+    about_what = content_id("--brief", brief)
     async with options.client() as client:
         who = await find_account(client, options.section, maker, "MAKER")
         asset, units = await read_price(client, "PRICE", price)
-        action = OrderGift(who, asset.symbol, units, about_what, wait_s)
-        check_action(action)
-        await send(client, options, [action], as_json=json)
+        await send(
+            client, options, [OrderGift(who, asset.symbol, units, about_what, wait_s)], as_json=json
+        )
 
 
 async def orders(
@@ -104,9 +104,9 @@ async def deliver(
     order
         The order's number, as `reelect gift orders` shows it.
     animation
-        Content id of what was made.
+        What was made: a file, whose content id is computed, or a content id.
     """
-    action = Deliver(order, argument("ANIMATION", parse_cid, animation))
+    action = Deliver(order, content_id("ANIMATION", animation))
     check_action(action)
     async with options.client() as client:
         await send(client, options, [action], as_json=json)
@@ -180,9 +180,7 @@ async def pass_on(
     """
     async with options.client() as client:
         to = await find_account(client, options.section, account, "ACCOUNT")
-        action = PassOn(order, to)
-        check_action(action)
-        await send(client, options, [action], as_json=json)
+        await send(client, options, [PassOn(order, to)], as_json=json)
 
 
 async def _party(client: Client, options: NodeOptions, account: str | None) -> bytes | None:

@@ -17,12 +17,11 @@ from node.commands.asking import (
     known_asset,
     own_account,
 )
-from node.commands.copied_state import copy_rows, no_rows
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.copied_state import copy_row, copy_rows, no_rows
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
-from vm.declare import Action
 from vm.modules.economy import CLOCK, ECONOMY
 from vm.modules.redemption import (
     HELD,
@@ -170,7 +169,7 @@ async def offer(
     async with options.client() as client:
         asset = await known_asset(client)
         units = asset.parse_positive("--price", price)
-        await _send(client, options, MakeOffer(title, units, stock, valid_s), as_json=json)
+        await send(client, options, [MakeOffer(title, units, stock, valid_s)], as_json=json)
 
 
 @app.command
@@ -185,7 +184,7 @@ async def close(
         Its number.
     """
     async with options.client() as client:
-        await _send(client, options, Close(offer), as_json=json)
+        await send(client, options, [Close(offer)], as_json=json)
 
 
 @app.command
@@ -217,7 +216,7 @@ async def redeem(
                     f"the price is {asset.format(units)}", field="--most", code=TOO_DEAR.code
                 )
             units = limit
-        await _send(client, options, Redeem(offer, units), as_json=json)
+        await send(client, options, [Redeem(offer, units)], as_json=json)
 
 
 @app.command
@@ -259,10 +258,10 @@ async def vouchers(
         state, now_ms = no_rows(), await head_time_ms(client)
         for item in listed:
             number = str(item.key["voucher"])
-            await copy_rows(client, state, VOUCHERS, number, finality=finality)
+            await copy_row(client, state, VOUCHERS, number, finality=finality)
         found = [(number, row) for (number,), row in VOUCHERS.every(state)]
         for each in {row.offer for _, row in found}:
-            await copy_rows(client, state, OFFERS, str(each), finality=finality)
+            await copy_row(client, state, OFFERS, str(each), finality=finality)
         asset = await known_asset(client)
     if json:
         items = [{"voucher": number, **row.to_json()} for number, row in found]
@@ -308,7 +307,7 @@ async def voucher(
     argument("VOUCHER", VOUCHERS.key[0].kind.from_json, voucher)
     async with options.client() as client:
         state, now_ms = no_rows(), await head_time_ms(client)
-        await copy_rows(client, state, VOUCHERS, str(voucher), finality=finality)
+        await copy_row(client, state, VOUCHERS, str(voucher), finality=finality)
         row = VOUCHERS.get(state, voucher)
         if row is None:
             raise Refused(UNKNOWN_VOUCHER.sentence, field="VOUCHER", code=UNKNOWN_VOUCHER.code)
@@ -345,7 +344,7 @@ async def hand_on(
     """
     async with options.client() as client:
         account = await find_account(client, options.section, to, "TO")
-        await _send(client, options, HandOn(voucher, account), as_json=json)
+        await send(client, options, [HandOn(voucher, account)], as_json=json)
 
 
 @app.command
@@ -360,7 +359,7 @@ async def honour(
         Its number, which its holder tells.
     """
     async with options.client() as client:
-        await _send(client, options, Honour(voucher), as_json=json)
+        await send(client, options, [Honour(voucher)], as_json=json)
 
 
 @app.command
@@ -376,12 +375,7 @@ async def give_back(
         Its number.
     """
     async with options.client() as client:
-        await _send(client, options, GiveBack(voucher), as_json=json)
-
-
-async def _send(client: Client, options: SendOptions, action: Action, *, as_json: bool) -> None:
-    check_action(action)
-    await send(client, options, [action], as_json=as_json)
+        await send(client, options, [GiveBack(voucher)], as_json=json)
 
 
 async def _prices(client: Client, finality: Finality) -> Overlay:
@@ -397,7 +391,7 @@ async def _read_offer(client: Client, number: int, finality: Finality) -> tuple[
     of this number."""
     argument("OFFER", OFFERS.key[0].kind.from_json, number)
     state = await _prices(client, finality)
-    await copy_rows(client, state, OFFERS, str(number), finality=finality)
+    await copy_row(client, state, OFFERS, str(number), finality=finality)
     row = OFFERS.get(state, number)
     if row is None:
         raise Refused(

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter, validators
 from consensus.kinds import JSON_INTEGER_MAX
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset
+from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_assets
 from node.failure import Usage
 from node.output import print_json, print_line, print_table
 from node.query.chain_view import Finality
@@ -54,7 +54,7 @@ async def show(
         first = max(0, today + 1 - (days or DAYS)) if day is None else day
         items = await _accounts(client, first, finality)
         found = [item for item in items if day in (None, item.day)]
-        assets = {item.asset: await known_asset(client, item.asset) for item in found}
+        assets = await known_assets(client, (item.asset for item in found))
     if json:
         print_json({"today": today, "accounts": [item.to_json() for item in found]})
         return

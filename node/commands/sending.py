@@ -172,7 +172,10 @@ class Draft:
 
 
 async def draft(client: Client, options: SendOptions, actions: Sequence[Action]) -> Draft:
-    """The transaction of these actions, tried on the node; raises Refused if it would fail."""
+    """The transaction of these actions, tried on the node; raises Usage, naming the field, for a
+    value out of bounds, and Refused if it would fail."""
+    for action in actions:
+        check_action(action)
     status = await client.status()
     check_chain(options.section.genesis, status.chain, f"the node at {client.base_url}")
     order = await _order(client, options, status, actions)

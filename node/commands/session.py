@@ -1,5 +1,7 @@
 """`reelect session`: one-to-one sessions are offered, matched, opened, metered and settled."""
 
+from collections.abc import Mapping
+
 from cyclopts import App
 
 from consensus.address import format_address
@@ -12,15 +14,17 @@ from node.commands.asking import (
     NodeOptions,
     find_account,
     known_asset,
+    known_assets,
     own_account,
 )
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.session_profile import app as profile
 from node.commands.session_terms import (
     Minutes,
     WishOptions,
     find_session,
     find_ticket_key,
+    per_minute,
     price_of,
     rating_in_words,
     read_session_price,
@@ -142,7 +146,6 @@ async def ask(
         asset, wanted = await wish.wish(client)
         caller = await options.sender(client)
         action = Ask(wanted, minutes, await find_ticket_key(client, options, caller, ticket_key))
-        check_action(action)
         about: JsonObject = {"escrow": asset.format(wanted.most_price * minutes)}
         await send(client, options, [action], as_json=json, about=about)
 
@@ -182,7 +185,6 @@ async def open_(
         caller = await options.sender(client)
         key = await find_ticket_key(client, options, caller, ticket_key)
         action = Open(to, offer.asset, offer.price, minutes, key)
-        check_action(action)
         escrow = (await known_asset(client, offer.asset)).format(offer.price * minutes)
         about: JsonObject = {"price": price, "escrow": escrow}
         await send(client, options, [action], as_json=json, about=about)
@@ -305,14 +307,15 @@ async def list_(
             found = [{**item.to_json(), "state": state_of(item)} for item in items]
             print_json({"sessions": found})
             return
-        rows = [await _row(client, item, who) for item in items]
+        assets = await known_assets(client, (item.terms.asset for item in items if item.terms))
+        rows = [_row(item, who, assets) for item in items]
     if not rows:
         print_line("No session of the account is on its way.")
         return
     print_table(("SESSION", "STATE", "SIDE", "WITH", "PRICE", "MINUTES", "DUE"), rows)
 
 
-async def _row(client: Client, item: SessionItem, who: bytes) -> tuple[object, ...]:
+def _row(item: SessionItem, who: bytes, assets: Mapping[str, KnownAsset]) -> tuple[object, ...]:
     terms, request = item.terms, item.request
     if terms is None:
         minutes = None if request is None else request.minutes
@@ -320,7 +323,7 @@ async def _row(client: Client, item: SessionItem, who: bytes) -> tuple[object, .
     is_caller = who == terms.caller
     other = format_address(terms.provider if is_caller else terms.caller)
     side = "caller" if is_caller else "provider"
-    price = await price_of(client, terms.asset, terms.price)
+    price = per_minute(assets[terms.asset], terms.price)
     return item.session, state_of(item), side, other, price, terms.minutes, utc(terms.due_ms)
 
 
@@ -366,7 +369,7 @@ async def _fields(client: Client, item: SessionItem) -> JsonObject:
     return {
         "caller": format_address(terms.caller),
         "provider": format_address(terms.provider),
-        "price": f"{asset.format(terms.price)} a minute",
+        "price": per_minute(asset, terms.price),
         "minutes": terms.minutes,
         "escrow": asset.format(terms.escrow),
         **shown,

@@ -9,7 +9,7 @@ from consensus.kinds import JsonObject
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, own_account
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.session_terms import (
     Kind,
     Words,
@@ -80,7 +80,6 @@ async def set_(
             price=asset_and_price,
             available=available,
         )
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

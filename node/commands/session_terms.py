@@ -142,7 +142,12 @@ def what_follows(item: SessionItem) -> str:
 
 async def price_of(client: Client, symbol: str, price: int) -> str:
     """A price per minute as people read it."""
-    return f"{(await known_asset(client, symbol)).format(price)} a minute"
+    return per_minute(await known_asset(client, symbol), price)
+
+
+def per_minute(asset: KnownAsset, price: int) -> str:
+    """The same, of an asset that is known."""
+    return f"{asset.format(price)} a minute"
 
 
 def rating_in_words(standing: Standing) -> str:

@@ -11,7 +11,7 @@ from consensus.address import format_address
 from consensus.cid import Cid
 from consensus.kinds import JsonObject
 from node.client import Client
-from node.commands.arguments import JsonFlag
+from node.commands.arguments import JsonFlag, Most
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     KnownAsset,
@@ -50,7 +50,6 @@ from vm.modules.tasks import Propose as ProposeTask
 app = App(name="task", help="Tasks: propose, claim with evidence, publish, approve and reject.")
 
 Seconds = Annotated[int, Parameter(validator=validators.Number(gte=1))]
-Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +152,22 @@ async def show(
     finality
         Read the head, which may still change, or the final state.
     """
-    claims: list[tuple[str, ClaimRow]] = []
     async with options.client() as client:
         row = await _task(client, task, finality)
-        async for item in client.rows(CLAIMS.name, str(task), finality=finality):
-            claim = ClaimRow.from_json(item.row)
-            if len(claims) < most and (not waiting or claim.status == WAITING):
-                claims.append((str(item.key["account"]), claim))
+        listed = await client.first_rows(
+            CLAIMS.name,
+            str(task),
+            most=most,
+            wanted=lambda item: not waiting or item.row["status"] == WAITING,
+            finality=finality,
+        )
+        claims = [(str(item.key["account"]), ClaimRow.from_json(item.row)) for item in listed]
         now_ms = (await client.status()).time_ms
         rewards = await _rewards(client, finality)
     if json:
         shown = _to_json(str(task), row, now_ms, rewards)
-        listed = [{"account": account, **claim.to_json()} for account, claim in claims]
-        print_json({**shown, "claims": listed})
+        items = [{"account": account, **claim.to_json()} for account, claim in claims]
+        print_json({**shown, "claims": items})
         return
     print_fields(_fields(task, row, now_ms, rewards))
     if claims:

@@ -98,8 +98,9 @@ def test_an_app_hands_out_what_it_has_paid_for(world: World, run: Run) -> None:
     assert item["is_won"] is True
 
 
-def test_a_gift_is_made_to_order_and_passed_on(world: World, run: Run) -> None:
+def test_a_gift_is_made_to_order_and_passed_on(world: World, run: Run, tmp_path: Path) -> None:
     assert "No gift is being made" in run("gift", "orders").out
+    (tmp_path / "cat.txt").write_bytes(b"the cat")
     answer = run("gift", "order", "bob", "5USDT", "--brief", BRIEF)
     assert (answer.code, answer.out.splitlines()[-1].split()) == (0, ["order", "1"])
     done(run, "order", "bob", "3USDT", "--brief", BRIEF, "--wait-s", "100")
@@ -109,7 +110,7 @@ def test_a_gift_is_made_to_order_and_passed_on(world: World, run: Run) -> None:
         ["2", ALICES, BOBS, "3", "USDT"],
     ]
     done(run, "decline", "2", "--from", "bob")
-    done(run, "deliver", "1", MADE, "--from", "bob")
+    done(run, "deliver", "1", "cat.txt", "--from", "bob")  # its content id is MADE
     assert (held(world, ALICE.public), held(world, BOB.public)) == (95 * USDT, 14 * USDT)
     assert table(run, "made", "alice") == [["1", ALICES, BOBS, MADE]]
     done(run, "pass-on", "1", "bob")

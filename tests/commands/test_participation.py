@@ -176,6 +176,15 @@ def test_a_task_is_published_and_lists_say_what_can_be_done(
     done(run, "task", "approve", "2", "alice")
     states = [line.split()[1] for line in run("task", "list").out.splitlines()]
     assert states == ["STATE", "open", "full"]
+    done(run, "task", "claim", "1", "--evidence", CID)
+    done(run, "task", "claim", "1", "--evidence", CID, "--from", "bob")
+    for more in ((), ("--waiting",)):
+        transport.requests.clear()
+        claims = run("task", "show", "1", "--most", "1", *more, "--json").json["claims"]
+        assert isinstance(claims, list)
+        assert len(claims) == 1
+        pages = [path for _, path in transport.requests if path.endswith("tasks.claim/rows")]
+        assert len(pages) == 1, "the second is not read"
     transport.skip(600)
     states = [line.split()[1] for line in run("task", "list", "--most", "1").out.splitlines()]
     assert states == ["STATE", "ended"]
