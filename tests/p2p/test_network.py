@@ -146,15 +146,18 @@ async def test_rejected_again_and_again_bans() -> None:
 
 
 async def test_an_invalid_that_is_raised_rejects() -> None:
-    def judge(_: Record) -> Verdict:
-        raise InvalidEncoding("no")
+    def judge(message: Record) -> Verdict:
+        if isinstance(message, CompactBlock):
+            raise InvalidEncoding("no")
+        return Verdict.ACCEPT
 
     async with nodes_in_shape(LINE[:2]) as (first, second):
         second.handler.judge = judge
         first.network.broadcast(block(2))
         await second.handler.until(lambda: bool(second.handler.messages(CompactBlock)))
         await flushed(first, second)
-        assert second.network.counters.rejected >= 1
+        assert second.network.counters.rejected == 1
+        assert first.id in second.peer_ids()
 
 
 async def test_announcements_come_from_each_peer_once() -> None:
