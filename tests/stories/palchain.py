@@ -133,11 +133,9 @@ async def in_step(story: Telling) -> None:
         The maker delivers it, and only then is paid (P8).""",
     )
     await story.do("echo 'A poem about our game' > brief.txt")
-    await story.do(
-        f"reelect gift order dev11 {POEM}USDT --brief $(reelect cid brief.txt) --from dev10"
-    )
+    await story.do(f"reelect gift order dev11 {POEM}USDT --brief brief.txt --from dev10")
     await story.do("echo 'e4 e5, and so on' > poem.txt")
-    await story.do("reelect gift deliver 1 $(reelect cid poem.txt) --from dev11")
+    await story.do("reelect gift deliver 1 poem.txt --from dev11")
     total = candy(CALL) + candy(ROSE) + candy(POEM)
     await candy_of(story, "dev10", int(total * CONSUMER))
     await candy_of(story, "dev11", int(total * (1 - CONSUMER)))
@@ -169,9 +167,7 @@ async def an_election(story: Telling) -> None:
     await story.do("echo 'More chess' > programme.txt")
     before = await story.until("reelect election show foundation", candidates_may_stand)
     for name in ("dev10", "dev11"):
-        await story.do(
-            f"reelect election stand foundation $(reelect cid programme.txt) --from {name}"
-        )
+        await story.do(f"reelect election stand foundation programme.txt --from {name}")
     await story.until("reelect election show foundation", votes_are_taken)
     await story.do("reelect election vote foundation dev10 dev11 --from dev10")
     story.say("What has voted stays bonded until the vote closes (P5).")

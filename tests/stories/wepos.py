@@ -1,7 +1,5 @@
 """WePoS's story (W1 to W8): from a month in which nobody took part to a voucher for a book."""
 
-from fractions import Fraction
-
 from consensus.kinds import Json, JsonObject
 from tests.stories.telling import Story, Telling
 
@@ -9,11 +7,12 @@ DAY_S = 1
 POS = 10**8  # units of a whole token
 MILLION = 1_000_000 * POS
 PHASES = ((30, 1), (120, 7), (210, 19), (300, 43), (390, 91))  # days; millions issued by then
-POOL = 9 * MILLION
-REWARD, BOOK = 25, 10  # POS
-AIRDROP = POOL // 100  # one percent of the pool
-LOCKED = {"dev5": 20, "dev6": 5}  # POS
+ISSUE = 91 * MILLION
+STEPS = (120, 210, 300)  # days on which prices and rewards double
+REWARD, BOOK = 25, 3  # POS; a reward pays for a book also when one more step has passed between
+LOCKED = {"dev5": 8, "dev6": 2}  # POS
 FIRST, SECOND, DONATED = 100, 110, 20  # bids in POS
+FEES = POS // 100  # far more than the fees of some transactions
 
 
 async def nobody_takes_part(story: Telling) -> None:
@@ -72,88 +71,28 @@ async def a_task(story: Telling) -> None:
     await story.refused(
         "reelect task claim 1 --evidence dev5.md --from dev5", "tasks.already-claimed"
     )
-    least = await reward_factor(story)
+    before = await steps_gone(story)
     await story.do("reelect task approve 1 dev5 dev6 dev7 --from media")
     await story.do("reelect gov vote 2 yes --from developer")
     await story.do("reelect account show dev6")
-    paid = Fraction(await held(story, "dev6"), POS * REWARD)
-    assert least <= paid <= await reward_factor(story)
-
-
-async def checking_in(story: Telling) -> None:
-    """W4."""
-    story.chapter(
-        "Checking in",
-        """Active participation is off until a vote (W4): of the committee, then of the producers.
-        Here a period has 60 days, and its airdrop is one percent of the pool.""",
+    assert doublings(await held(story, "dev6"), REWARD * POS) in between(
+        before, await steps_gone(story)
     )
-    await story.do(
-        "for i in $(seq 0 10); do reelect account attest producer-$i --evidence 'runs a node' "
-        "--from attester --wait included --json > /dev/null; done"
-    )
-    await story.do(
-        "reelect gov propose checkin.set_rules --policy rules --from-height 0 --period-days 60 "
-        "--ppm 10000 --pot participation --from media"
-    )
-    await story.do("reelect gov vote 3 yes --from developer")
-    await story.do(
-        "for i in $(seq 0 10); do reelect gov vote 3 yes --from producer-$i --wait included "
-        "--json > /dev/null; done"
-    )
-    for name, amount in LOCKED.items():
-        await story.do(f"reelect checkin in {amount} --from {name}")
-    await story.refused("reelect checkin in 1 --from dev5", "checkin.checked-in")
-    await story.do("reelect checkin show dev5")
-    story.say("When the period is over its airdrop is shared by what each has locked.")
-    for name, amount in LOCKED.items():
-        share = AIRDROP * amount // sum(LOCKED.values())
-        await story.until(f"reelect checkin show {name}", lambda answer: number(answer["back"]) > 0)
-        await story.do(f"reelect checkin claim --from {name}")
-        periods = (await story.ask(f"reelect checkin list {name}"))["periods"]
-        assert isinstance(periods, list)
-        (period,) = periods
-        assert isinstance(period, dict)
-        assert number(period["share"]) == share
-    assert await pool(story) == POOL - AIRDROP
-
-
-async def an_auction(story: Telling) -> None:
-    """W6."""
-    story.chapter(
-        "A slot on the page, by auction",
-        """An advertising slot is sold by an open auction; its bids are in escrow (W6).""",
-    )
-    before = await pool(story)
-    await story.do(
-        "reelect auction open header --policy committee --pot participation --reserve 10 "
-        "--open-s 60 --extension-s 60 --most-extension-s 120 --shows-s 3600 --from media"
-    )
-    await story.do("reelect gov vote 4 yes --from developer")
-    opened = await story.ask("reelect auction show 2")
-    await story.do(f"reelect auction bid 2 {FIRST} --from dev5")
-    await story.do(f"reelect auction bid 2 {SECOND} --from dev6")
-    await story.refused(f"reelect auction bid 2 {SECOND + 1} --from dev5", "auctions.too-low")
-    story.say(
-        """Anybody may donate to another's bid. With 20 POS more that of `dev5` leads again. A new
-        lead shortly before the close puts it off, so that nobody wins by bidding last."""
-    )
-    await story.do(f"reelect auction donate 2 dev5 {DONATED} --from dev7")
-    await story.do("reelect auction show 2")
-    assert closes(await story.ask("reelect auction show 2")) > closes(opened)
-    await story.until("reelect auction show 2", lambda answer: answer["state"] != "open")
-    story.say("The pool has the price, and the loser its bid back.")
-    await story.do("reelect auction show 2")
-    await story.do("reelect pot show participation")
-    await story.until("reelect pot show participation", lambda answer: holds(answer) > before)
-    assert await pool(story) == before + (FIRST + DONATED) * POS
+    story.say("What was paid comes out of what the months have issued; the rest of them is burned.")
+    shown = await story.ask("reelect asset show POS")
+    paid = 3 * await held(story, "dev6")
+    pots = shown["pots"]
+    assert isinstance(pots, dict)
+    released = ISSUE - number(pots["vesting.locked"])
+    assert released == number(shown["burned"]) + number(pots["issue"]) + paid
 
 
 async def a_voucher(story: Telling) -> None:
     """W8, W2, W3."""
     story.chapter(
         "What the token buys",
-        """`dev7` offers a book, and the committee lets it into the catalogue (W8). With months 5, 8
-        and 11 prices and rewards double (W3): the price is that of now.""",
+        """`dev7` offers a book, and the committee lets it into the catalogue (W8). With the months
+        5, 8 and 11 prices and rewards double (W3): the price is that of now.""",
     )
     await story.do(
         f"reelect redemption offer 'A used book' --price {BOOK} --stock 3 --valid-s 86400 "
@@ -162,32 +101,105 @@ async def a_voucher(story: Telling) -> None:
     await story.do(
         "reelect gov propose redemption.approve --policy committee --offer 1 --from media"
     )
-    await story.do("reelect gov vote 5 yes --from developer")
+    await story.do("reelect gov vote 3 yes --from developer")
     await story.until("reelect economy show", lambda answer: number(answer["price_factor"]) > 1)
+    before, held_by_pool = await steps_gone(story), await pool(story)
     await story.do("reelect economy show")
     await story.do("reelect redemption list")
-    before = await pool(story)
     await story.do("reelect redemption redeem 1 --from dev6")
-    story.say("A voucher can be handed on; the provider marks it as honoured, and is not paid:")
+    story.say("A voucher can be handed on. Its provider marks it as honoured, and nobody else can.")
     await story.do("reelect redemption hand-on 1 dev5 --from dev6")
     await story.do("reelect redemption voucher 1")
-    voucher = await story.ask("reelect redemption voucher 1")
+    paid = number((await story.ask("reelect redemption voucher 1"))["paid"])
+    assert doublings(paid, BOOK * POS) in between(before, await steps_gone(story))
     await story.refused("reelect redemption honour 1 --from dev6", "redemption.not-the-provider")
     await story.do("reelect redemption honour 1 --from dev7")
-    story.say("what was paid has returned to the pool (W2).")
+    story.say("What was paid for it has returned to the pool (W2).")
     await story.do("reelect pot show participation")
-    factor = Fraction(number(voucher["paid"]), BOOK * POS)
-    assert factor in (2, 4, 8)
-    assert await pool(story) == before + number(voucher["paid"])
+    assert await pool(story) == held_by_pool + paid
+
+
+async def checking_in(story: Telling) -> None:
+    """W4."""
+    story.chapter(
+        "Checking in",
+        """Active participation is off until a vote (W4): of the committee, then of the producers.
+        Here a period has 90 days, and its airdrop is one percent of the pool.""",
+    )
+    await story.do(
+        "for i in $(seq 0 10); do reelect account attest producer-$i --evidence 'runs a node' "
+        "--from attester --wait included --json > /dev/null; done"
+    )
+    await story.do(
+        "reelect gov propose checkin.set_rules --policy rules --from-height 0 --period-days 90 "
+        "--ppm 10000 --pot participation --from media"
+    )
+    await story.do("reelect gov vote 4 yes --from developer")
+    await story.do(
+        "for i in $(seq 0 10); do reelect gov vote 4 yes --from producer-$i --wait included "
+        "--json > /dev/null; done"
+    )
+    for name, amount in LOCKED.items():
+        await story.do(f"reelect checkin in {amount} --from {name}")
+    await story.refused("reelect checkin in 1 --from dev5", "checkin.checked-in")
+    await story.do("reelect checkin show dev5")
+    story.say("When the period is over its airdrop is shared by what each has locked.")
+    held_by_pool, before = await pool(story), await held(story, "dev5")
+    await story.until("reelect checkin show dev5", lambda answer: number(answer["back"]) > 0)
+    airdrop = held_by_pool // 100
+    for name, amount in LOCKED.items():
+        await story.do(f"reelect checkin claim --from {name}")
+        periods = (await story.ask(f"reelect checkin list {name}"))["periods"]
+        assert isinstance(periods, list)
+        (period,) = periods
+        assert isinstance(period, dict)
+        assert number(period["share"]) == airdrop * amount // sum(LOCKED.values())
+    assert await pool(story) == held_by_pool - airdrop
+    share = airdrop * LOCKED["dev5"] // sum(LOCKED.values())
+    assert await held(story, "dev5") == before + LOCKED["dev5"] * POS + share
+
+
+async def an_auction(story: Telling) -> None:
+    """W6."""
+    story.chapter(
+        "A slot on the page, by auction",
+        """An advertising slot is sold by an open auction; its bids are in escrow (W6). The preset's
+        own is the first; the committee opens a second.""",
+    )
+    held_by_pool, before = await pool(story), await held(story, "dev6")
+    await story.do(
+        "reelect auction open header --policy committee --pot participation --reserve 10 "
+        "--open-s 90 --extension-s 90 --most-extension-s 180 --shows-s 3600 --from media"
+    )
+    await story.do("reelect gov vote 5 yes --from developer")
+    await story.do(f"reelect auction bid 2 {FIRST} --from dev5")
+    await story.do(f"reelect auction bid 2 {SECOND} --from dev6")
+    await story.refused(f"reelect auction bid 2 {SECOND + 1} --from dev5", "auctions.too-low")
+    story.say(
+        """Anybody may donate to another's bid. With 20 POS more that of `dev5` leads again. A new
+        lead shortly before the close puts it off, so that nobody wins by bidding last."""
+    )
+    first, _ = closes(await story.ask("reelect auction show 2"))
+    await story.do(f"reelect auction donate 2 dev5 {DONATED} --from dev7")
+    await story.do("reelect auction show 2")
+    second, latest = closes(await story.ask("reelect auction show 2"))
+    assert first < second <= latest
+    await story.until("reelect auction show 2", lambda answer: answer["state"] != "open")
+    story.say("The pool has the price, and the loser has its bid back.")
+    await story.until("reelect pot show participation", lambda answer: holds(answer) > held_by_pool)
+    await story.do("reelect auction show 2")
+    await story.do("reelect pot show participation")
+    assert await pool(story) == held_by_pool + (FIRST + DONATED) * POS
+    assert before - FEES < await held(story, "dev6") < before
 
 
 async def _tell(story: Telling) -> None:
     await nobody_takes_part(story)
     await getting_in(story)
     await a_task(story)
+    await a_voucher(story)
     await checking_in(story)
     await an_auction(story)
-    await a_voucher(story)
 
 
 def number(amount: Json) -> int:
@@ -211,6 +223,25 @@ def issued_in_phases_over(answer: JsonObject) -> int:
     return max(millions for last, millions in PHASES if day >= last) * MILLION
 
 
+async def steps_gone(story: Telling) -> int:
+    """How often prices and rewards have doubled by now (W3)."""
+    day = number((await story.ask("reelect economy show"))["days_with_blocks"]) - 1
+    return sum(day >= each for each in STEPS)
+
+
+def doublings(units: int, usual: int) -> int:
+    """How often the usual amount was doubled to so many units."""
+    times, rest = divmod(units, usual)
+    assert not rest
+    assert times.bit_count() == 1
+    return times.bit_length() - 1
+
+
+def between(first: int, last: int) -> range:
+    """What a number can have been that went from the first to the last."""
+    return range(first, last + 1)
+
+
 def holds(answer: JsonObject) -> int:
     """The units of POS in a pot."""
     held_units = answer["holds"]
@@ -218,11 +249,11 @@ def holds(answer: JsonObject) -> int:
     return number(held_units["POS"])
 
 
-def closes(answer: JsonObject) -> int:
-    """When an auction closes (ms)."""
+def closes(answer: JsonObject) -> tuple[int, int]:
+    """When an auction closes as it stands, and at the latest (ms)."""
     terms = answer["terms"]
     assert isinstance(terms, dict)
-    return number(terms["closes_ms"])
+    return number(terms["closes_ms"]), number(terms["hard_close_ms"])
 
 
 async def pool(story: Telling) -> int:
@@ -237,11 +268,6 @@ async def held(story: Telling, name: str) -> int:
     (balance,) = balances
     assert isinstance(balance, dict)
     return number(balance["amount"])
-
-
-async def reward_factor(story: Telling) -> int:
-    """What rewards are multiplied by now (W3)."""
-    return number((await story.ask("reelect economy show"))["reward_factor"])
 
 
 WEPOS = Story(
