@@ -165,12 +165,12 @@ def _report(error: Exception, *, as_json: bool) -> int:
     """Print an expected error as one sentence and give its exit code; raise any other."""
     from cyclopts import CycloptsError
 
-    from node.failure import Usage, failure_of
-    from node.help_pages import usage_sentence
+    from node.failure import failure_of
+    from node.help_pages import usage_of
     from node.output import print_failure
 
     if isinstance(error, CycloptsError):
-        error = Usage(usage_sentence(error))
+        error = usage_of(error)
     failure = failure_of(error)
     if failure is None:
         raise error

@@ -4,51 +4,47 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Protocol, Self, TypeVar, cast
 
 import httpx
 import trio
 
 from consensus.errors import Invalid
-from consensus.record import Record
+from consensus.kinds import Json
 from node.client_failures import checked_url, clear_failures, refusal_of
 from node.failure import Refused
-from node.query.answers import (
-    NamesAnswer,
-    RowsAnswer,
-    SpacesAnswer,
-    VideosAnswer,
-)
 from node.query.chain_view import Finality
-from node.query.economy_answers import RevenueAnswer
-from node.query.gift_answers import GiftsAnswer
-from node.query.market_answers import OrdersAnswer
-from node.query.rating_answers import InvitationsAnswer
-from node.query.session_answers import SessionsAnswer
-from node.query.viewing_answers import (
-    AccessesAnswer,
-    PurchasesAnswer,
-)
 
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 ITEMS_PER_PAGE = 100
 
-A = TypeVar("A", bound=Record)
-P = TypeVar(
-    "P",
-    RowsAnswer,
-    VideosAnswer,
-    SpacesAnswer,
-    NamesAnswer,
-    PurchasesAnswer,
-    AccessesAnswer,
-    OrdersAnswer,
-    SessionsAnswer,
-    InvitationsAnswer,
-    RevenueAnswer,
-    GiftsAnswer,
-)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Answer(Protocol):
+    """What a node answers, a record of JSON."""
+
+    @classmethod
+    def from_json(cls, json: Json, /) -> Self:
+        """Raises Invalid."""
+
+
+class Page(Answer, Protocol[T_co]):
+    """A page of a list, and the cursor of the next page."""
+
+    @property
+    def items(self) -> Sequence[T_co]:
+        """In the order of the list."""
+
+    @property
+    def next(self) -> str | None:
+        """None after the last page."""
+
+
+A = TypeVar("A", bound=Answer)
+P = TypeVar("P", bound=Page[object])
 Query = Mapping[str, str | int | Sequence[str]]
 
 
@@ -112,6 +108,15 @@ class Connection:
             yield page
             if (cursor := page.next) is None:
                 return
+
+    async def _items(
+        self, answer: type[Page[T]], path: str, query: Query, finality: Finality
+    ) -> AsyncGenerator[T, None]:
+        """All items of a list; who does not read them to the end closes the generator."""
+        async with aclosing(self._pages(answer, path, query, finality)) as pages:
+            async for page in pages:
+                for item in page.items:
+                    yield item
 
     async def _get(
         self,
@@ -187,6 +192,17 @@ class Connection:
                         code="answer-too-large",
                     )
         return bytes(received)
+
+
+async def first_items(items: AsyncGenerator[T, None], most: int) -> list[T]:
+    """So many items of a list at most; no page is read after the last of them."""
+    found: list[T] = []
+    async with aclosing(items):
+        async for item in items:
+            found.append(item)
+            if len(found) == most:
+                break
+    return found
 
 
 def page_query(limit: int, cursor: str | None, finality: Finality) -> dict[str, str | int]:

@@ -88,14 +88,12 @@ class ContentClient(Connection):
 
     # Videos, spaces and names
 
-    async def videos(
+    def videos(
         self, owner: bytes | None = None, *, finality: Finality = Finality.FINAL
     ) -> AsyncIterator[VideoItem]:
         """All versions of published videos, or the first versions of one owner's."""
         named = {} if owner is None else {"owner": format_address(owner)}
-        async for page in self._pages(VideosAnswer, "/v1/videos", named, finality):
-            for item in page.items:
-                yield item
+        return self._items(VideosAnswer, "/v1/videos", named, finality)
 
     async def video(self, cid: Cid, *, finality: Finality = Finality.FINAL) -> VideoAnswer | None:
         """A version of a published video, or None."""
@@ -104,23 +102,17 @@ class ContentClient(Connection):
             return await self._get(VideoAnswer, f"/v1/videos/{cid}", query)
         return None
 
-    async def versions(
+    def versions(
         self, cid: Cid, *, finality: Finality = Finality.FINAL
     ) -> AsyncIterator[VideoItem]:
         """All versions of a video, the newest first; raises Missing."""
-        async for page in self._pages(VideosAnswer, f"/v1/videos/{cid}/versions", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(VideosAnswer, f"/v1/videos/{cid}/versions", {}, finality)
 
-    async def clips(
-        self, cid: Cid, *, finality: Finality = Finality.FINAL
-    ) -> AsyncIterator[VideoItem]:
+    def clips(self, cid: Cid, *, finality: Finality = Finality.FINAL) -> AsyncIterator[VideoItem]:
         """The clips of a version of a video; raises Missing."""
-        async for page in self._pages(VideosAnswer, f"/v1/videos/{cid}/clips", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(VideosAnswer, f"/v1/videos/{cid}/clips", {}, finality)
 
-    async def spaces(
+    def spaces(
         self,
         owner: bytes | None = None,
         channel: str | None = None,
@@ -131,21 +123,15 @@ class ContentClient(Connection):
         named = {"channel": channel} if channel is not None else {}
         if owner is not None:
             named["owner"] = format_address(owner)
-        async for page in self._pages(SpacesAnswer, "/v1/spaces", named, finality):
-            for item in page.items:
-                yield item
+        return self._items(SpacesAnswer, "/v1/spaces", named, finality)
 
     async def space(self, name: str, *, finality: Finality = Finality.FINAL) -> SpaceAnswer:
         """A space; raises Missing."""
         return await self._get(SpaceAnswer, f"/v1/spaces/{name}", {"finality": finality.value})
 
-    async def names(
-        self, space: str, *, finality: Finality = Finality.FINAL
-    ) -> AsyncIterator[NameItem]:
+    def names(self, space: str, *, finality: Finality = Finality.FINAL) -> AsyncIterator[NameItem]:
         """The names in a space; raises Missing."""
-        async for page in self._pages(NamesAnswer, f"/v1/spaces/{space}/names", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(NamesAnswer, f"/v1/spaces/{space}/names", {}, finality)
 
     async def resolve(
         self, space: str, name: str, *, finality: Finality = Finality.FINAL
@@ -165,21 +151,17 @@ class ContentClient(Connection):
             return await self._get(ViewingAnswer, f"/v1/videos/{video}/viewing", query)
         return None
 
-    async def purchases(self, video: Cid) -> AsyncIterator[PurchaseItem]:
+    def purchases(self, video: Cid) -> AsyncIterator[PurchaseItem]:
         """The purchases of a video that are in escrow, as they are final."""
         path = f"/v1/videos/{video}/purchases"
-        async for page in self._pages(PurchasesAnswer, path, {}, Finality.FINAL):
-            for item in page.items:
-                yield item
+        return self._items(PurchasesAnswer, path, {}, Finality.FINAL)
 
-    async def accesses(
+    def accesses(
         self, account: bytes, *, finality: Finality = Finality.FINAL
     ) -> AsyncIterator[AccessItem]:
         """The videos that an account has bought or was granted."""
         path = f"/v1/accounts/{format_address(account)}/viewing"
-        async for page in self._pages(AccessesAnswer, path, {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(AccessesAnswer, path, {}, finality)
 
     # Content
 

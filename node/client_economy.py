@@ -47,11 +47,9 @@ class EconomyClient(Connection):
         path = f"/v1/accounts/{format_address(account)}/rebate"
         return await self._get(AccountRebateAnswer, path, {"finality": finality.value})
 
-    async def gifts(self, *, finality: Finality = Finality.FINAL) -> AsyncIterator[GiftItem]:
+    def gifts(self, *, finality: Finality = Finality.FINAL) -> AsyncIterator[GiftItem]:
         """The catalogue."""
-        async for page in self._pages(GiftsAnswer, "/v1/gifts", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(GiftsAnswer, "/v1/gifts", {}, finality)
 
     async def gift(self, name: str, *, finality: Finality = Finality.FINAL) -> GiftAnswer:
         """A gift of the catalogue; raises Missing."""

@@ -44,9 +44,7 @@ class MarketClient(Connection):
         query = {"finality": finality.value}
         return await self._get(PriceAnswer, f"/v1/market/{base}-{quote}/price", query)
 
-    async def orders(self, account: bytes, *, finality: Finality) -> AsyncIterator[OrderItem]:
+    def orders(self, account: bytes, *, finality: Finality) -> AsyncIterator[OrderItem]:
         """The open orders of an account."""
         path = f"/v1/accounts/{format_address(account)}/orders"
-        async for page in self._pages(OrdersAnswer, path, {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(OrdersAnswer, path, {}, finality)

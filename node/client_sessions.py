@@ -46,23 +46,17 @@ class SessionClient(Connection):
         query = {"finality": finality.value}
         return (await self._get(SessionAnswer, f"/v1/sessions/{number}", query)).item
 
-    async def sessions(self, account: bytes, *, finality: Finality) -> AsyncIterator[SessionItem]:
+    def sessions(self, account: bytes, *, finality: Finality) -> AsyncIterator[SessionItem]:
         """The sessions of an account on their way."""
         path = f"/v1/accounts/{format_address(account)}/sessions"
-        async for page in self._pages(SessionsAnswer, path, {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(SessionsAnswer, path, {}, finality)
 
     async def standing(self, account: bytes, *, finality: Finality) -> StandingAnswer:
         """How an account is rated."""
         path = f"/v1/accounts/{format_address(account)}/standing"
         return await self._get(StandingAnswer, path, {"finality": finality.value})
 
-    async def invitations(
-        self, account: bytes, *, finality: Finality
-    ) -> AsyncIterator[InvitationItem]:
+    def invitations(self, account: bytes, *, finality: Finality) -> AsyncIterator[InvitationItem]:
         """What an account may rate or has rated."""
         path = f"/v1/accounts/{format_address(account)}/invitations"
-        async for page in self._pages(InvitationsAnswer, path, {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(InvitationsAnswer, path, {}, finality)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from cyclopts import CycloptsError, MissingArgumentError, UnusedCliTokensError
 
+from node.failure import Usage
+
 if TYPE_CHECKING:
     from cyclopts.help import HelpEntry, HelpPanel
     from rich.console import Console, ConsoleOptions
@@ -47,16 +49,29 @@ class HelpPages:
             _print(console, _filled(console, paragraph, "", 0) + "\n")
 
 
-def usage_sentence(error: CycloptsError) -> str:
-    """What is wrong with a command line, and where to read how it goes."""
+class BadCommandLine(Usage):
+    """A command line that does not fit its command; the message names the field itself."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def usage_of(error: CycloptsError) -> BadCommandLine:
+    """What is wrong with a command line, with which field, and where to read how it goes."""
+    field = ""
+    if error.argument is not None:
+        field = error.argument.name
+        if error.argument.field_info.is_positional:
+            field = field.lstrip("-").upper()
+    return BadCommandLine(_sentence(error, field), field=field)
+
+
+def _sentence(error: CycloptsError, field: str) -> str:
     command = " ".join(("reelect", *(error.command_chain or ())))
-    if isinstance(error, MissingArgumentError) and error.argument is not None:
+    if isinstance(error, MissingArgumentError) and field:
         if error.keyword is not None:
             return f"{error.keyword} needs a value; see `{command} --help`"
-        name = error.argument.name
-        if error.argument.field_info.is_positional:
-            name = name.lstrip("-").upper()
-        return f"{name} is missing; see `{command} --help`"
+        return f"{field} is missing; see `{command} --help`"
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         return f"{error.unused_tokens[0]!r} is too much; see `{command} --help`"
     error.verbose = False

@@ -191,6 +191,22 @@ def test_a_usage_error_has_code_2(arguments: list[str], capsys: pytest.CaptureFi
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (["redemption", "vouchers", "--most", "0"], "--most"),
+        (["redemption", "vouchers", "--most", "x"], "--most"),
+        (["redemption", "show"], "OFFER"),
+        (["redemption", "show", "1", "2"], ""),
+    ],
+)
+def test_a_usage_error_names_its_field(
+    arguments: list[str], field: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([*arguments, "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["error"]["field"] == field
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_help_names_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(arguments) == 0

@@ -15,8 +15,10 @@ from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
 from node.query.market_queries import PAIR_PATTERN, parse_pair
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
+from vm.modules.auctions import PLACE_TEXT
 from vm.modules.content import NAME_TEXT
 from vm.modules.gifts import GIFT_TEXT
+from vm.modules.redemption import STATUS_TEXT
 from vm.modules.sessions import (
     INTEREST_TEXT,
     KIND_TEXT,
@@ -122,6 +124,11 @@ def number_in_path(name: str, sentence: str) -> Param[int]:
 
     schema: JsonObject = {"type": "integer", "minimum": 0, "maximum": JSON_INTEGER_MAX}
     return _path(name, sentence, schema, parse)
+
+
+def flag(name: str, sentence: str) -> Param[bool]:
+    """A yes or no in the query; no without it."""
+    return choice(name, sentence, {"false": False, "true": True}, default=False)
 
 
 _FINALITIES = {"final": Finality.FINAL, "head": Finality.HEAD}
@@ -231,6 +238,19 @@ CALLER: Param[bytes | None] = Param(
     None,
 )
 GIFT: Param[str] = _path("gift", "A gift's name.", GIFT_TEXT.schema(), GIFT_TEXT.unpack)
+AUCTION = number_in_path("auction", "An auction's number.")
+AUCTION_PLACE: Param[str | None] = Param(
+    "place", "Only slots of this place.", PLACE_TEXT.schema(), PLACE_TEXT.unpack, None
+)
+PAST = flag("past", "Also auctions that nobody bid in, and those whose slot is over.")
+OFFER = number_in_path("offer", "An offer's number.")
+OFFER_STATUS: Param[str | None] = Param(
+    "status", "Only offers of this status.", STATUS_TEXT.schema(), STATUS_TEXT.unpack, None
+)
+OFFER_PROVIDER: Param[bytes | None] = Param(
+    "provider", "Only this account's offers.", Account().schema(), parse_address, None
+)
+VOUCHER = number_in_path("voucher", "A voucher's number.")
 SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)
 VIDEO_NAME: Param[str] = _path("name", "A name in the space.", NAME_TEXT.schema(), NAME_TEXT.unpack)
 TABLE: Param[str] = _path(

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter, validators
 
 from consensus.errors import Invalid, InvalidEncoding
+from consensus.kinds import JSON_INTEGER_MAX
 from node.config.sections import ClientSection
 from node.config.sources import load_config
 from node.failure import Refused, Usage
@@ -34,7 +35,7 @@ Overrides = Annotated[
     ),
 ]
 
-
+Number = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=JSON_INTEGER_MAX))]
 Most = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))]
 
 

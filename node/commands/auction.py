@@ -1,49 +1,41 @@
 """`reelect auction`: advertising slots are put on sale, bid for, and filled by who has won them."""
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from consensus.address import format_address
 from consensus.kinds import Json, JsonObject
-from node.client import Client
-from node.commands.arguments import JsonFlag, argument, parse_time
+from node.commands.arguments import JsonFlag, Number, argument, parse_time
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     KnownAsset,
     NodeOptions,
     find_account,
-    head_time_ms,
     known_asset,
 )
 from node.commands.content_argument import content_id
-from node.commands.copied_state import copy_row, copy_rows, no_rows
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.viewing import parse_percent
 from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
+from node.query.shop_answers import AuctionItem, GivenItem
 from vm.modules.auctions import (
-    AUCTIONS,
     BIDS,
-    GIVEN,
-    SLOTS,
     TOO_LOW,
-    UNKNOWN_AUCTION,
     Auction,
     Bid,
+    BidRow,
     Choose,
     Donate,
     Open,
     TakeBack,
     needed,
-    total_of,
 )
-from vm.overlay import Overlay
-
-OPEN, UNSOLD, SOLD, SHOWING, OVER = "open", "unsold", "sold", "showing", "over"
-AHEAD = (OPEN, SOLD, SHOWING)
 
 app = App(name="auction", help="Advertising slots: see places and auctions, bid, donate, choose.")
 
@@ -69,16 +61,10 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        state = no_rows()
-        await copy_rows(client, state, AUCTIONS, finality=finality)
-        now_ms, asset = await head_time_ms(client), await known_asset(client)
-    found = [
-        (number, row)
-        for (number,), row in AUCTIONS.every(state)
-        if place in (None, row.terms.place) and (past or state_of(row, now_ms) in AHEAD)
-    ]
+        found = [item async for item in client.auctions(place, past=past, finality=finality)]
+        asset = await known_asset(client)
     if json:
-        print_json({"auctions": [_json(number, row, now_ms) for number, row in found]})
+        print_json({"auctions": [_json(item) for item in found]})
         return
     if not found:
         print_line("No auction is open and no slot is sold; `reelect auction open` proposes one.")
@@ -87,15 +73,15 @@ async def list_(
         ("AUCTION", "PLACE", "STATE", "BID", "CLOSES", "SHOWS FROM", "UNTIL"),
         (
             (
-                number,
-                row.terms.place,
-                state_of(row, now_ms),
-                _top(row, asset),
-                utc(row.terms.closes_ms),
-                utc(row.terms.shows_from_ms),
-                utc(row.terms.shows_until_ms),
+                item.auction,
+                item.row.terms.place,
+                item.state,
+                _top(item.row, asset),
+                utc(item.row.terms.closes_ms),
+                utc(item.row.terms.shows_from_ms),
+                utc(item.row.terms.shows_until_ms),
             )
-            for number, row in found
+            for item in found
         ),
     )
 
@@ -117,43 +103,34 @@ async def places(
     finality
         Read the head, which may still change, or the final state.
     """
-    if place is not None:
-        argument("PLACE", SLOTS.key[0].kind.from_json, place)
-    of_place = () if place is None else (place,)
     async with options.client() as client:
-        state, now_ms = no_rows(), await head_time_ms(client)
-        await copy_rows(client, state, SLOTS, *of_place, finality=finality)
-        ahead = [slot for (_, until_ms), slot in SLOTS.every(state) if until_ms > now_ms]
-        for slot in ahead:
-            await copy_row(client, state, AUCTIONS, str(slot.auction), finality=finality)
-    rows = [(number, row) for (number,), row in AUCTIONS.every(state)]
-    rows.sort(key=lambda item: (item[1].terms.place, item[1].terms.shows_from_ms))
+        found = [item async for item in client.slots(place, finality=finality)]
     if json:
-        print_json({"slots": [_json(number, row, now_ms) for number, row in rows]})
+        print_json({"slots": [_json(item) for item in found]})
         return
-    if not rows:
+    if not found:
         print_line("No slot is sold or on sale; `reelect auction open` proposes one.")
         return
     print_table(
         ("PLACE", "FROM", "UNTIL", "AUCTION", "STATE", "SHOWS", "LINK"),
         (
             (
-                row.terms.place,
-                utc(row.terms.shows_from_ms),
-                utc(row.terms.shows_until_ms),
-                number,
-                state_of(row, now_ms),
-                None if row.shown is None else row.shown.cid,
-                None if row.shown is None else row.shown.link,
+                item.row.terms.place,
+                utc(item.row.terms.shows_from_ms),
+                utc(item.row.terms.shows_until_ms),
+                item.auction,
+                item.state,
+                None if item.row.shown is None else item.row.shown.cid,
+                None if item.row.shown is None else item.row.shown.link,
             )
-            for number, row in rows
+            for item in found
         ),
     )
 
 
 @app.command
 async def show(
-    auction: int,
+    auction: Number,
     *,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -170,26 +147,25 @@ async def show(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        state, row = await _read(client, auction, finality)
-        for table in (BIDS, GIVEN):
-            await copy_rows(client, state, table, str(auction), finality=finality)
-        now_ms, asset = await head_time_ms(client), await known_asset(client)
+        item = await client.auction(auction, finality=finality)
+        bids = [given async for given in client.bids(auction, finality=finality)]
+        asset = await known_asset(client)
     if json:
-        print_json({**_json(auction, row, now_ms), "bids": _bids_json(state, auction)})
+        print_json({**_json(item), "bids": _bids_json(bids)})
         return
-    print_fields(_fields(auction, row, now_ms, asset))
-    if any(True for _ in BIDS.every(state)):
+    print_fields(_fields(item, asset))
+    if bids:
         print_line("")
         print_table(
             ("BIDDER", "BID", "PUT IN BY", "AMOUNT"),
             (
                 (
-                    format_address(bidder),
-                    asset.format(total_of(state, auction, bidder)),
-                    "itself" if giver == bidder else format_address(giver),
+                    format_address(given.bidder),
+                    asset.format(given.total),
+                    "itself" if given.giver == given.bidder else format_address(given.giver),
                     asset.format(given.units),
                 )
-                for (_, bidder, giver), given in GIVEN.every(state)
+                for given in bids
             ),
         )
 
@@ -253,7 +229,7 @@ async def open_(
 
 @app.command
 async def bid(
-    auction: int,
+    auction: Number,
     amount: str,
     *,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -272,10 +248,11 @@ async def bid(
     async with options.client() as client:
         sender, asset = await options.sender(client), await known_asset(client)
         total = asset.parse_positive("AMOUNT", amount)
-        state, row = await _read(client, auction, Finality.HEAD)
-        own = (str(auction), format_address(sender))
-        await copy_row(client, state, BIDS, *own, finality=Finality.HEAD)
-        before = total_of(state, auction, sender)
+        row = (await client.auction(auction, finality=Finality.HEAD)).row
+        own = await client.row(
+            BIDS.name, str(auction), format_address(sender), finality=Finality.HEAD
+        )
+        before = 0 if own is None else BidRow.from_json(own.item.row).total
         least = max(needed(row, sender), before + 1)
         if total < least and not row.is_closed:
             there = f"; {asset.format(before)} is in it already" if before else ""
@@ -289,7 +266,7 @@ async def bid(
 
 @app.command
 async def donate(
-    auction: int,
+    auction: Number,
     bidder: str,
     amount: str,
     *,
@@ -320,7 +297,7 @@ async def donate(
 
 @app.command
 async def take_back(
-    auction: int,
+    auction: Number,
     bidder: str | None = None,
     *,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -344,7 +321,7 @@ async def take_back(
 
 @app.command
 async def choose(
-    auction: int,
+    auction: Number,
     cid: str,
     *,
     link: str = "",
@@ -368,54 +345,28 @@ async def choose(
         await send(client, options, [action], as_json=json)
 
 
-def state_of(auction: Auction, now_ms: int) -> str:
-    """How it is with an auction: open, unsold, sold and not yet showing, showing, or over."""
-    if not auction.is_closed:
-        return OPEN
-    if auction.leader is None:
-        return UNSOLD
-    if now_ms < auction.terms.shows_from_ms:
-        return SOLD
-    return SHOWING if now_ms < auction.terms.shows_until_ms else OVER
-
-
-async def _read(client: Client, number: int, finality: Finality) -> tuple[Overlay, Auction]:
-    """A state with an auction, and the auction; raises Refused if there is none of this number."""
-    argument("AUCTION", AUCTIONS.key[0].kind.from_json, number)
-    state = no_rows()
-    await copy_row(client, state, AUCTIONS, str(number), finality=finality)
-    row = AUCTIONS.get(state, number)
-    if row is None:
-        raise Refused(
-            f"there is no auction {number}: see `reelect auction list`",
-            field="AUCTION",
-            code=UNKNOWN_AUCTION.code,
-        )
-    return state, row
-
-
 def _top(row: Auction, asset: KnownAsset) -> str:
     return (
         f"from {asset.format(row.terms.reserve)}" if row.leader is None else asset.format(row.top)
     )
 
 
-def _fields(number: int, row: Auction, now_ms: int, asset: KnownAsset) -> JsonObject:
-    terms, state = row.terms, state_of(row, now_ms)
+def _fields(item: AuctionItem, asset: KnownAsset) -> JsonObject:
+    row, terms, is_open = item.row, item.row.terms, item.needed is not None
     fields: JsonObject = {
-        "auction": number,
+        "auction": item.auction,
         "place": terms.place,
         "shows": f"{utc(terms.shows_from_ms)} to {utc(terms.shows_until_ms)}",
-        "state": state,
-        "closes" if state == OPEN else "closed": utc(terms.closes_ms),
+        "state": item.state,
+        "closes" if is_open else "closed": utc(terms.closes_ms),
     }
-    if state == OPEN:
+    if item.needed is not None:
         fields["at the latest"] = utc(terms.hard_close_ms)
         fields["a late lead"] = f"leaves {terms.extension_s} s"
-        fields["to lead"] = f"{asset.format(_least(row))} or more in all"
+        fields["to lead"] = f"{asset.format(item.needed)} or more in all"
     if row.leader is not None:
-        fields["leads" if state == OPEN else "won by"] = format_address(row.leader)
-        fields["bid" if state == OPEN else "price"] = asset.format(row.top)
+        fields["leads" if is_open else "won by"] = format_address(row.leader)
+        fields["bid" if is_open else "price"] = asset.format(row.top)
     fields["proceeds"] = f"to the pot {terms.pot}"
     if row.shown is not None:
         fields["chosen"] = str(row.shown.cid)
@@ -423,25 +374,20 @@ def _fields(number: int, row: Auction, now_ms: int, asset: KnownAsset) -> JsonOb
     return fields
 
 
-def _least(row: Auction) -> int:
-    """The least total of anybody who does not lead."""
-    return needed(row, b"")
+def _json(item: AuctionItem) -> JsonObject:
+    needed_units = None if item.needed is None else str(item.needed)
+    told: JsonObject = {"auction": item.auction, "state": item.state, "needed": needed_units}
+    return {**told, **item.row.to_json()}
 
 
-def _json(number: int, row: Auction, now_ms: int) -> JsonObject:
-    least = None if row.is_closed else str(_least(row))
-    return {"auction": number, "state": state_of(row, now_ms), "needed": least, **row.to_json()}
-
-
-def _bids_json(state: Overlay, number: int) -> list[Json]:
+def _bids_json(bids: Iterable[GivenItem]) -> list[Json]:
     return [
         {
             "bidder": format_address(bidder),
-            "total": str(row.total),
+            "total": str(total),
             "given": [
-                {"giver": format_address(giver), "units": str(given.units)}
-                for (*_, giver), given in GIVEN.every(state, number, bidder)
+                {"giver": format_address(each.giver), "units": str(each.units)} for each in given
             ],
         }
-        for (_, bidder), row in BIDS.every(state, number)
+        for (bidder, total), given in groupby(bids, lambda each: (each.bidder, each.total))
     ]

@@ -6,8 +6,8 @@ from cyclopts import App
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
-from node.client import Client
-from node.commands.arguments import JsonFlag, argument
+from node.client_connection import first_items
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     KnownAsset,
@@ -17,34 +17,21 @@ from node.commands.asking import (
     known_asset,
     own_account,
 )
-from node.commands.copied_state import copy_row, copy_rows, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
-from vm.modules.economy import CLOCK, ECONOMY
+from node.query.shop_answers import OfferItem
 from vm.modules.redemption import (
-    HELD,
-    ISSUED,
-    OFFERS,
     TOO_DEAR,
-    UNKNOWN_OFFER,
-    UNKNOWN_VOUCHER,
-    VOUCHERS,
     Close,
     GiveBack,
     HandOn,
     Honour,
     MakeOffer,
-    Offer,
     Redeem,
     Voucher,
-    price_now,
 )
-from vm.modules.steps import SCHEDULE, price_factor
-from vm.overlay import Overlay
-
-MOST_VOUCHERS = 1000
 
 app = App(name="redemption", help="What the token buys: offers, and vouchers for them.")
 
@@ -73,15 +60,11 @@ async def list_(
         whose = None
         if provider is not None:
             whose = await find_account(client, options.section, provider, "--provider")
-        state, asset = await _prices(client, finality), await known_asset(client)
-        await copy_rows(client, state, OFFERS, finality=finality)
-    found = [
-        (number, row)
-        for (number,), row in OFFERS.every(state)
-        if status in ("any", row.status) and whose in (None, row.provider)
-    ]
+        wanted = None if status == "any" else status
+        found = [item async for item in client.offers(wanted, whose, finality=finality)]
+        asset = await known_asset(client)
     if json:
-        print_json({"offers": [_json(state, number, row) for number, row in found]})
+        print_json({"offers": [_json(item) for item in found]})
         return
     if not found:
         kind = "" if status == "any" else f"{status} "
@@ -91,21 +74,21 @@ async def list_(
         ("OFFER", "TITLE", "PRICE", "LEFT", "STATUS", "PROVIDER"),
         (
             (
-                number,
-                row.title,
-                asset.format(price_now(state, number)),
-                row.stock,
-                row.status,
-                format_address(row.provider),
+                item.offer,
+                item.row.title,
+                asset.format(item.price_now),
+                item.row.stock,
+                item.row.status,
+                format_address(item.row.provider),
             )
-            for number, row in found
+            for item in found
         ),
     )
 
 
 @app.command
 async def show(
-    offer: int,
+    offer: Number,
     *,
     finality: Finality = Finality.FINAL,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -121,10 +104,10 @@ async def show(
         Read the final state, or that of the head, which may still change.
     """
     async with options.client() as client:
-        state, row = await _read_offer(client, offer, finality)
-        asset = await known_asset(client)
+        item, asset = await client.offer(offer, finality=finality), await known_asset(client)
+    row = item.row
     if json:
-        print_json(_json(state, offer, row))
+        print_json(_json(item))
         return
     print_fields(
         {
@@ -132,7 +115,7 @@ async def show(
             "title": row.title,
             "provider": format_address(row.provider),
             "status": row.status,
-            "price": _price(state, offer, row, asset),
+            "price": _price(item, asset),
             "left": row.stock,
             "a voucher is good": f"for {row.valid_s} s",
             "honoured": row.honoured,
@@ -174,7 +157,7 @@ async def offer(
 
 @app.command
 async def close(
-    offer: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    offer: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Take an offer of one's own out of the catalogue; its vouchers stay good.
 
@@ -189,7 +172,7 @@ async def close(
 
 @app.command
 async def redeem(
-    offer: int,
+    offer: Number,
     *,
     most: str | None = None,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -206,8 +189,7 @@ async def redeem(
         The most to pay, in whole tokens; else the price of now.
     """
     async with options.client() as client:
-        state, _ = await _read_offer(client, offer, Finality.HEAD)
-        units = price_now(state, offer)
+        units = (await client.offer(offer, finality=Finality.HEAD)).price_now
         if most is not None:
             asset = await known_asset(client)
             limit = asset.parse_positive("--most", most)
@@ -223,8 +205,8 @@ async def redeem(
 async def vouchers(
     account: str | None = None,
     *,
-    offer: int | None = None,
-    most: int = 100,
+    offer: Number | None = None,
+    most: Most = 100,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
     json: JsonFlag = False,
@@ -243,28 +225,18 @@ async def vouchers(
     finality
         Read the head, which may still change, or the final state.
     """
-    if not 1 <= most <= MOST_VOUCHERS:
-        raise Usage(f"1 to {MOST_VOUCHERS} are possible", field="--most")
     if account is not None and offer is not None:
         raise Usage("name an account or an offer, not both", field="--offer")
     async with options.client() as client:
         if offer is not None:
-            await _read_offer(client, offer, finality)
-            table, key = ISSUED.name, str(offer)
+            listed = client.vouchers_of_offer(offer, finality=finality)
         else:
             holder = await own_account(client, options.section, account, "ACCOUNT")
-            table, key = HELD.name, format_address(holder)
-        listed = await client.first_rows(table, key, most=most, finality=finality)
-        state, now_ms = no_rows(), await head_time_ms(client)
-        for item in listed:
-            number = str(item.key["voucher"])
-            await copy_row(client, state, VOUCHERS, number, finality=finality)
-        found = [(number, row) for (number,), row in VOUCHERS.every(state)]
-        for each in {row.offer for _, row in found}:
-            await copy_row(client, state, OFFERS, str(each), finality=finality)
-        asset = await known_asset(client)
+            listed = client.vouchers(holder, finality=finality)
+        found = await first_items(listed, most)
+        asset, now_ms = await known_asset(client), await head_time_ms(client)
     if json:
-        items = [{"voucher": number, **row.to_json()} for number, row in found]
+        items = [{"voucher": item.voucher, **item.row.to_json()} for item in found]
         print_json({"vouchers": list(items)})
         return
     if not found:
@@ -274,21 +246,21 @@ async def vouchers(
         ("VOUCHER", "OFFER", "TITLE", "PAID", "GOOD UNTIL", "HOLDER"),
         (
             (
-                number,
-                row.offer,
-                _title(state, row),
-                asset.format(row.paid),
-                _until(row, now_ms),
-                format_address(row.holder),
+                item.voucher,
+                item.row.offer,
+                item.of.row.title,
+                asset.format(item.row.paid),
+                _until(item.row, now_ms),
+                format_address(item.row.holder),
             )
-            for number, row in found
+            for item in found
         ),
     )
 
 
 @app.command
 async def voucher(
-    voucher: int,
+    voucher: Number,
     *,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -304,24 +276,19 @@ async def voucher(
     finality
         Read the head, which may still change, or the final state.
     """
-    argument("VOUCHER", VOUCHERS.key[0].kind.from_json, voucher)
     async with options.client() as client:
-        state, now_ms = no_rows(), await head_time_ms(client)
-        await copy_row(client, state, VOUCHERS, str(voucher), finality=finality)
-        row = VOUCHERS.get(state, voucher)
-        if row is None:
-            raise Refused(UNKNOWN_VOUCHER.sentence, field="VOUCHER", code=UNKNOWN_VOUCHER.code)
-        prices, found = await _read_offer(client, row.offer, finality)
-        asset = await known_asset(client)
+        item = await client.voucher(voucher, finality=finality)
+        asset, now_ms = await known_asset(client), await head_time_ms(client)
+    row = item.row
     if json:
-        print_json({"voucher": voucher, **row.to_json(), "of": _json(prices, row.offer, found)})
+        print_json({"voucher": voucher, **row.to_json(), "of": _json(item.of)})
         return
     print_fields(
         {
             "voucher": voucher,
             "offer": row.offer,
-            "title": found.title,
-            "provider": format_address(found.provider),
+            "title": item.of.row.title,
+            "provider": format_address(item.of.row.provider),
             "holder": format_address(row.holder),
             "paid": asset.format(row.paid),
             "good until": _until(row, now_ms),
@@ -331,7 +298,7 @@ async def voucher(
 
 @app.command
 async def hand_on(
-    voucher: int, to: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    voucher: Number, to: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Give a voucher to another account.
 
@@ -349,7 +316,7 @@ async def hand_on(
 
 @app.command
 async def honour(
-    voucher: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    voucher: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Say, as the provider, that a voucher was honoured: what was paid for it goes to the pool.
 
@@ -364,7 +331,7 @@ async def honour(
 
 @app.command
 async def give_back(
-    voucher: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    voucher: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Give back what was paid for a voucher that nobody honoured in time, to who holds it. Anybody
     may send this.
@@ -378,38 +345,9 @@ async def give_back(
         await send(client, options, [GiveBack(voucher)], as_json=json)
 
 
-async def _prices(client: Client, finality: Finality) -> Overlay:
-    """A state with what prices step by."""
-    state = no_rows()
-    for table in (ECONOMY, CLOCK, SCHEDULE):
-        await copy_rows(client, state, table, finality=finality)
-    return state
-
-
-async def _read_offer(client: Client, number: int, finality: Finality) -> tuple[Overlay, Offer]:
-    """A state with an offer and what prices step by, and the offer; raises Refused if there is none
-    of this number."""
-    argument("OFFER", OFFERS.key[0].kind.from_json, number)
-    state = await _prices(client, finality)
-    await copy_row(client, state, OFFERS, str(number), finality=finality)
-    row = OFFERS.get(state, number)
-    if row is None:
-        raise Refused(
-            f"there is no offer {number}: see `reelect redemption list --status any`",
-            field="OFFER",
-            code=UNKNOWN_OFFER.code,
-        )
-    return state, row
-
-
-def _price(state: Overlay, number: int, row: Offer, asset: KnownAsset) -> str:
-    now, factor = asset.format(price_now(state, number)), price_factor(state)
-    return now if factor == 1 else f"{now}: {factor} times {asset.format(row.price)} by now"
-
-
-def _title(state: Overlay, voucher: Voucher) -> str:
-    row = OFFERS.get(state, voucher.offer)
-    return "" if row is None else row.title
+def _price(item: OfferItem, asset: KnownAsset) -> str:
+    now, factor = asset.format(item.price_now), item.price_now // item.row.price
+    return now if factor == 1 else f"{now}: {factor} times {asset.format(item.row.price)} by now"
 
 
 def _until(voucher: Voucher, now_ms: int) -> str:
@@ -417,5 +355,6 @@ def _until(voucher: Voucher, now_ms: int) -> str:
     return "over, `reelect redemption give-back`" if is_over else utc(voucher.until_ms)
 
 
-def _json(state: Overlay, number: int, row: Offer) -> JsonObject:
-    return {"offer": number, "price_now": str(price_now(state, number)), **row.to_json()}
+def _json(item: OfferItem) -> JsonObject:
+    price: JsonObject = {"offer": item.offer, "price_now": str(item.price_now)}
+    return {**price, **item.row.to_json()}

@@ -9,8 +9,10 @@ from consensus.errors import Invalid
 from consensus.finality import ChainBlock
 from node.candidate import Recorded
 from node.chain import Chain
+from node.clock import SlotClock
 from storage.blocks import BlockStore
 from storage.state import FinalView, StateReader
+from vm.modules.chain import chain_constants
 
 
 class NotFound(Invalid):
@@ -54,6 +56,12 @@ class ChainView:
     def first_unfinal(self) -> int:
         """The height above which nothing was durably final."""
         return self.block.height - len(self.unfinal) + 1
+
+    @property
+    def time_ms(self) -> int:
+        """The chain's time: when the slot of the block began (ms from the Unix epoch)."""
+        constants = chain_constants(self.state)
+        return SlotClock(constants.genesis_time_ms, constants.slot_ms).start_ms(self.block.slot)
 
     def is_final(self, height: int) -> bool:
         """Whether the block at this height was durably final."""

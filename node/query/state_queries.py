@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from consensus.errors import Invalid
 from consensus.kinds import JsonObject
-from node.clock import SlotClock
 from node.events import place_of
 from node.query.answers import (
     MAX_PAGE,
@@ -24,7 +23,6 @@ from node.query.cursor import make_cursor, read_key_cursor
 from vm.declare import sentence_of
 from vm.forms import row_schema, row_to_json
 from vm.modules.account import account_named, attester_of, authority_of, handle_of, next_nonce
-from vm.modules.chain import chain_constants
 from vm.modules.mana import mana_of
 from vm.modules.rewards import settled
 from vm.modules.tokens import BALANCES
@@ -141,10 +139,8 @@ def account(
 
 
 def _mana(view: ChainView, account_id: bytes) -> ManaInfo:
-    constants = chain_constants(view.state)
-    time_ms = SlotClock(constants.genesis_time_ms, constants.slot_ms).start_ms(view.block.slot)
-    mana = mana_of(view.state, account_id, time_ms)
-    return ManaInfo(mana.gas, mana.max_gas, time_ms + (mana.wait_ms(mana.max_gas) or 0))
+    mana = mana_of(view.state, account_id, view.time_ms)
+    return ManaInfo(mana.gas, mana.max_gas, view.time_ms + (mana.wait_ms(mana.max_gas) or 0))
 
 
 def parameters(view: ChainView) -> ParametersAnswer:

@@ -10,8 +10,8 @@ import pytest
 from consensus.address import format_address
 from consensus.cid import RAW, cid_of
 from consensus.kinds import JsonObject
-from node.commands.auction import state_of
 from node.output import utc
+from node.query.shop_queries import state_of
 from tests.api.world import ALICE, BOB, World
 from tests.commands.community import (
     BOB_HAS,
@@ -176,9 +176,9 @@ def test_what_becomes_of_an_auction(world: World) -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (("show", "9"), (1, "auctions.unknown-auction", "AUCTION")),
-        (("show", str(2**53)), (2, "invalid-encoding", "AUCTION")),
-        (("bid", "9", "1"), (1, "auctions.unknown-auction", "AUCTION")),
+        (("show", "9"), (1, "auctions.unknown-auction", "auction")),
+        (("show", str(2**53)), (2, "usage", "AUCTION")),
+        (("bid", "9", "1"), (1, "auctions.unknown-auction", "auction")),
         (("bid", "1", "0"), (2, "invalid-encoding", "AMOUNT")),
         (("bid", "1", "99999999"), (1, "token.insufficient-balance", "actions[0]")),
         (("donate", "1", "bob", "1"), (1, "auctions.no-bid", "actions[0]")),
@@ -186,7 +186,7 @@ def test_what_becomes_of_an_auction(world: World) -> None:
         (("take-back", "1"), (1, "auctions.nothing-given", "actions[0]")),
         (("choose", "1", FILM), (1, "auctions.not-the-winner", "actions[0]")),
         (("choose", "1", "film"), (2, "invalid-encoding", "CID")),
-        (("places", ""), (2, "invalid-encoding", "PLACE")),
+        (("places", ""), (1, "invalid-encoding", "place")),
     ],
 )
 def test_what_cannot_be_is_named(

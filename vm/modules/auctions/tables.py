@@ -21,7 +21,8 @@ ESCROW_POT = "auctions.escrow"
 
 MOST_AHEAD = 32  # slots of a place that are sold or on sale: all are looked at when one is added
 
-Place = Annotated[str, Text(64, 1)]
+PLACE_TEXT = Text(64, 1)
+Place = Annotated[str, PLACE_TEXT]
 LinkText = Annotated[str, Text(500)]
 ExtensionS = Annotated[int, Uint(7 * 24 * 3600)]
 

@@ -16,12 +16,15 @@ from vm.modules.redemption.tables import (
     ISSUED,
     OFFERS,
     POOL,
+    STATUS_TEXT,
     UNKNOWN_OFFER,
     UNKNOWN_VOUCHER,
     VOUCHERS,
     Offer,
     Voucher,
+    offer_row,
     redemption,
+    voucher_row,
 )
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "ISSUED",
     "OFFERS",
     "POOL",
+    "STATUS_TEXT",
     "TOO_DEAR",
     "UNKNOWN_OFFER",
     "UNKNOWN_VOUCHER",
@@ -47,6 +51,8 @@ __all__ = [
     "Remove",
     "SetPool",
     "Voucher",
+    "offer_row",
     "price_now",
     "redemption",
+    "voucher_row",
 ]

@@ -22,7 +22,8 @@ Title = Annotated[str, Text(200, 1)]
 Stock = Annotated[int, Uint(1_000_000)]
 ValidS = Annotated[int, Uint(MAX_VALID_S, 60)]
 PROPOSED, OPEN, CLOSED = "proposed", "open", "closed"
-Status = Annotated[str, Text(16, 1, f"{PROPOSED}|{OPEN}|{CLOSED}")]
+STATUS_TEXT = Text(16, 1, f"{PROPOSED}|{OPEN}|{CLOSED}")
+Status = Annotated[str, STATUS_TEXT]
 
 
 @record("redemption.pool")
