@@ -56,6 +56,7 @@ from node.client_content import ContentClient
 from node.client_economy import EconomyClient
 from node.client_failures import Missing
 from node.client_market import MarketClient
+from node.client_participation import ParticipationClient
 from node.client_sessions import SessionClient
 from node.client_shop import ShopClient
 from node.failure import TimedOut
@@ -98,7 +99,9 @@ class Until(Enum):
     FINAL = "final"
 
 
-class Client(ContentClient, EconomyClient, MarketClient, SessionClient, ShopClient):
+class Client(
+    ContentClient, EconomyClient, MarketClient, ParticipationClient, SessionClient, ShopClient
+):
     """A connection to one node's API; use it in `async with`.
 
     `token` is the node's admin token, needed for some calls to nodes elsewhere. Raises Usage

@@ -1,7 +1,7 @@
 """A connection to one node's HTTP API: requests, pages of lists, and clear failures."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Protocol, Self, TypeVar, cast
@@ -110,13 +110,22 @@ class Connection:
                 return
 
     async def _items(
-        self, answer: type[Page[T]], path: str, query: Query, finality: Finality
-    ) -> AsyncGenerator[T, None]:
-        """All items of a list; who does not read them to the end closes the generator."""
-        async with aclosing(self._pages(answer, path, query, finality)) as pages:
+        self,
+        answer: type[Page[T]],
+        path: str,
+        query: Query,
+        finality: Finality,
+        most: int | None = None,
+    ) -> AsyncIterator[T]:
+        """All items of a list, or so many at most: no page is read after the last of them."""
+        size = ITEMS_PER_PAGE if most is None else min(most, ITEMS_PER_PAGE)
+        left = most
+        async with aclosing(self._pages(answer, path, query, finality, size)) as pages:
             async for page in pages:
-                for item in page.items:
+                for item in page.items[:left]:
                     yield item
+                if left is not None and (left := left - len(page.items)) <= 0:
+                    return
 
     async def _get(
         self,
@@ -192,17 +201,6 @@ class Connection:
                         code="answer-too-large",
                     )
         return bytes(received)
-
-
-async def first_items(items: AsyncGenerator[T, None], most: int) -> list[T]:
-    """So many items of a list at most; no page is read after the last of them."""
-    found: list[T] = []
-    async with aclosing(items):
-        async for item in items:
-            found.append(item)
-            if len(found) == most:
-                break
-    return found
 
 
 def page_query(limit: int, cursor: str | None, finality: Finality) -> dict[str, str | int]:

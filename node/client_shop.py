@@ -11,7 +11,7 @@ GET  /v1/accounts/{address}/vouchers  VouchersAnswer
 GET  /v1/vouchers/{voucher}           VoucherAnswer
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 
 from consensus.address import format_address
 from node.client_connection import Connection
@@ -70,16 +70,18 @@ class ShopClient(Connection):
         return (await self._get(OfferAnswer, path, query)).item
 
     def vouchers_of_offer(
-        self, offer: int, *, finality: Finality
-    ) -> AsyncGenerator[VoucherItem, None]:
-        """The vouchers of an offer, the oldest first; raises Refused."""
+        self, offer: int, *, most: int, finality: Finality
+    ) -> AsyncIterator[VoucherItem]:
+        """The vouchers of an offer, the oldest first, so many at most; raises Refused."""
         path = f"/v1/offers/{offer}/vouchers"
-        return self._items(VouchersAnswer, path, {}, finality)
+        return self._items(VouchersAnswer, path, {}, finality, most)
 
-    def vouchers(self, holder: bytes, *, finality: Finality) -> AsyncGenerator[VoucherItem, None]:
-        """The vouchers that an account holds, the oldest first."""
+    def vouchers(
+        self, holder: bytes, *, most: int, finality: Finality
+    ) -> AsyncIterator[VoucherItem]:
+        """The vouchers that an account holds, the oldest first, so many at most."""
         path = f"/v1/accounts/{format_address(holder)}/vouchers"
-        return self._items(VouchersAnswer, path, {}, finality)
+        return self._items(VouchersAnswer, path, {}, finality, most)
 
     async def voucher(self, voucher: int, *, finality: Finality) -> VoucherItem:
         """A voucher; raises Refused."""

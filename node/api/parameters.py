@@ -250,6 +250,8 @@ OFFER_STATUS: Param[str | None] = Param(
 OFFER_PROVIDER: Param[bytes | None] = Param(
     "provider", "Only this account's offers.", Account().schema(), parse_address, None
 )
+TASK = number_in_path("task", "A task's number.")
+WAITING = flag("waiting", "Only claims that are not decided.")
 VOUCHER = number_in_path("voucher", "A voucher's number.")
 SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)
 VIDEO_NAME: Param[str] = _path("name", "A name in the space.", NAME_TEXT.schema(), NAME_TEXT.unpack)

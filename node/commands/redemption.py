@@ -6,7 +6,6 @@ from cyclopts import App
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
-from node.client_connection import first_items
 from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
@@ -229,11 +228,11 @@ async def vouchers(
         raise Usage("name an account or an offer, not both", field="--offer")
     async with options.client() as client:
         if offer is not None:
-            listed = client.vouchers_of_offer(offer, finality=finality)
+            listed = client.vouchers_of_offer(offer, most=most, finality=finality)
         else:
             holder = await own_account(client, options.section, account, "ACCOUNT")
-            listed = client.vouchers(holder, finality=finality)
-        found = await first_items(listed, most)
+            listed = client.vouchers(holder, most=most, finality=finality)
+        found = [item async for item in listed]
         asset, now_ms = await known_asset(client), await head_time_ms(client)
     if json:
         items = [{"voucher": item.voucher, **item.row.to_json()} for item in found]

@@ -11,7 +11,7 @@ from consensus.address import format_address
 from consensus.cid import Cid
 from consensus.kinds import JsonObject
 from node.client import Client
-from node.commands.arguments import JsonFlag, Most
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     KnownAsset,
@@ -20,14 +20,12 @@ from node.commands.asking import (
     known_asset,
 )
 from node.commands.content_argument import content_id
-from node.commands.copied_state import copy_rows, no_rows
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
-from vm.modules.economy import CLOCK
-from vm.modules.steps import SCHEDULE, reward_factor
+from node.query.participation_answers import TaskItem
 from vm.modules.tasks import (
     ACCEPTED,
     CLAIMS,
@@ -35,50 +33,16 @@ from vm.modules.tasks import (
     MOST_PLACES,
     NO_CLAIM,
     NO_PLACE,
-    TASKS,
-    UNKNOWN_TASK,
     WAITING,
     Accept,
     Claim,
     ClaimRow,
     Judge,
     Publish,
-    Task,
 )
 from vm.modules.tasks import Propose as ProposeTask
 
 app = App(name="task", help="Tasks: propose, claim with evidence, publish, approve and reject.")
-
-Seconds = Annotated[int, Parameter(validator=validators.Number(gte=1))]
-
-
-@dataclass(frozen=True, slots=True)
-class Rewards:
-    """How a task's reward is shown: in this asset, times the step that rewards have reached."""
-
-    asset: KnownAsset
-    factor: int
-
-    def format(self, task: Task) -> str:
-        """What an approved claim is paid now."""
-        return self.asset.format(task.reward * self.factor)
-
-
-async def _rewards(client: Client, finality: Finality) -> Rewards:
-    state = no_rows()
-    for table in (SCHEDULE, CLOCK):
-        await copy_rows(client, state, table, finality=finality)
-    return Rewards(await known_asset(client), reward_factor(state))
-
-
-def _state(task: Task, now_ms: int) -> str:
-    """What can be done with a task: accepted; claimed; nothing more, all places are taken; or only
-    decided on, as its end is over."""
-    if not task.is_accepted:
-        return "proposed"
-    if now_ms >= task.until_ms:
-        return "ended"
-    return "open" if task.places else "full"
 
 
 @app.command(name="list")
@@ -100,38 +64,36 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        rows = await client.first_rows(TASKS.name, most=most, finality=finality)
-        now_ms = (await client.status()).time_ms
-        rewards = await _rewards(client, finality)
-    found = [(str(item.key["task"]), Task.from_json(item.row)) for item in rows]
+        found = [item async for item in client.tasks(most=most, finality=finality)]
+        asset = await known_asset(client)
     if json:
-        print_json({"tasks": [_to_json(n, task, now_ms, rewards) for n, task in found]})
+        print_json({"tasks": [_to_json(item) for item in found]})
         return
     if not found:
         print_line("no task is open: `reelect task propose` proposes one")
         return
     lines = [
         (
-            number,
-            _state(task, now_ms),
-            rewards.format(task) if task.is_accepted else "-",
-            task.places,
-            utc(task.until_ms if task.is_accepted else task.closes_ms),
-            task.title,
+            item.task,
+            item.state,
+            asset.format(item.pays) if item.row.is_accepted else "-",
+            item.row.places,
+            utc(item.row.until_ms if item.row.is_accepted else item.row.closes_ms),
+            item.row.title,
         )
-        for number, task in found
+        for item in found
     ]
     print_table(("TASK", "STATE", "PAYS", "PLACES", "UNTIL", "TITLE"), lines)
 
 
-def _to_json(number: str, task: Task, now_ms: int, rewards: Rewards) -> JsonObject:
-    pays = str(task.reward * rewards.factor)
-    return {"number": int(number), "state": _state(task, now_ms), "pays": pays, **task.to_json()}
+def _to_json(item: TaskItem) -> JsonObject:
+    told: JsonObject = {"number": item.task, "state": item.state, "pays": str(item.pays)}
+    return {**told, **item.row.to_json()}
 
 
 @app.command
 async def show(
-    task: int,
+    task: Number,
     *,
     waiting: Annotated[bool, Parameter(negative=())] = False,
     most: Most = 100,
@@ -153,59 +115,45 @@ async def show(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        row = await _task(client, task, finality)
-        listed = await client.first_rows(
-            CLAIMS.name,
-            str(task),
-            most=most,
-            wanted=lambda item: not waiting or item.row["status"] == WAITING,
-            finality=finality,
-        )
-        claims = [(str(item.key["account"]), ClaimRow.from_json(item.row)) for item in listed]
-        now_ms = (await client.status()).time_ms
-        rewards = await _rewards(client, finality)
+        item = await client.task(task, finality=finality)
+        listed = client.claims(task, waiting=waiting, most=most, finality=finality)
+        claims, asset = [claim async for claim in listed], await known_asset(client)
     if json:
-        shown = _to_json(str(task), row, now_ms, rewards)
-        items = [{"account": account, **claim.to_json()} for account, claim in claims]
-        print_json({**shown, "claims": items})
+        items = [
+            {"account": format_address(claim.account), **claim.row.to_json()} for claim in claims
+        ]
+        print_json({**_to_json(item), "claims": list(items)})
         return
-    print_fields(_fields(task, row, now_ms, rewards))
+    print_fields(_fields(item, asset))
     if claims:
         print_line("")
         print_table(
             ("ACCOUNT", "STATUS", "EVIDENCE"),
-            ((account, claim.status, claim.evidence) for account, claim in claims),
+            (
+                (format_address(claim.account), claim.row.status, claim.row.evidence)
+                for claim in claims
+            ),
         )
 
 
-def _fields(number: int, task: Task, now_ms: int, rewards: Rewards) -> JsonObject:
+def _fields(item: TaskItem, asset: KnownAsset) -> JsonObject:
+    row = item.row
     fields: JsonObject = {
-        "task": number,
-        "state": _state(task, now_ms),
-        "title": task.title,
-        "brief": str(task.brief),
-        "proposed by": "the committee" if task.proposer is None else format_address(task.proposer),
+        "task": item.task,
+        "state": item.state,
+        "title": row.title,
+        "brief": str(row.brief),
+        "proposed by": "the committee" if row.proposer is None else format_address(row.proposer),
     }
-    if not task.is_accepted:
-        return fields | {"to be accepted until": utc(task.closes_ms)}
-    asset = rewards.asset
+    if not row.is_accepted:
+        return fields | {"to be accepted until": utc(row.closes_ms)}
+    factor = item.pays // row.reward if row.reward else 1
     return fields | {
-        "pays": f"{rewards.format(task)}: {asset.format(task.reward)} x {rewards.factor}",
-        "places left": task.places,
-        "to be claimed until": utc(task.until_ms),
-        "to be decided until": utc(task.closes_ms),
+        "pays": f"{asset.format(item.pays)}: {asset.format(row.reward)} x {factor}",
+        "places left": row.places,
+        "to be claimed until": utc(row.until_ms),
+        "to be decided until": utc(row.closes_ms),
     }
-
-
-async def _task(client: Client, number: int, finality: Finality) -> Task:
-    answer = await client.row(TASKS.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no task {number}, or it is closed; `reelect task list` shows what there is",
-            field="TASK",
-            code=UNKNOWN_TASK.code,
-        )
-    return Task.from_json(answer.item.row)
 
 
 @app.command(name="propose")
@@ -232,7 +180,7 @@ async def propose_(
 
 @app.command
 async def claim(
-    task: int, *, evidence: str, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    task: Number, *, evidence: str, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Claim a task's reward, once, by what shows that one has done it. It is paid once the
     committee has approved it.
@@ -314,7 +262,7 @@ async def publish(
 
 @app.command
 async def accept(
-    task: int,
+    task: Number,
     *,
     pay: PayOptions,
     proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
@@ -330,7 +278,7 @@ async def accept(
         Its number, as `reelect task list` shows it.
     """
     async with options.client() as client:
-        row = await _task(client, task, Finality.HEAD)
+        row = (await client.task(task, finality=Finality.HEAD)).row
         if row.is_accepted:
             raise Refused(ACCEPTED.sentence, field="TASK", code=ACCEPTED.code)
         action = Accept(task, *await pay.read(client))
@@ -339,7 +287,7 @@ async def accept(
 
 @app.command
 async def approve(
-    task: int,
+    task: Number,
     *accounts: str,
     proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -356,7 +304,7 @@ async def approve(
     """
     async with options.client() as client:
         found = await _claimants(client, options, task, accounts)
-        places = (await _task(client, task, Finality.HEAD)).places
+        places = (await client.task(task, finality=Finality.HEAD)).row.places
         if len(found) > places:
             raise Refused(f"{places} places are left", field="ACCOUNTS", code=NO_PLACE.code)
         await propose(client, options, proposal, Judge(task, found, ()), as_json=json)
@@ -364,7 +312,7 @@ async def approve(
 
 @app.command
 async def reject(
-    task: int,
+    task: Number,
     *accounts: str,
     proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -391,7 +339,7 @@ async def _claimants(
     Refused."""
     if not 1 <= len(texts) <= MOST_JUDGED:
         raise Usage(f"1 to {MOST_JUDGED} accounts are expected", field="ACCOUNTS")
-    await _task(client, task, Finality.HEAD)
+    await client.task(task, finality=Finality.HEAD)
     found: list[bytes] = []
     for text in texts:
         account = await find_account(client, options.section, text, "ACCOUNTS")

@@ -165,7 +165,6 @@ def test_what_is_proposed_is_accepted_claimed_and_paid_by_the_step(
 def test_a_task_is_published_and_lists_say_what_can_be_done(
     transport: LivingTransport, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.client.ROWS_PER_PAGE", 1)
     assert "no task is open" in run("task", "list").out
     assert run("task", "list", "--json").json == {"tasks": []}
     publish = ("task", "publish", "An article", "--brief", CID, *COUNCIL)
@@ -183,7 +182,7 @@ def test_a_task_is_published_and_lists_say_what_can_be_done(
         claims = run("task", "show", "1", "--most", "1", *more, "--json").json["claims"]
         assert isinstance(claims, list)
         assert len(claims) == 1
-        pages = [path for _, path in transport.requests if path.endswith("tasks.claim/rows")]
+        pages = [path for _, path in transport.requests if path.endswith("tasks/1/claims")]
         assert len(pages) == 1, "the second is not read"
     transport.skip(600)
     states = [line.split()[1] for line in run("task", "list", "--most", "1").out.splitlines()]
@@ -193,9 +192,9 @@ def test_a_task_is_published_and_lists_say_what_can_be_done(
 @pytest.mark.parametrize(
     ("command", "code", "field"),
     [
-        (("show", "7"), 1, "TASK"),
-        (("accept", "7", *PAY), 1, "TASK"),
-        (("approve", "7", "bob"), 1, "TASK"),
+        (("show", "7"), 1, "task"),
+        (("accept", "7", *PAY), 1, "task"),
+        (("approve", "7", "bob"), 1, "task"),
         (("approve", "1"), 2, "ACCOUNTS"),
         (("approve", "1", "bob"), 1, "ACCOUNTS"),
         (("reject", "1", "nobody"), 2, "ACCOUNTS"),
@@ -203,7 +202,7 @@ def test_a_task_is_published_and_lists_say_what_can_be_done(
         (("propose", "x", "--brief", "no-file"), 2, "--brief"),
         (("propose", "", "--brief", CID), 2, "title"),
         (("publish", "x", "--brief", CID, "--reward", "1.5x", *PAY[2:]), 2, "--reward"),
-        (("accept", "1", *PAY[:4], "--valid-s", "0"), 2, ""),
+        (("accept", "1", *PAY[:4], "--valid-s", "0"), 2, "--valid-s"),
         (("publish", "x", "--brief", CID, *PAY), 2, "--policy"),
         (("publish", "x", "--brief", CID, *PAY, "--policy", "content"), 1, "actions[0]"),
         (("accept", "1", *PAY), 1, "TASK"),

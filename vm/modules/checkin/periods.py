@@ -20,7 +20,7 @@ from vm.modules.economy import begins_day, days_with_blocks
 from vm.modules.pots import Ppm
 from vm.modules.tokens import CommunityPot, drain_pot, fill_pot, pot_of
 from vm.parameter import PARTS_PER_MILLION
-from vm.view import State, View
+from vm.view import View
 
 
 @checkin.event
@@ -90,7 +90,7 @@ def begin_period(context: Context) -> None:
         _end_period(context)
 
 
-def open_period(state: State, rules: Rules) -> Current:
+def open_period(state: View, rules: Rules) -> Current:
     """The period that is open; one begins if none is."""
     current = CURRENT.get(state)
     if current is None:
