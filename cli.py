@@ -17,6 +17,7 @@ COMMANDS = (
     ("up", "node.commands.up:up", "Run a whole local network until Ctrl-C."),
     ("reset", "node.commands.reset:reset", "Delete the local network."),
     ("net", "node.commands.net:app", "Disturb the running local network: links and nodes."),
+    ("load", "node.commands.load:load", "Send transfers at a rate; see what becomes final when."),
     ("init", "node.commands.init:init", "Write a new node's keys and configuration."),
     ("node", "node.commands.node:node", "Run one validator or follower."),
     ("status", "node.commands.status:status", "Show how a node and its chain are."),

@@ -48,9 +48,12 @@ from urllib.parse import quote
 import trio
 
 from consensus.address import format_address
+from consensus.block import Block
+from consensus.codec import encode
+from consensus.errors import Invalid
 from consensus.light_answer import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
-from consensus.transaction import Transaction
+from consensus.transaction import Transaction, transaction_id
 from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
 from node.client_economy import EconomyClient
@@ -59,7 +62,7 @@ from node.client_market import MarketClient
 from node.client_participation import ParticipationClient
 from node.client_sessions import SessionClient
 from node.client_shop import ShopClient
-from node.failure import TimedOut
+from node.failure import Refused, TimedOut
 from node.query.answers import (
     FINAL,
     PENDING,
@@ -173,6 +176,17 @@ class Client(
         path = f"/v1/blocks/{quote(block, safe='')}"
         return await self._get(BlockAnswer, path, {"finality": finality.value})
 
+    async def transaction_ids(self, height: int) -> list[bytes]:
+        """The ids of the transactions in the final block of this height, computed from its bytes;
+        raises Missing."""
+        query = {"format": "cbor", "finality": Finality.FINAL.value}
+        data = await self._bytes(f"/v1/blocks/{height}", query)
+        try:
+            block = Block.decode(data)
+        except Invalid as error:
+            raise Refused(f"block {height}: {error}", code="answer-not-understood") from error
+        return [transaction_id(each.encode()) for each in block.body.transactions]
+
     async def submit(self, transaction: bytes) -> bytes:
         """Send a transaction's encoding; returns its id."""
         answer = await self._send("POST", "/v1/transactions", transaction, CBOR)
@@ -180,8 +194,9 @@ class Client(
 
     async def submit_batch(self, transactions: Sequence[bytes]) -> tuple[BatchResult, ...]:
         """Send up to 1,000 transactions; what became of each, in order."""
-        body = json.dumps([data.hex() for data in transactions]).encode()
-        answer = await self._send("POST", "/v1/transactions/batch", body, "application/json")
+        answer = await self._send(
+            "POST", "/v1/transactions/batch", encode(list(transactions)), CBOR
+        )
         return read_answer(BatchAnswer, answer).results
 
     async def simulate(self, transaction: Transaction) -> SimulationAnswer:
