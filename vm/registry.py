@@ -22,10 +22,12 @@ from vm.modules.dividends import dividends
 from vm.modules.economy import economy
 from vm.modules.elections import elections
 from vm.modules.fee import fee
+from vm.modules.finance import finance
 from vm.modules.gifts import gifts
 from vm.modules.gov import gov
 from vm.modules.mana import mana
 from vm.modules.market import market
+from vm.modules.orders import orders
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
 from vm.modules.possession import possession
@@ -80,6 +82,8 @@ MODULES: tuple[Module, ...] = (
     checkin,
     tasks,
     claims,
+    orders,
+    finance,
     elections,
     vesting,
     possession,

@@ -1,5 +1,5 @@
 """Stories that walks do not come upon: what nodes do by duty, upgrades, a vote that opens late in
-a term, answers to challenges; and dealings."""
+a term, answers to challenges; dealings, and service orders."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,7 @@ from tests.economies.chain import PEOPLE, POLICY, Chain
 from tests.economies.proofs import BYTE
 from tests.economies.walk import Step
 from tests.refusals.dealings import dealings
+from tests.refusals.ordering import ordering
 from tests.refusals.story import Story, step_at
 from tests.vm.offences import offend
 from tests.vm.world import CONSENSUS, PRODUCERS, commitment_of, publish
@@ -36,6 +37,7 @@ def made_stories() -> Iterator[Story]:
     yield _voting()
     yield from _holding()
     yield from dealings()
+    yield from ordering()
 
 
 def _voting() -> Story:

@@ -31,6 +31,10 @@ RULES = {
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
+    "K2": "equal-value issue for service orders, by two votes",
+    "K3": "once the cap is issued, orders are paid in the token",
+    "K4": "what is bought back is burned, until the cap is issued",
+    "K6": "public batches, finance reports and audits",
 }
 
 _INTRODUCTION = """# Rules of the economies

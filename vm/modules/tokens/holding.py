@@ -6,7 +6,9 @@ from vm.modules.tokens.tables import (
     ABOVE_CAP,
     ASSETS,
     BALANCES,
+    BURNS_AFTER_CAP,
     INSUFFICIENT,
+    ISSUED_IN_FULL,
     POT_TOO_SMALL,
     POTS,
     UNKNOWN_ASSET,
@@ -99,6 +101,14 @@ def count_minted(state: State, asset: str, amount: int) -> None:
             f"{minted} {asset} minted would exceed the cap {row.cap}", field="amount"
         )
     ASSETS.put(state, replace(row, minted=minted), asset)
+
+
+def check_burnable(view: View, asset: str) -> None:
+    """Raise ActionFailed (`asset`) if there is no such asset, or if it was issued up to its cap and
+    is burned no more (K4)."""
+    row = asset_row(view, asset)
+    if row.minted == row.cap and not BURNS_AFTER_CAP.read(view):
+        raise ISSUED_IN_FULL.failed(field="asset")
 
 
 def count_burned(state: State, asset: str, amount: int) -> None:

@@ -5,7 +5,7 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.tokens.holding import count_burned, credit, take_from_pot
+from vm.modules.tokens.holding import check_burnable, count_burned, credit, take_from_pot
 from vm.modules.tokens.tables import CommunityPot, Memo, PositiveAmount, PotName, token
 
 
@@ -75,6 +75,7 @@ class BurnPot(Action):
         return f"burn {self.amount} units of {self.asset} that are in the pot {self.pot}"
 
     def apply(self, context: Context) -> None:
+        check_burnable(context.state, self.asset)
         take_from_pot(context.state, self.pot, self.asset, self.amount, field="amount")
         count_burned(context.state, self.asset, self.amount)
         context.emit(PotBurned(self.pot, self.asset, self.amount, self.memo))

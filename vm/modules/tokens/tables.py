@@ -17,6 +17,16 @@ from vm.view import View
 
 token = Module("token", "Assets, balances, pots and transfers.")
 
+BURNS_AFTER_CAP = token.parameter(
+    "burns_after_cap",
+    default=1,
+    minimum=0,
+    maximum=1,
+    unit="0 or 1",
+    sentence="Whether an asset that was issued up to its cap can still be burned, by who holds it "
+    "and out of pots by proposal: 0: its stock is constant then (K4).",
+)
+
 PositiveAmount = Annotated[int, Uint(UINT64_MAX, 1)]
 Memo = Annotated[str, Text(256)]
 AssetName = Annotated[str, Text(64, 1)]
@@ -66,6 +76,9 @@ POTS: Table[Pot, str, str] = token.table(Pot, pot=PotName, asset=Asset)
 UNKNOWN_ASSET = token.error("unknown-asset", "No such asset exists on this chain.")
 INSUFFICIENT = token.error("insufficient-balance", "The account holds less than the amount.")
 POT_TOO_SMALL = token.error("insufficient-pot", "The pot holds less than the amount.")
+ISSUED_IN_FULL = token.error(
+    "issued-in-full", "The asset was issued up to its cap, and is burned no more."
+)
 ABOVE_CAP = token.error("above-cap", "More would be minted than the asset's cap allows.")
 
 

@@ -4,7 +4,7 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.tokens.holding import asset_row, count_burned, credit, debit
+from vm.modules.tokens.holding import asset_row, check_burnable, count_burned, credit, debit
 from vm.modules.tokens.tables import BALANCES, Memo, PositiveAmount, token
 
 NOT_TRANSFERABLE = token.error("not-transferable", "Accounts cannot send this asset to each other.")
@@ -65,7 +65,7 @@ class Burn(Action):
     memo: Memo
 
     def apply(self, context: Context) -> None:
-        asset_row(context.state, self.asset)
+        check_burnable(context.state, self.asset)
         debit(context.state, context.sender, self.asset, self.amount, field="amount")
         count_burned(context.state, self.asset, self.amount)
         context.emit(Burned(context.sender, self.asset, self.amount, self.memo))
