@@ -6,7 +6,7 @@ from types import MappingProxyType
 from consensus.errors import Invalid, InvalidGenesis
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
 from genesis.file import Genesis, make_genesis
-from genesis.government import put_government
+from genesis.government import Founders, put_government
 from genesis.preset import Preset
 from genesis.producer_record import ProducerRecord
 from genesis.setup import carry_out
@@ -56,8 +56,11 @@ def build_genesis(
         put_government(
             state,
             preset.government,
-            [item.producer for item in producers],
-            [account for account, _ in allocations],
+            Founders(
+                [account for account, _ in allocations],
+                [item.producer for item in producers],
+                [item.producer for item in spares],
+            ),
             genesis_time_ms,
         )
         members = ranked(state)

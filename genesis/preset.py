@@ -17,6 +17,7 @@ from consensus.record import Record, kind_of, part
 from consensus.schedule import min_epoch_slots
 from genesis.day_length import with_days_of, with_defaults_of
 from genesis.government import Government, parse_government
+from genesis.seats import Seats, parse_seats
 from genesis.setup import Setup, parse_setup
 from genesis.toml_lines import line_of
 from vm.modules.chain import MAX_EPOCH_SLOTS, MaxUnfinalBlocks, NetworkName, SlotMs, UnbondingS
@@ -39,6 +40,7 @@ _SECTIONS = (
     "pots",
     "fee_prices",
     "parameters",
+    "seats",
     "bodies",
     "policies",
     "accounts",
@@ -91,7 +93,8 @@ class FundingSection(Record):
 class Preset:
     """A checked preset. `summary`: one sentence; `pots`: units of the native asset that genesis
     puts into named pots; `fee_prices`: units of an asset for a million gas; `parameters`: those
-    that differ from their defaults; `text`: what it was read from."""
+    that differ from their defaults; `seats`: how a local network calls its producers; `text`: what
+    it was read from."""
 
     summary: str
     chain: ChainSection
@@ -101,6 +104,7 @@ class Preset:
     pots: Mapping[str, int]
     fee_prices: Mapping[str, int]
     parameters: Mapping[str, int]
+    seats: Seats
     government: Government
     setup: Setup
     text: str
@@ -186,6 +190,7 @@ def _read(document: Mapping[str, Json], text: str) -> Preset:
         _pots(_table(document, "pots")),
         _prices(_table(document, "fee_prices")),
         _parameters(_table(document, "parameters")),
+        parse_seats(_table(document, "seats")),
         parse_government(_table(document, "bodies"), _table(document, "policies")),
         parse_setup(_table(document, "accounts"), document.get("setup", [])),
         text,

@@ -37,12 +37,14 @@ SALT_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class SeatKeys:
-    """The keys of a producer to be: its account's, and the seeds of consensus and beacon."""
+    """The keys of a producer to be: its account's, and the seeds of consensus and beacon; `name` is
+    that of its files, `called` what it is called on the chain, if that is another."""
 
     name: str
     account: KeyPair
     consensus_seed: bytes
     beacon_seed: bytes
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,14 @@ class NewNode:
     records: Mapping[Path, ProducerRecord]
 
 
-def seat_keys(master: bytes, name: str, index: int) -> SeatKeys:
+def seat_keys(master: bytes, name: str, index: int, called: str = "") -> SeatKeys:
     """The keys number `index` of a wallet's master seed."""
     return SeatKeys(
         name,
         KeyPair.from_seed(derive_seed(master, KeyKind.ACCOUNT, index)),
         derive_seed(master, KeyKind.CONSENSUS, index),
         derive_seed(master, KeyKind.BEACON, index),
+        called,
     )
 
 
@@ -134,4 +137,4 @@ def new_commitment(beacon_seed: bytes) -> Commitment:
 def _record(seat: SeatKeys) -> ProducerRecord:
     key = KeyPair.from_seed(seat.consensus_seed)
     commitment = new_commitment(seat.beacon_seed)
-    return make_producer_record(seat.account, key, seat.name, commitment)
+    return make_producer_record(seat.account, key, seat.called or seat.name, commitment)

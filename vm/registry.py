@@ -43,6 +43,7 @@ from vm.modules.slashing import slashing
 from vm.modules.social import social
 from vm.modules.stake import stake
 from vm.modules.steps import steps
+from vm.modules.stipends import stipends
 from vm.modules.tasks import tasks
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
@@ -71,6 +72,7 @@ MODULES: tuple[Module, ...] = (
     viewing,
     personhood,
     steps,
+    stipends,
     market,
     revenue,
     rebate,

@@ -11,12 +11,14 @@ from vm.modules.gov import (
     ALTERNATES,
     BALLOTS,
     BODIES,
+    LIMITS,
     POLICIES,
     PROPOSALS,
     ROLL,
     TALLIES,
     Ballot,
     Body,
+    Limit,
     Member,
     Policy,
     Proposal,
@@ -104,6 +106,12 @@ async def read_policy(client: Client, name: str, finality: Finality) -> Policy:
             code=UNKNOWN_POLICY.code,
         )
     return policies[name]
+
+
+async def read_limit(client: Client, policy: str, finality: Finality) -> Limit | None:
+    """How many actions a policy may carry out in a span of time; None: any number."""
+    answer = await client.row(LIMITS.name, policy, finality=finality)
+    return None if answer is None else Limit.from_json(answer.item.row)
 
 
 async def read_bodies(client: Client, finality: Finality) -> dict[str, Body]:

@@ -4,7 +4,7 @@ from cyclopts import App
 
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, known_asset
-from node.commands.governance import read_policies, read_policy
+from node.commands.governance import read_limit, read_policies, read_policy
 from node.output import print_fields, print_json, print_table
 from node.query.chain_view import Finality
 from vm.modules.gov import stage_in_words
@@ -44,12 +44,16 @@ async def show(
             print_json({"policy": policy, **row.to_json()})
             return
         asset = await known_asset(client)
+        limit = await read_limit(client, policy, Finality.FINAL)
     stages = {f"stage {i}": stage_in_words(stage) for i, stage in enumerate(row.stages, 1)}
     print_fields(
         {
             "policy": policy,
             "who may propose": row.proposers or "anybody",
             "deposit": asset.format(row.deposit),
+            "carries out": "any number of actions"
+            if limit is None
+            else f"at most {limit.most} actions in {limit.span_s} s",
             **stages,
             "may do": row.scopes or "nothing: it is ended",
         }

@@ -57,10 +57,23 @@ async def propose(
     as_json: bool,
 ) -> None:
     """Propose one governed action; raises Refused and Usage as `policy_for` and `send` do."""
-    check_action(action)
-    policy = proposal.policy or await policy_for(client, action)
+    await propose_all(client, options, proposal, [action], as_json=as_json)
+
+
+async def propose_all(
+    client: Client,
+    options: SendOptions,
+    proposal: ProposalOptions,
+    actions: Sequence[Action],
+    *,
+    as_json: bool,
+) -> None:
+    """Propose governed actions of one kind that are carried out together; raises as `propose`."""
+    for action in actions:
+        check_action(action)
+    policy = proposal.policy or await policy_for(client, actions[0])
     heading = Heading(policy, proposal.title, proposal.about)
-    await send_proposal(client, options, heading, [action], as_json=as_json)
+    await send_proposal(client, options, heading, actions, as_json=as_json)
 
 
 async def policy_for(client: Client, action: Action) -> str:

@@ -40,6 +40,8 @@ from node.output import (
     warn,
 )
 from p2p.links import NO_FAULTS, LinkFaults, describe
+from vm.modules.chain import chain_constants
+from vm.modules.producer import BY_APPOINTMENT
 from vm.modules.tokens import BALANCES
 
 DEFAULT_BASE_PORT = 7400
@@ -282,7 +284,7 @@ def _show_banner(
         )
     command = _command()
     print_line(f"In another terminal: {command} status, {_first_command(chain, command)}")
-    if chain.form.spare_seats:
+    if chain.form.spare_seats and not BY_APPOINTMENT.read(chain.genesis.state()):
         spare = list(producers)[MAX_PRODUCERS]
         print_line(
             f"{chain.form.spare_seats} spare producers: {command} producer list, "
@@ -307,7 +309,9 @@ def _account_rows(accounts: LocalAccounts) -> list[tuple[str, ...]]:
 
 def _first_command(chain: LocalChain, command: str) -> str:
     """Something to try: a transfer, unless nobody holds anything yet."""
-    held = any(units.amount for _, units in BALANCES.every(chain.genesis.state()))
+    state = chain.genesis.state()
+    native = chain_constants(state).native_asset
+    held = any(asset == native for (_, asset), _ in BALANCES.every(state))
     return f"{command} tx transfer dev1 5" if held else f"{command} economy show"
 
 

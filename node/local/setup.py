@@ -1,6 +1,6 @@
 """Makes a local network: keys, funded accounts, genesis, and a folder for each node."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from consensus.errors import Invalid
@@ -11,6 +11,7 @@ from genesis.build import build_genesis
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
 from genesis.preset import PresetEpochSlots, load_preset
 from genesis.producer_record import ProducerRecord
+from genesis.seats import Seats
 from node.config.setting import Raw
 from node.failure import Refused, Usage
 from node.files import read_bounded, write_new
@@ -120,7 +121,7 @@ def _new_form(wishes: LocalWishes) -> LocalNetworkForm:
     epoch_slots = chosen.chain.epoch_slots if wishes.epoch_slots is None else wishes.epoch_slots
     _check_option("--slot-ms", kind_of(SlotMs), slot_ms)
     _check_option("--epoch-slots", kind_of(PresetEpochSlots), epoch_slots)
-    spare_seats = _spare_seats(wishes.spare_seats or 0, nodes)
+    spare_seats = _spare_seats(wishes.spare_seats, len(chosen.seats.spares), nodes)
     day_s = chosen.economy.day_s if wishes.day_s is None else wishes.day_s
     _check_option("--day-s", kind_of(DayS), day_s)
     if len(chosen.setup.roles) > chosen.funding.accounts:
@@ -139,8 +140,10 @@ def _check_option(option: str, kind: Kind, value: int) -> None:
         raise Usage(error.message, field=option) from None
 
 
-def _spare_seats(wish: int, nodes: int) -> int:
+def _spare_seats(wish: int | None, usual: int, nodes: int) -> int:
     """How many there are to be; a node has at most MAX_PRODUCERS seats in all."""
+    if wish is None:
+        return min(usual, (nodes - 1) * MAX_PRODUCERS)
     if not 0 <= wish <= MAX_SPARE_SEATS:
         raise Usage(f"0 to {MAX_SPARE_SEATS} spare seats, not {wish}", field="--spare-seats")
     if MAX_PRODUCERS + wish > nodes * MAX_PRODUCERS:
@@ -161,7 +164,7 @@ def _create(
     roles = tuple(preset.setup.roles)
     accounts = make_local_accounts(mnemonic, preset.funding.accounts, seats, roles)
     write_local_accounts(folder.accounts_file, accounts)
-    records = _create_nodes(folder, form.nodes, mnemonic, seats)
+    records = _create_nodes(folder, form.nodes, mnemonic, _called(preset.seats, seats))
     units = preset.funding.account_units
     genesis = build_genesis(
         preset,
@@ -178,12 +181,22 @@ def _create(
     folder.finish()
 
 
+def _called(seats: Seats, count: int) -> list[str]:
+    """What the producers are called, in order: the spare ones last."""
+    usual = [producer_name(place) for place in range(count)]
+    named = [*seats.producers, *usual[len(seats.producers) : MAX_PRODUCERS], *seats.spares]
+    return [*named[:count], *usual[len(named) :]]
+
+
 def _create_nodes(
-    folder: LocalFolder, nodes: int, mnemonic: str, count: int
+    folder: LocalFolder, nodes: int, mnemonic: str, called: Sequence[str]
 ) -> list[ProducerRecord]:
     """Every seat's producer record, in order; the seats are dealt to the nodes in turn."""
     master = master_seed(mnemonic)
-    seats = [seat_keys(master, producer_name(i), FIRST_SEAT_INDEX + i) for i in range(count)]
+    seats = [
+        seat_keys(master, producer_name(i), FIRST_SEAT_INDEX + i, name)
+        for i, name in enumerate(called)
+    ]
     records: dict[bytes, ProducerRecord] = {}
     for place in range(nodes):
         made = create_node(folder.node(place), seats[place::nodes], _NODE_SETTINGS)

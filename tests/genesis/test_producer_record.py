@@ -46,7 +46,7 @@ def test_the_consensus_key_is_not_the_accounts() -> None:
     [
         ({"type": "genesis"}, ""),
         ({"version": 2}, "version"),
-        ({"name": "Anna"}, "name"),
+        ({"name": "anna\u202e"}, "name"),
         ({"producer": "reel1"}, "producer"),
         ({"commitment": {}}, "commitment.salt"),
         ({"colour": 1}, "colour"),

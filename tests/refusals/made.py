@@ -1,5 +1,5 @@
 """Stories that walks do not come upon: what nodes do by duty, upgrades, a vote that opens late in
-a term, answers to challenges; dealings, and service orders."""
+a term, answers to challenges; dealings, service orders, and an alliance."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from consensus.cid import RAW, cid_of
 from tests.economies.chain import PEOPLE, POLICY, Chain
 from tests.economies.proofs import BYTE
 from tests.economies.walk import Step
+from tests.refusals.allying import allying
 from tests.refusals.dealings import dealings
 from tests.refusals.ordering import ordering
 from tests.refusals.story import Story, step_at
@@ -38,6 +39,7 @@ def made_stories() -> Iterator[Story]:
     yield from _holding()
     yield from dealings()
     yield from ordering()
+    yield from allying()
 
 
 def _voting() -> Story:

@@ -35,8 +35,9 @@ from vm.running import Running
 
 ASSET = "REEL"
 DAY_S = 86_400
-HOLDERS = Body("holders", 0, 0, None, 0, 0, 0, 0, seats=False)
-PRODUCING = Body("producers", 0, 0, None, 0, 0, 0, 0, seats=False)
+NO_RULES = (0, 0, None, 0, 0, 0, 0, False, False, 0, None)
+HOLDERS = Body("holders", *NO_RULES)
+PRODUCING = Body("producers", *NO_RULES)
 
 
 def members(cap: int = 512, least: int = 0, **rules: object) -> Body:
@@ -48,6 +49,9 @@ def members(cap: int = 512, least: int = 0, **rules: object) -> Body:
         "window_s": 0,
         "barred_s": 0,
         "seats": False,
+        "whole_window": False,
+        "alternates": 16,
+        "alternates_from": None,
     }
     return Body("members", cap, least, **(given | rules))  # type: ignore[arg-type]
 

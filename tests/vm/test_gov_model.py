@@ -16,6 +16,7 @@ from vm.modules.gov import (
     Dismiss,
     NameAlternates,
     Propose,
+    Replace,
     Resolve,
     Stage,
     Vote,
@@ -37,7 +38,7 @@ POLICIES: dict[str, tuple[Stage, ...]] = {
     "roll": (stage("council", 26, open_s=30),),
 }
 SCOPES = {"motion": ["gov.resolve"], "law": ["gov.resolve"]}
-ROLL_SCOPES = ["gov.admit", "gov.dismiss", "gov.name_alternates"]
+ROLL_SCOPES = ["gov.admit", "gov.dismiss", "gov.replace", "gov.name_alternates"]
 CHOICES = ("yes", "no", "abstain")
 
 
@@ -105,6 +106,7 @@ class Government(RuleBasedStateMachine):
         self.roll = dict.fromkeys(FIRST, 0)  # votes missed in a row
         self.barred: dict[bytes, int] = {}
         self.alternates: list[bytes] = []
+        self.vacant = 0
         self.counted_ms = 0
         self.bonds = dict.fromkeys(PEOPLE, 0)
         self.treasury = 0
@@ -198,16 +200,20 @@ class Government(RuleBasedStateMachine):
         del self.roll[account]
         if barred_s:
             self.barred[account] = self.now_ms + 1000 * barred_s
-        while self.alternates:
+        self.vacant += 1
+        self.fill_vacancies()
+
+    def fill_vacancies(self) -> None:
+        while self.vacant and self.alternates:
             following = self.alternates.pop(0)
             if self.can_come(following):
                 self.roll[following] = 0
-                break
+                self.vacant -= 1
 
     def carry_out(self, action: object) -> bool:
         match action:
             case Admit(account=account):
-                if not self.can_come(account) or len(self.roll) >= CAP:
+                if not self.can_come(account) or len(self.roll) + self.vacant >= CAP:
                     return False
                 self.roll[account] = 0
             case Dismiss(account=account, barred_s=barred_s):
@@ -218,6 +224,11 @@ class Government(RuleBasedStateMachine):
                 if len(set(accounts)) < len(accounts) or not all(map(self.can_come, accounts)):
                     return False
                 self.alternates = list(accounts)
+                self.fill_vacancies()
+            case Replace(account=account):
+                if account not in self.roll or not any(map(self.can_come, self.alternates)):
+                    return False
+                self.leave(account, 0)
         return True
 
     def pass_time(self) -> None:
@@ -233,7 +244,7 @@ class Government(RuleBasedStateMachine):
     @rule(
         who=st.sampled_from(PEOPLE),
         policy=st.sampled_from(["motion", "law", "roll"]),
-        kind=st.sampled_from(["admit", "dismiss", "alternates"]),
+        kind=st.sampled_from(["admit", "dismiss", "replace", "alternates"]),
         about=st.sampled_from(PEOPLE),
         more=st.lists(st.sampled_from(PEOPLE), max_size=3),
         barred_s=st.sampled_from([0, 50]),
@@ -246,6 +257,7 @@ class Government(RuleBasedStateMachine):
             action = {
                 "admit": Admit("council", about),
                 "dismiss": Dismiss("council", about, barred_s),
+                "replace": Replace("council", about),
                 "alternates": NameAlternates("council", tuple(more)),
             }[kind]
         held = balance_of(self.state, who, ASSET)

@@ -333,7 +333,9 @@ def test_these_actions_are_free() -> None:
         "tasks.propose",
         "tasks.take",
     }
-    others = {"stake.approve", "stake.unbond", "possession.prove", "claims.claim"}
+    others = {"stake.approve", "stake.unbond", "possession.prove", "claims.claim"} | {
+        "stipends.claim"
+    }
     assert found == others | likes | deciding | taking_part | tasks
 
 

@@ -29,7 +29,7 @@ FUNDS = 1_000_000_000
 REVEALS = 8
 LAPSES_MS = GENESIS_TIME_MS + 10**9
 # Nobody governs, and no pot holds anything from the start.
-BARE = replace(load_preset("devnet"), pots={}, government=Government({}, {}))
+BARE = replace(load_preset("devnet"), pots={}, government=Government({}, {}, {}))
 
 
 def key(name: str) -> KeyPair:

@@ -12,17 +12,19 @@ from vm.modules.gov.constitution import (
     stage_in_words,
 )
 from vm.modules.gov.counting import Outcome, count, foresee, reaches
+from vm.modules.gov.limits import SetLimit
 from vm.modules.gov.membership import (
     admit,
     body_named,
     check_eligible,
     end_terms,
     enroll,
+    name_alternates,
     size_of,
 )
 from vm.modules.gov.proposing import Propose, Proposed, Withdraw
 from vm.modules.gov.renewal import replace_members
-from vm.modules.gov.roll import Admit, Dismiss, NameAlternates
+from vm.modules.gov.roll import Admit, Dismiss, NameAlternates, Replace
 from vm.modules.gov.soundness import bodies_agree, polls_agree
 from vm.modules.gov.tables import (
     ALTERNATES,
@@ -30,12 +32,14 @@ from vm.modules.gov.tables import (
     BARRED,
     BODIES,
     CENSUSES,
+    LIMITS,
     POLICIES,
     PROPOSALS,
     ROLL,
     TALLIES,
     Ballot,
     Body,
+    Limit,
     Member,
     Policy,
     Proposal,
@@ -52,6 +56,7 @@ __all__ = [
     "BODIES",
     "CENSUSES",
     "DEPOSITS_POT",
+    "LIMITS",
     "POLICIES",
     "PROPOSALS",
     "ROLL",
@@ -62,6 +67,7 @@ __all__ = [
     "Decided",
     "Dismiss",
     "EndPolicy",
+    "Limit",
     "Member",
     "NameAlternates",
     "Outcome",
@@ -69,8 +75,10 @@ __all__ = [
     "Proposal",
     "Propose",
     "Proposed",
+    "Replace",
     "Resolve",
     "SetBody",
+    "SetLimit",
     "SetPolicy",
     "Stage",
     "StagePassed",
@@ -88,6 +96,7 @@ __all__ = [
     "enroll",
     "foresee",
     "gov",
+    "name_alternates",
     "policy_id",
     "polls_agree",
     "put_body",

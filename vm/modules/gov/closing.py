@@ -15,6 +15,7 @@ from vm.modules.chain import chain_constants
 from vm.modules.fee import TREASURY
 from vm.modules.gov.counting import Outcome, count
 from vm.modules.gov.discipline import note_absence
+from vm.modules.gov.limits import note_use, over_limit
 from vm.modules.gov.polls import AGENDA, Poll, open_poll, poll_of, tally_of
 from vm.modules.gov.tables import (
     FAILED,
@@ -77,8 +78,11 @@ def close(context: Context, poll: Poll, outcome: Outcome) -> None:
 
 def _carry_out(context: Context, poll: Poll) -> None:
     proposal = poll.proposal
-    error = context.declared.carry_out(policy_id(proposal.policy), proposal.actions)
+    error = over_limit(context, proposal.policy, len(proposal.actions))
     if error is None:
+        error = context.declared.carry_out(policy_id(proposal.policy), proposal.actions)
+    if error is None:
+        note_use(context, proposal.policy, len(proposal.actions))
         decide(context, poll.number, proposal, PASSED)
     else:
         decide(context, poll.number, proposal, FAILED, error.code)

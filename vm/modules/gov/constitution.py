@@ -9,7 +9,7 @@ from consensus.producers import MIN_PRODUCERS
 from consensus.record import AtMost, Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.gov.membership import size_of
+from vm.modules.gov.membership import alternates_of, size_of
 from vm.modules.gov.tables import (
     BODIES,
     MAX_SCOPES,
@@ -157,7 +157,7 @@ def _faults(view: View, name: str, body: Body) -> Iterator[tuple[str, str]]:
     """The fields of a body that cannot be as they are, and why."""
     rules = (body.cap, body.least, body.drawn_from, body.term_s, body.misses, body.seats)
     if body.kind != MEMBERS:
-        if any(rules):
+        if any((*rules, body.whole_window, body.alternates, body.alternates_from)):
             yield "kind", f"only a body of {MEMBERS} has rules of its members"
         return
     if body.cap < max(1, body.least):
@@ -166,12 +166,27 @@ def _faults(view: View, name: str, body: Body) -> Iterator[tuple[str, str]]:
         yield "cap", f"there are {size_of(view, name)} members"
     if body.seats and body.least < MIN_PRODUCERS:
         yield "least", f"{MIN_PRODUCERS} producers at least must remain"
-    if body.misses and not body.window_s:
+    if (body.misses or body.whole_window) and not body.window_s:
         yield "window_s", "votes that count are open for a time"
-    if body.drawn_from is not None:
-        source = BODIES.get(view, body.drawn_from)
-        if body.drawn_from == name or source is None or source.kind != MEMBERS:
-            yield "drawn_from", f"another body of {MEMBERS} is expected"
+    yield from _faults_of_sources(view, name, body)
+
+
+def _faults_of_sources(view: View, name: str, body: Body) -> Iterator[tuple[str, str]]:
+    if len(alternates_of(view, name)) > body.alternates:
+        yield "alternates", f"{len(alternates_of(view, name))} are named"
+    if body.alternates_from is not None and not body.alternates:
+        yield "alternates_from", "the body has no alternates"
+    for field, source in (
+        ("drawn_from", body.drawn_from),
+        ("alternates_from", body.alternates_from),
+    ):
+        if source is not None and not _is_another(view, name, source):
+            yield field, f"another body of {MEMBERS} is expected"
+
+
+def _is_another(view: View, name: str, source: str) -> bool:
+    row = BODIES.get(view, source)
+    return source != name and row is not None and row.kind == MEMBERS
 
 
 def put_policy(state: State, governed: Collection[str], name: str, policy: Policy) -> None:
@@ -202,6 +217,11 @@ def body_in_words(body: Body) -> str:
             f"out after {body.misses} votes missed in a row, at most one in {body.window_s} s, "
             f"and barred for {body.barred_s} s"
         )
+    if body.whole_window:
+        parts.append(f"each vote lasting {body.window_s} s unless all have voted")
+    if body.alternates:
+        source = f" from among {body.alternates_from}" if body.alternates_from else ""
+        parts.append(f"with at most {body.alternates} alternates{source}")
     if body.seats:
         parts.append("who alone hold the producers' seats")
     return ", ".join(parts)

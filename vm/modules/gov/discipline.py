@@ -9,7 +9,7 @@ from dataclasses import replace
 from vm.context import Context
 from vm.modules.gov.membership import ABSENT, body_named, can_spare, expel
 from vm.modules.gov.polls import Poll
-from vm.modules.gov.tables import BALLOTS, CENSUSES, MAX_MEMBERS, MEMBERS, ROLL, Census
+from vm.modules.gov.tables import BALLOTS, CENSUSES, MAX_MEMBERS, MEMBERS, ROLL
 
 
 def note_absence(context: Context, poll: Poll) -> None:
@@ -21,7 +21,7 @@ def note_absence(context: Context, poll: Poll) -> None:
         return
     if now_ms < poll.tally.opened_ms + window_ms or now_ms < census.counted_ms + window_ms:
         return
-    CENSUSES.put(state, Census(census.size, now_ms), name)
+    CENSUSES.put(state, replace(census, counted_ms=now_ms), name)
     for account in _absent(context, poll, body.misses):
         if can_spare(context, name):
             expel(context, name, account, reason=ABSENT, barred_s=body.barred_s)

@@ -1,6 +1,7 @@
 """Membership: who is in a body, how one comes in, leaves, and is replaced at once by the next
 alternate (K5, K7, K8)."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from consensus.errors import ActionFailed
@@ -81,8 +82,13 @@ def body_named(view: View, name: str) -> Body:
 
 def size_of(view: View, name: str) -> int:
     """How many members a body has."""
-    row = CENSUSES.get(view, name)
-    return 0 if row is None else row.size
+    return _census(view, name).size
+
+
+def places_left(view: View, name: str) -> int:
+    """How many more can be admitted; places that wait for alternates are not among them."""
+    body, census = body_named(view, name), _census(view, name)
+    return body.cap - census.size - _vacant(view, name)
 
 
 def is_member(view: View, name: str, account: bytes) -> bool:
@@ -97,8 +103,16 @@ def admit(context: Context, name: str, account: bytes) -> None:
     present = ROLL.get(state, name, account)
     if present is not None and not body.term_s:
         raise ALREADY_MEMBER.failed(field="account")
-    if present is None and size_of(state, name) >= body.cap:
-        raise FULL.failed(f"{name} has {body.cap} members at most", field="body")
+    if present is None and places_left(state, name) <= 0:
+        raise FULL.failed(
+            f"{name} has {body.cap} members at most, and places that were left are the alternates'",
+            field="body",
+        )
+    _enter(context, name, account)
+
+
+def _enter(context: Context, name: str, account: bytes) -> None:
+    state = context.state
     until_ms = enroll(
         state, name, account, height=context.block.height, now_ms=context.block.time_ms
     )
@@ -155,7 +169,9 @@ def expel(context: Context, name: str, account: bytes, *, reason: str, barred_s:
     if barred_until_ms:
         BARRED.put(state, Barred(barred_until_ms), name, account)
     context.emit(Left(name, account, reason, barred_until_ms))
-    _fill_vacancy(context, name)
+    if body.alternates:
+        _leave_vacant(state, name, 1)
+    fill_vacancies(context, name)
 
 
 def can_spare(context: Context, name: str) -> bool:
@@ -163,7 +179,7 @@ def can_spare(context: Context, name: str) -> bool:
     body = body_named(context.state, name)
     if size_of(context.state, name) > body.least:
         return True
-    return any(_can_follow(context, name, each) for each in alternates_of(context.state, name))
+    return can_be_replaced(context, name)
 
 
 def alternates_of(view: View, name: str) -> tuple[bytes, ...]:
@@ -172,34 +188,72 @@ def alternates_of(view: View, name: str) -> tuple[bytes, ...]:
     return () if row is None else row.accounts
 
 
+def can_be_replaced(context: Context, name: str) -> bool:
+    """Whether an alternate can step in now."""
+    return any(_can_follow(context, name, each) for each in alternates_of(context.state, name))
+
+
+def check_alternate(context: Context, name: str, account: bytes) -> None:
+    """Raise ActionFailed (`account`) for who cannot be an alternate of this body now."""
+    check_eligible(context, name, account)
+    source = body_named(context.state, name).alternates_from
+    if source is not None and not is_member(context.state, source, account):
+        raise NOT_DRAWN.failed(f"alternates of {name} come from {source}", field="account")
+
+
 def _can_follow(context: Context, name: str, account: bytes) -> bool:
     if is_member(context.state, name, account):
         return False
     try:
-        check_eligible(context, name, account)
+        check_alternate(context, name, account)
     except ActionFailed:
         return False
     return True
 
 
-def _fill_vacancy(context: Context, name: str) -> None:
-    """Admit the first alternate that can be a member now; those before it are passed over, and
-    alternates no longer."""
-    left = alternates_of(context.state, name)
-    while left:
+def fill_vacancies(context: Context, name: str) -> None:
+    """Admit to the places that wait for alternates the first of these who can be members now;
+    those before them are passed over, and alternates no longer (K8)."""
+    state, left = context.state, alternates_of(context.state, name)
+    while left and _vacant(state, name):
         following, left = left[0], left[1:]
         if _can_follow(context, name, following):
-            admit(context, name, following)
-            break
-    if left:
-        ALTERNATES.put(context.state, Alternates(left), name)
+            _leave_vacant(state, name, -1)
+            _enter(context, name, following)
+    name_alternates(state, name, left)
+
+
+def name_alternates(state: State, name: str, accounts: tuple[bytes, ...]) -> None:
+    """Write who fills the body's vacancies from now on, the next first."""
+    if accounts:
+        ALTERNATES.put(state, Alternates(accounts), name)
     else:
-        ALTERNATES.delete(context.state, name)
+        ALTERNATES.delete(state, name)
+
+
+def forget_vacancies(state: State, name: str) -> None:
+    """Let no place wait for alternates: all are free again."""
+    CENSUSES.put(state, replace(_census(state, name), vacant=0), name)
+
+
+def _vacant(view: View, name: str) -> int:
+    """How many places wait for alternates; none do that the body has no room for any more."""
+    body, census = body_named(view, name), _census(view, name)
+    return max(0, min(census.vacant, body.cap - census.size))
+
+
+def _leave_vacant(state: State, name: str, change: int) -> None:
+    vacant = _vacant(state, name) + change
+    CENSUSES.put(state, replace(_census(state, name), vacant=vacant), name)
 
 
 def _resize(state: State, name: str, change: int) -> None:
-    census = CENSUSES.get(state, name) or Census(0, 0)
-    CENSUSES.put(state, Census(census.size + change, census.counted_ms), name)
+    census = _census(state, name)
+    CENSUSES.put(state, replace(census, size=census.size + change), name)
+
+
+def _census(view: View, name: str) -> Census:
+    return CENSUSES.get(view, name) or Census(0, 0, 0)
 
 
 @gov.begin_block

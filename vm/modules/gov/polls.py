@@ -1,6 +1,6 @@
 """Polls: a body votes in a stage of a proposal, each account with the weight that it has."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vm.context import Context
 from vm.modules.agenda import Agenda
@@ -24,7 +24,7 @@ from vm.modules.gov.tables import (
 from vm.modules.producer import BONDED_POT
 from vm.modules.stake import bonded_by
 from vm.modules.tokens import pot_of
-from vm.view import View
+from vm.view import State, View
 
 AGENDA: Agenda[int] = Agenda(DUE, Due())
 
@@ -69,6 +69,22 @@ def open_poll(context: Context, number: int, proposal: Proposal, policy: Policy)
     TALLIES.put(state, tally, number, proposal.stage)
     AGENDA.add(state, tally.closes_ms, number)
     return Poll(number, proposal, policy, tally)
+
+
+def open_until_ms(view: View, poll: Poll) -> int:
+    """Until when (ms from the Unix epoch) the stage stays open though it is decided: where a body's
+    votes last its whole window, till that is over or all have voted (K7)."""
+    body, tally = body_named(view, poll.stage.body), poll.tally
+    if not body.whole_window or tally.cast >= tally.size:
+        return tally.opened_ms
+    return min(tally.closes_ms, tally.opened_ms + 1000 * body.window_s)
+
+
+def hasten(state: State, poll: Poll, closes_ms: int) -> None:
+    """Let a stage close earlier than it would."""
+    AGENDA.remove(state, poll.tally.closes_ms, poll.number)
+    TALLIES.put(state, replace(poll.tally, closes_ms=closes_ms), poll.number, poll.proposal.stage)
+    AGENDA.add(state, closes_ms, poll.number)
 
 
 def _size(view: View, name: str, body: Body, seated: int) -> int:

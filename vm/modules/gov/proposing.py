@@ -12,6 +12,7 @@ from vm.declare import GOVERNED_GAS, Action
 from vm.modules.chain import chain_constants
 from vm.modules.gov.closing import DEPOSITS_POT, decide
 from vm.modules.gov.constitution import EndPolicy, SetPolicy
+from vm.modules.gov.limits import over_limit
 from vm.modules.gov.membership import body_named, is_member
 from vm.modules.gov.polls import holds_seat, open_poll, weight_of
 from vm.modules.gov.tables import (
@@ -75,6 +76,9 @@ class Propose(Action):
         if not _may_propose(context, policy):
             raise MAY_NOT_PROPOSE.failed(f"only {policy.proposers} propose here", field="policy")
         self._check_actions(policy, _scopes(context, self.actions))
+        beyond = over_limit(context, self.policy, len(self.actions))
+        if beyond is not None:
+            raise beyond
         _take_deposit(context, policy.deposit)
         number = _next_number(context)
         poll = open_poll(context, number, self._proposal(context, policy), policy)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from vm.modules.chain import CONSTANTS
 from vm.modules.gov.closing import DEPOSITS_POT
 from vm.modules.gov.membership import AGENDA as TERMS
+from vm.modules.gov.membership import alternates_of
 from vm.modules.gov.polls import AGENDA as DEADLINES
 from vm.modules.gov.polls import tally_of
 from vm.modules.gov.tables import (
@@ -13,8 +14,10 @@ from vm.modules.gov.tables import (
     BALLOTS,
     BODIES,
     CENSUSES,
+    LIMITS,
     NO,
     OPEN,
+    POLICIES,
     PROPOSALS,
     ROLL,
     TALLIES,
@@ -41,6 +44,11 @@ def bodies_agree(view: View) -> Iterator[str]:
             yield f"{name} has {sizes.pop(name)} members, {census} says otherwise"
         if body.cap < sizes.pop(name, 0):
             yield f"{name} has more members than {body.cap}"
+        if len(alternates_of(view, name)) > body.alternates:
+            yield f"{name} has more alternates than {body.alternates}"
+    for (policy,), _ in LIMITS.every(view):
+        if POLICIES.get(view, policy) is None:
+            yield f"the limit of {policy} is of no policy"
     for name in sizes:
         yield f"there are members of {name}, which is no body"
     yield from TERMS.disagreements(view, terms)

@@ -17,6 +17,7 @@ MAX_ALTERNATES = 16
 MAX_STAGES = 4
 MAX_SCOPES = 64
 MAX_PROPOSED = 8
+MAX_LIMIT = 10_000
 MAX_SPAN_S = MAX_UNBONDING_S  # so that the end of a span that begins in any slot can be written
 
 HOLDERS, SEATED, MEMBERS = "holders", "producers", "members"
@@ -38,8 +39,13 @@ class Body(Record):
     Of members: at most `cap`, never fewer than `least` by absence or dismissal; admitted from
     among the members of `drawn_from`, if that is named; for `term_s` seconds (0: for good). Who
     misses `misses` counted votes in a row (0: nobody) is out, and barred for `barred_s`; a vote
-    counts if it was open for `window_s` or more, and once in such a time. Where `seats` is true,
-    its members may stand for election as producers (`producer.by_appointment`: and nobody else).
+    counts if it was open for `window_s` or more, and once in such a time. Where `whole_window` is
+    true, none is over before, unless all have voted (K7). Where `seats` is true, its members may
+    stand for election as producers (`producer.by_appointment`: and nobody else).
+
+    At most `alternates` wait to take the place of members who leave (0: nobody does), from among
+    the members of `alternates_from`, if that is named. Where there can be some, a place that was
+    left is theirs: nobody else is admitted to it (K5, K8).
     """
 
     kind: Annotated[str, Text(16, 1, f"{HOLDERS}|{SEATED}|{MEMBERS}")]
@@ -51,15 +57,19 @@ class Body(Record):
     window_s: Span
     barred_s: Span
     seats: bool
+    whole_window: bool
+    alternates: Annotated[int, Uint(MAX_ALTERNATES)]
+    alternates_from: BodyName | None
 
 
 @record("gov.census")
 class Census(Record):
-    """How many members a body has, and when (ms from the Unix epoch) a vote was last counted in
-    which they could be missing."""
+    """How many members a body has, when (ms from the Unix epoch) a vote was last counted in which
+    they could be missing, and how many places wait for alternates."""
 
     size: Counter
     counted_ms: Counter
+    vacant: Counter
 
 
 @record("gov.member")
@@ -112,6 +122,17 @@ class Policy(Record):
     proposers: BodyName | None
     deposit: Amount
     revision: Counter
+
+
+@record("gov.limit")
+class Limit(Record):
+    """At most `most` actions are carried out under a policy in each span of `span_s` seconds,
+    counted from the beginning of the chain; `used` were in the span number `span`."""
+
+    most: Annotated[int, Uint(MAX_LIMIT, 1)]
+    span_s: Annotated[int, Uint(MAX_SPAN_S, 1)]
+    span: Counter
+    used: Counter
 
 
 OPEN = "open"
@@ -200,6 +221,7 @@ ROLL: Table[Member, str, bytes] = gov.table(Member, body=BodyName, account=Accou
 BARRED: Table[Barred, str, bytes] = gov.table(Barred, body=BodyName, account=AccountId)
 ALTERNATES: Table[Alternates, str] = gov.table(Alternates, body=BodyName)
 POLICIES: Table[Policy, str] = gov.table(Policy, policy=PolicyName)
+LIMITS: Table[Limit, str] = gov.table(Limit, policy=PolicyName)
 PROPOSALS: Table[Proposal, int] = gov.table(Proposal, proposal=Counter)
 TALLIES: Table[Tally, int, int] = gov.table(Tally, proposal=Counter, stage=Counter)
 BALLOTS: Table[Ballot, int, int, bytes] = gov.table(

@@ -11,7 +11,7 @@ from vm.modules.gov.closing import close
 from vm.modules.gov.counting import Outcome, foresee
 from vm.modules.gov.discipline import note_presence
 from vm.modules.gov.membership import body_named
-from vm.modules.gov.polls import Poll, poll_of, weight_of
+from vm.modules.gov.polls import Poll, hasten, open_until_ms, poll_of, weight_of
 from vm.modules.gov.tables import (
     BALLOTS,
     HOLDERS,
@@ -52,7 +52,8 @@ class Voted(Record):
 @record("gov.vote")
 class Vote(Action):
     """Vote in the stage that a proposal is in; a vote is final. One that decides the last stage
-    carries the proposal out. What of a bond has voted stays bonded until its stage closes (P5)."""
+    carries the proposal out, at once or when the body's window is over (K7). What of a bond has
+    voted stays bonded until its stage closes (P5)."""
 
     proposal: Counter
     choice: Choice
@@ -96,7 +97,16 @@ def cast(context: Context, poll: Poll, choice: str, weight: int) -> None:
         lock_bond(state, account, weight, tally.closes_ms, context.block.time_ms)
     outcome = foresee(poll.stage, tally, countable=not of_holders)
     if outcome is not Outcome.OPEN:
-        close(context, replace(poll, tally=tally), outcome)
+        _end(context, replace(poll, tally=tally), outcome)
+
+
+def _end(context: Context, poll: Poll, outcome: Outcome) -> None:
+    """A stage is decided: close it, or let it close as soon as its body's window is over."""
+    until_ms = open_until_ms(context.state, poll)
+    if context.block.time_ms >= until_ms:
+        close(context, poll, outcome)
+    elif until_ms < poll.tally.closes_ms:
+        hasten(context.state, poll, until_ms)
 
 
 def _counted(tally: Tally, choice: str, weight: int) -> Tally:

@@ -1,6 +1,6 @@
 """Producers: who may hold a seat, the reveals they are committed to, and what bars them."""
 
-from vm.modules.producer.appointment import appoint, dismiss, may_hold_seat
+from vm.modules.producer.appointment import BY_APPOINTMENT, appoint, dismiss, may_hold_seat
 from vm.modules.producer.attendance import ATTENDANCE, WATCH, absentees, attend
 from vm.modules.producer.duties import check_duty, is_duty
 from vm.modules.producer.election import BONDED_POT, Stand, elect, ranked
@@ -46,6 +46,7 @@ __all__ = [
     "ATTENDANCE",
     "BEACONS",
     "BONDED_POT",
+    "BY_APPOINTMENT",
     "CANDIDATES",
     "FIRST_COMMISSION",
     "KEYS",

@@ -16,7 +16,9 @@ producer = Module(
     "producer", "Who may hold a producer's seat, the reveals they commit to, and what bars them."
 )
 
-ProducerName = Annotated[str, Text(32, 1, "[a-z0-9][a-z0-9-]*")]
+# Of any script; nothing that is not seen, such as marks that turn the direction of writing.
+_LETTERS = r"0-9A-Za-z\u00c0-\u1fff\u2070-\u2fff\u3001-\ud7ff"
+ProducerName = Annotated[str, Text(32, 1, f"[{_LETTERS}]([{_LETTERS} -]*[{_LETTERS}-])?")]
 Website = Annotated[str, Text(128, 0, r"(https?://[!-~]+)?")]
 Contact = Annotated[str, Text(128, 0, r"[^\n\t]*")]
 Ppm = Annotated[int, Uint(PARTS_PER_MILLION)]
