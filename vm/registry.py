@@ -26,6 +26,7 @@ from vm.modules.gifts import gifts
 from vm.modules.gov import gov
 from vm.modules.mana import mana
 from vm.modules.market import market
+from vm.modules.packets import packets
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
 from vm.modules.possession import possession
@@ -80,6 +81,7 @@ MODULES: tuple[Module, ...] = (
     checkin,
     tasks,
     claims,
+    packets,
     elections,
     vesting,
     possession,

@@ -7,6 +7,7 @@ from vm.modules.auctions import Raised
 from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.packets import Made
 from vm.modules.redemption import Offered, Redeemed
 from vm.modules.sessions import Opened, Requested
 from vm.modules.tasks import Airdropped, Published
@@ -22,6 +23,7 @@ _TOLD = {
     Airdropped.tag: ("airdrop", "airdrop"),
     Offered.tag: ("offer", "offer"),
     Redeemed.tag: ("voucher", "voucher"),
+    Made.tag: ("packet", "packet"),
     Raised.tag: ("leads", "leads"),
 }
 

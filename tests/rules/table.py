@@ -31,6 +31,7 @@ RULES = {
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
+    "K9": "payments between people: red packets, swaps, escrow, a fund",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -42,6 +42,7 @@ from vm.modules.tokens.transferring import (
     Burn,
     Transfer,
     Transferred,
+    transferable_row,
 )
 
 __all__ = [
@@ -78,4 +79,5 @@ __all__ = [
     "pot_of",
     "take_from_pot",
     "token",
+    "transferable_row",
 ]
