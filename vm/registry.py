@@ -42,6 +42,7 @@ from vm.modules.slashing import slashing
 from vm.modules.social import social
 from vm.modules.stake import stake
 from vm.modules.steps import steps
+from vm.modules.swaps import swaps
 from vm.modules.tasks import tasks
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
@@ -82,6 +83,7 @@ MODULES: tuple[Module, ...] = (
     tasks,
     claims,
     packets,
+    swaps,
     elections,
     vesting,
     possession,

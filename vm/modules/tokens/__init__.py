@@ -42,6 +42,7 @@ from vm.modules.tokens.transferring import (
     Burn,
     Transfer,
     Transferred,
+    tradable_row,
     transferable_row,
 )
 
@@ -79,5 +80,6 @@ __all__ = [
     "pot_of",
     "take_from_pot",
     "token",
+    "tradable_row",
     "transferable_row",
 ]

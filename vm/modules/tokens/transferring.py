@@ -9,6 +9,7 @@ from vm.modules.tokens.tables import BALANCES, AssetRow, Memo, PositiveAmount, t
 from vm.view import View
 
 NOT_TRANSFERABLE = token.error("not-transferable", "Accounts cannot send this asset to each other.")
+NOT_TRADABLE = token.error("not-tradable", "This asset may not be traded.")
 
 
 def transferable_row(view: View, asset: str) -> AssetRow:
@@ -17,6 +18,15 @@ def transferable_row(view: View, asset: str) -> AssetRow:
     row = asset_row(view, asset)
     if not row.transferable:
         raise NOT_TRANSFERABLE.failed(field="asset")
+    return row
+
+
+def tradable_row(view: View, asset: str, *, field: str = "asset") -> AssetRow:
+    """The asset's row; raises ActionFailed, for the field that names it, if there is no such asset,
+    or it may not be exchanged for anything (W1)."""
+    row = asset_row(view, asset, field=field)
+    if not (row.tradable and row.transferable):
+        raise NOT_TRADABLE.failed(f"{asset} may not be traded", field=field)
     return row
 
 
