@@ -1,11 +1,12 @@
-"""K9: red packets in any asset, equal or random, claimed once, the rest refunded after expiry."""
+"""K9: red packets in any asset, equal or random, claimed once, the rest refunded after expiry; swaps."""
 
 from fractions import Fraction
 from math import floor
 
 from tests.rules.disabled import Disabled
 from tests.vm.test_packets import HOUR_MS, PEOPLE, Party
-from tests.vm.world import ANNA, FUNDS
+from tests.vm.test_swaps import SECRET, Ledger
+from tests.vm.world import ANNA, BEN, FUNDS
 from vm.modules.packets import EQUAL, RANDOM
 from vm.modules.tokens import Create, Issue
 
@@ -36,3 +37,15 @@ def test_random_shares_make_up_the_whole() -> None:
     shares = [party.held(who.public) for who in PEOPLE[:3]]
     assert (sum(shares), party.held(ANNA.public)) == (999, FUNDS - 999)
     assert len(set(shares)) > 1
+
+
+def test_a_swap_between_two_chains_has_both_halves_or_none() -> None:
+    for secret, ends in ((SECRET, (FUNDS - 300, FUNDS + 200)), (None, (FUNDS, FUNDS))):
+        one, other = Ledger(), Ledger()
+        one.lock(ANNA, BEN, 300, 8)
+        other.lock(BEN, ANNA, 200, 4)
+        if secret is not None:
+            assert [other.claim(secret=secret), one.claim(secret=secret)] == ["ok", "ok"]
+        one.wait(8)
+        other.wait(8)
+        assert (one.held(ANNA.public), other.held(ANNA.public)) == ends
