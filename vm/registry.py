@@ -28,6 +28,7 @@ from vm.modules.gov import gov
 from vm.modules.mana import mana
 from vm.modules.market import market
 from vm.modules.orders import orders
+from vm.modules.packets import packets
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
 from vm.modules.possession import possession
@@ -44,6 +45,7 @@ from vm.modules.social import social
 from vm.modules.stake import stake
 from vm.modules.steps import steps
 from vm.modules.stipends import stipends
+from vm.modules.swaps import swaps
 from vm.modules.tasks import tasks
 from vm.modules.tokens import token
 from vm.modules.upgrade import upgrade
@@ -86,6 +88,8 @@ MODULES: tuple[Module, ...] = (
     claims,
     orders,
     finance,
+    packets,
+    swaps,
     elections,
     vesting,
     possession,

@@ -7,8 +7,10 @@ from vm.modules.auctions import Raised
 from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.packets import Made
 from vm.modules.redemption import Offered, Redeemed
 from vm.modules.sessions import Opened, Requested
+from vm.modules.swaps import Locked
 from vm.modules.tasks import Airdropped, Published
 
 # By the event: how people call it, and the event's field.
@@ -22,6 +24,8 @@ _TOLD = {
     Airdropped.tag: ("airdrop", "airdrop"),
     Offered.tag: ("offer", "offer"),
     Redeemed.tag: ("voucher", "voucher"),
+    Locked.tag: ("swap", "swap"),
+    Made.tag: ("packet", "packet"),
     Raised.tag: ("leads", "leads"),
 }
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from consensus.cid import RAW, Cid, cid_of
+from consensus.hashing import sha256
 from consensus.merkle import merkle_root
 from consensus.sealed_key import viewing_key_of
 from tests.vm.migrations import EthereumKey
@@ -15,6 +16,8 @@ from vm.modules.possession import Prove
 from vm.modules.possession import Register as RegisterRoot
 from vm.modules.producer import Register, Rotate, possession_message
 from vm.modules.sessions import Accept, Ask, Open, Settle, Ticket
+from vm.modules.swaps import Claim as Reveal
+from vm.modules.swaps import Lock
 from vm.modules.tasks import Entry, MakeAirdrop, Take
 from vm.modules.viewing import Buy, Dispute, Grant
 
@@ -37,16 +40,16 @@ def proved(action: Action, sender: bytes, chain: bytes, turn: int) -> Action:
     match action:
         case Commit() | Publish():
             return _published(action, sender, cid_of(RAW, sender + bytes([turn])))
-        case Open() | Ask():
-            return replace(action, ticket_key=SIGNER.public)
-        case Accept():
-            return replace(action, provider_key=SIGNER.public)
+        case Open() | Ask() | Accept():
+            return _with_key(action)
         case Settle():
             return _signed(action, chain)
         case Buy() | Grant():
             return replace(action, viewing_key=viewing_key_of(SECRET))
-        case Dispute():
+        case Dispute() | Reveal():
             return replace(action, secret=SECRET)
+        case Lock():
+            return replace(action, digest=sha256(SECRET))
         case RegisterRoot() | Prove() | OpenMigration():
             return _in_tree(action)
         case Register() | Rotate() | MakeAirdrop() | Take():
@@ -54,6 +57,13 @@ def proved(action: Action, sender: bytes, chain: bytes, turn: int) -> Action:
         case ClaimHolding():
             return _claimed(action, sender, chain)
     return action
+
+
+def _with_key(action: Open | Ask | Accept) -> Action:
+    """A call whose tickets the one key signs."""
+    if isinstance(action, Accept):
+        return replace(action, provider_key=SIGNER.public)
+    return replace(action, ticket_key=SIGNER.public)
 
 
 def _in_tree(action: RegisterRoot | Prove | OpenMigration) -> Action:

@@ -35,6 +35,7 @@ RULES = {
     "K3": "once the cap is issued, orders are paid in the token",
     "K4": "what is bought back is burned, until the cap is issued",
     "K6": "public batches, finance reports and audits",
+    "K9": "payments between people: red packets, swaps, escrow, a fund",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -42,6 +42,8 @@ from vm.modules.tokens.transferring import (
     Burn,
     Transfer,
     Transferred,
+    tradable_row,
+    transferable_row,
 )
 
 __all__ = [
@@ -78,4 +80,6 @@ __all__ = [
     "pot_of",
     "take_from_pot",
     "token",
+    "tradable_row",
+    "transferable_row",
 ]

@@ -5,9 +5,29 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.tokens.holding import asset_row, check_burnable, count_burned, credit, debit
-from vm.modules.tokens.tables import BALANCES, Memo, PositiveAmount, token
+from vm.modules.tokens.tables import BALANCES, AssetRow, Memo, PositiveAmount, token
+from vm.view import View
 
 NOT_TRANSFERABLE = token.error("not-transferable", "Accounts cannot send this asset to each other.")
+NOT_TRADABLE = token.error("not-tradable", "This asset may not be traded.")
+
+
+def transferable_row(view: View, asset: str) -> AssetRow:
+    """The asset's row; raises ActionFailed (`asset`) if there is no such asset, or accounts cannot
+    send it to each other."""
+    row = asset_row(view, asset)
+    if not row.transferable:
+        raise NOT_TRANSFERABLE.failed(field="asset")
+    return row
+
+
+def tradable_row(view: View, asset: str, *, field: str = "asset") -> AssetRow:
+    """The asset's row; raises ActionFailed, for the field that names it, if there is no such asset,
+    or it may not be exchanged for anything (W1)."""
+    row = asset_row(view, asset, field=field)
+    if not (row.tradable and row.transferable):
+        raise NOT_TRADABLE.failed(f"{asset} may not be traded", field=field)
+    return row
 
 
 @token.event
@@ -44,8 +64,7 @@ class Transfer(Action):
     memo: Memo
 
     def apply(self, context: Context) -> None:
-        if not asset_row(context.state, self.asset).transferable:
-            raise NOT_TRANSFERABLE.failed(field="asset")
+        transferable_row(context.state, self.asset)
         debit(context.state, context.sender, self.asset, self.amount, field="amount")
         credit(context.state, self.to, self.asset, self.amount)
         context.emit(Transferred(context.sender, self.to, self.asset, self.amount, self.memo))
