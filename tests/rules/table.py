@@ -31,6 +31,13 @@ RULES = {
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
+    "T1": "one identity for each user; it signs, and any node takes it",
+    "T3": "spaces; content claimed once, its versions and names",
+    "T4": "likes, comments, shares, view receipts, tips",
+    "T5": "fees vote; scores decay, repeated gifts weigh less; slots",
+    "T6": "what is spent through share links is split, and votes",
+    "T7": "live rooms: prepaid packets, audience and weight are public",
+    "T9": "paid content: in escrow until the key is delivered",
 }
 
 _INTRODUCTION = """# Rules of the economies
