@@ -25,6 +25,7 @@ from vm.modules.fee import fee
 from vm.modules.finance import finance
 from vm.modules.gifts import gifts
 from vm.modules.gov import gov
+from vm.modules.live import live
 from vm.modules.mana import mana
 from vm.modules.market import market
 from vm.modules.orders import orders
@@ -34,9 +35,11 @@ from vm.modules.personhood import personhood
 from vm.modules.possession import possession
 from vm.modules.pots import pots
 from vm.modules.producer import producer
+from vm.modules.ranking import ranking
 from vm.modules.ratings import ratings
 from vm.modules.rebate import rebate
 from vm.modules.redemption import redemption
+from vm.modules.referral import referral
 from vm.modules.revenue import revenue
 from vm.modules.rewards import rewards
 from vm.modules.sessions import sessions
@@ -70,8 +73,11 @@ MODULES: tuple[Module, ...] = (
     gov,
     upgrade,
     content,
+    ranking,
+    referral,
     social,
     viewing,
+    live,
     personhood,
     steps,
     stipends,

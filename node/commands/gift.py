@@ -136,7 +136,7 @@ async def give(
     async with options.client() as client:
         to = await find_account(client, options.section, account, "ACCOUNT")
         about = await _terms(client, gift)
-        await send(client, options, [Give(gift, to, cid)], as_json=json, about=about)
+        await send(client, options, [Give(gift, to, cid, None)], as_json=json, about=about)
 
 
 @app.command

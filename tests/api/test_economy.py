@@ -18,7 +18,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr("tests.api.world.GENESIS", community_genesis())
     with open_world(tmp_path / "world") as made:
         for day in range(3):
-            give = signed(made.chain, ALICE, Give("rose", BOB.public, None), day, max_fee=10**8)
+            give = signed(
+                made.chain, ALICE, Give("rose", BOB.public, None, None), day, max_fee=10**8
+            )
             slot = 1 + day * DAY_SLOTS
             made.slots([slot], [give])
             made.slots([slot + 1, slot + 2])

@@ -29,6 +29,7 @@ WORDS = [
     "video/mp4",
     "gov.resolve",
     "fee.burn_ppm",
+    "https://live.example/index.m3u8",
     "",
 ]
 ASSET = kind_of(Asset)

@@ -36,6 +36,13 @@ RULES = {
     "K4": "what is bought back is burned, until the cap is issued",
     "K6": "public batches, finance reports and audits",
     "K9": "payments between people: red packets, swaps, escrow, a fund",
+    "T1": "one identity for each user; it signs, and any node takes it",
+    "T3": "spaces; content claimed once, its versions and names",
+    "T4": "likes, comments, shares, view receipts, tips",
+    "T5": "fees vote; scores decay, repeated gifts weigh less; slots",
+    "T6": "what is spent through share links is split, and votes",
+    "T7": "live rooms: prepaid packets, audience and weight are public",
+    "T9": "paid content: in escrow until the key is delivered",
 }
 
 _INTRODUCTION = """# Rules of the economies

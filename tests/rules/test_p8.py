@@ -9,13 +9,13 @@ from tests.vm.world import FUNDS
 from vm.modules.gifts import Deliver, Give, HandOut, OrderGift, StockUp
 from vm.modules.revenue import REVENUE_POT
 
-DISABLED = Disabled("vm.modules.gifts.giving.credit", lambda *arguments: None)
+DISABLED = Disabled("vm.modules.gifts.giving.pay_creator", lambda *arguments, **named: 0)
 
 
 def test_a_gift_bought_one_won_and_one_made_pay_who_gets_or_makes_them_but_for_the_fee() -> None:
     shop, price = Shop(), 101
     fee = floor(Fraction(price, 5))
-    assert shop.act(A, Give("rose", C, None)) == "ok"
+    assert shop.act(A, Give("rose", C, None, None)) == "ok"
     assert shop.act(B, StockUp("rose", 1)) == "ok"
     assert shop.act(B, HandOut("rose", C)) == "ok"
     assert shop.held(C) == 2 * (price - fee)

@@ -60,9 +60,9 @@ class Shop(Days):
 
 def test_who_is_given_a_gift_gets_its_price_but_for_the_fee() -> None:
     shop = Shop()
-    assert shop.act(A, Give("rose", C, None)) == "ok"
+    assert shop.act(A, Give("rose", C, None, None)) == "ok"
     assert (shop.held(A), shop.held(C), shop.pot(REVENUE_POT)) == (FUNDS - 101, 81, 20)
-    assert shop.act(A, Give("rose", C, None)) == "ok"
+    assert shop.act(A, Give("rose", C, None, None)) == "ok"
     assert RECEIVED.get(shop.world.state, C, "rose") == Received(2, 202)
     assert shop.sound()
 
@@ -71,14 +71,14 @@ def test_who_gave_what_to_whom_is_kept_of_the_newest() -> None:
     shop = Shop()
     shop.act(B, StockUp("rose", 1))
     shop.time_ms += 5_000
-    assert shop.act(A, Give("rose", C, None)) == "ok"
+    assert shop.act(A, Give("rose", C, None, None)) == "ok"
     assert shop.act(B, HandOut("rose", A)) == "ok"
     assert [row for _, row in GIVINGS.every(shop.world.state)] == [
         Giving(1, shop.time_ms, "rose", A, C, None, False, "REEL", 101, 81),
         Giving(2, shop.time_ms, "rose", B, A, None, True, "REEL", 101, 81),
     ]
     for _ in range(GIVINGS_KEPT):
-        assert shop.act(A, Give("rose", C, None)) == "ok"
+        assert shop.act(A, Give("rose", C, None, None)) == "ok"
     kept = sorted(row.number for _, row in GIVINGS.every(shop.world.state))
     assert kept == list(range(3, GIVINGS_KEPT + 3))
     assert shop.sound()
@@ -89,11 +89,11 @@ def test_who_gave_what_to_whom_is_kept_of_the_newest() -> None:
 def test_a_gift_may_be_for_a_video_of_who_gets_it_and_for_no_other() -> None:
     shop, video = Shop(), publish()
     commit_to(shop.world.state, video, by=ANNA)
-    assert shop.act(A, Give("rose", A, video.cid)) == "gifts.not-theirs", "not published yet"
+    assert shop.act(A, Give("rose", A, video.cid, None)) == "gifts.not-theirs", "not published yet"
     assert shop.act(A, video) == "ok"
-    assert shop.act(B, Give("rose", C, video.cid)) == "gifts.not-theirs"
+    assert shop.act(B, Give("rose", C, video.cid, None)) == "gifts.not-theirs"
     assert (shop.held(B), shop.held(C)) == (FUNDS, 0)
-    assert shop.act(B, Give("rose", A, video.cid)) == "ok"
+    assert shop.act(B, Give("rose", A, video.cid, None)) == "ok"
     assert (shop.held(B), shop.held(A)) == (FUNDS - 101, FUNDS + 81)
 
 
@@ -107,7 +107,7 @@ def test_gifts_can_be_given_on_when_more_was_paid_for_them_than_can_be_counted()
     ):
         assert shop.decide(action) == "ok"
     for count, units in enumerate((most, 2**64 - 1, 2**64 - 1), 1):
-        assert shop.act(A, Give("moon", A, None)) == "ok"
+        assert shop.act(A, Give("moon", A, None, None)) == "ok"
         assert RECEIVED.get(shop.world.state, A, "moon") == Received(count, units)
 
 
@@ -155,8 +155,8 @@ def test_what_is_declined_or_late_is_paid_back(*, declined: bool) -> None:
 @pytest.mark.parametrize(
     ("who", "action", "code"),
     [
-        (A, Give("tulip", C, None), "gifts.unknown-gift"),
-        (C, Give("rose", A, None), "token.insufficient-balance"),
+        (A, Give("tulip", C, None, None), "gifts.unknown-gift"),
+        (C, Give("rose", A, None, None), "token.insufficient-balance"),
         (A, StockUp("rose", 1), "gifts.no-app"),
         (B, StockUp("tulip", 1), "gifts.unknown-gift"),
         (A, HandOut("rose", C), "gifts.no-app"),
@@ -197,7 +197,7 @@ def test_what_cannot_be_decided_is_named(action: Action, code: str) -> None:
 def test_a_retired_gift_is_not_given_nor_listed_again_at_another_price() -> None:
     shop = Shop()
     shop.decide(Retire("rose"))
-    assert shop.act(A, Give("rose", C, None)) == "gifts.retired"
+    assert shop.act(A, Give("rose", C, None, None)) == "gifts.retired"
     assert shop.decide(Retire("rose")) == "gifts.retired"
     assert shop.decide(ROSE) == "gifts.gift-exists"
 
@@ -205,7 +205,7 @@ def test_a_retired_gift_is_not_given_nor_listed_again_at_another_price() -> None
 def test_gifting_oneself_costs_the_fee() -> None:
     """What it gains: a count, for the platform's fee; nothing that was not paid for."""
     shop = Shop()
-    assert shop.act(A, Give("rose", A, None)) == "ok"
+    assert shop.act(A, Give("rose", A, None, None)) == "ok"
     assert shop.held(A) == FUNDS - 20
 
 
@@ -237,7 +237,7 @@ class GiftMachine(RuleBasedStateMachine):
     def give(self, who: bytes, to: bytes) -> None:
         """Give a rose."""
         good = self.balances[who] >= 101
-        assert (self.shop.act(who, Give("rose", to, None)) == "ok") is good
+        assert (self.shop.act(who, Give("rose", to, None, None)) == "ok") is good
         if good:
             self.balances[who] -= 101
             self.paid(to, 101)

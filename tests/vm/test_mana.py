@@ -323,6 +323,7 @@ def test_who_has_bonded_everything_can_unbond() -> None:
 def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
     likes = {"social.like", "social.unlike", "social.write_comment"}
+    likes |= {"social.share", "social.count_views", "live.enter"}
     deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote"}
     taking_part = {"checkin.check_in", "checkin.claim", "packets.claim", "rebate.claim"}
     tasks = {

@@ -93,7 +93,7 @@ def test_the_price_waits_until_the_key_has_stood_the_test(shop: Shop) -> None:
     assert shop.events == [
         Bought(VIDEO, BUYER, viewing_key_of(secret("ben")), "REEL", PRICE, None, due_ms),
         Delivered(VIDEO, BUYER, OWNER, paid_ms),
-        PaidOut(VIDEO, BUYER, "REEL", OWNER, PRICE, None, 0),
+        PaidOut(VIDEO, BUYER, "REEL", OWNER, PRICE, None, 0, 0),
     ]
 
 
@@ -161,8 +161,9 @@ def test_referrals_are_rounded_down_and_the_rest_is_the_sellers(
     assert shop.held(OWNER) == FUNDS + price - share
     assert shop.held(SHARER) == (share if referrer == SHARER else 0)
     assert shop.held(TEAM) == (share if referrer == TEAM else 0)
-    paid = PaidOut(VIDEO, BUYER, "REEL", OWNER, price - share, referrer, share)
-    assert shop.events[-1] == paid
+    assert shop.events[-1] == PaidOut(
+        VIDEO, BUYER, "REEL", OWNER, price - share, referrer, share, 0
+    )
     spent = Spending(1, price, 0 if referrer is None else price)
     assert SPENDING.get(shop.world.state, VIDEO, "REEL") == spent
     assert shop.faults() == []
@@ -310,7 +311,11 @@ def test_nobody_buys_twice_or_its_own(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("referrer", "code"),
-    [(BUYER, "bad-referrer"), (OWNER, "bad-referrer"), (STRANGER, "unknown-referrer")],
+    [
+        (BUYER, "referral.bad-referrer"),
+        (OWNER, "referral.bad-referrer"),
+        (STRANGER, "referral.unknown-referrer"),
+    ],
 )
 def test_who_is_no_referrer(shop: Shop, referrer: bytes, code: str) -> None:
     assert shop.failure(BUYER, buy(referrer=referrer)) == (code, "referrer")
@@ -347,7 +352,10 @@ def test_only_owners_commit_once_and_offer_what_they_have_sealed(shop: Shop) -> 
 def test_teams_stand_in_order_each_once(shop: Shop) -> None:
     low, high = sorted([TEAM, SHARER])
     for teams in ((high, low), (low, low)):
-        assert shop.failure(OWNER, replace(offer(), teams=teams)) == ("teams-unordered", "teams")
+        assert shop.failure(OWNER, replace(offer(), teams=teams)) == (
+            "referral.teams-unordered",
+            "teams",
+        )
     shop.must(OWNER, replace(offer(), teams=(low, high)))
 
 

@@ -107,7 +107,8 @@ class HandleReleased(Record):
 @account.action(gas=12_000)
 @record("account.claim_handle")
 class ClaimHandle(Action):
-    """Take a handle that no account has. Its fee, the higher the shorter it is, is burned."""
+    """Take a handle that no account has. Its fee, the higher the shorter it is, is burned
+    (T1)."""
 
     handle: HandleName
 

@@ -38,7 +38,7 @@ class AuthoritySet(Record):
 @record("account.set_authority")
 class SetAuthority(Action):
     """Replace the keys that act for the account, their weights and the threshold, at once. The
-    account's id and all that it has stay."""
+    account's id and all that it has stay (T1)."""
 
     authority: Authority
 

@@ -93,7 +93,8 @@ class Lapsed(Record):
 @record("content.commit")
 class Commit(Action):
     """Commit to publish something: the SHA-256 of a `content.claim` record of the sender, the
-    content id and a secret salt. `content.publish` shows both, some blocks later."""
+    content id and a secret salt. `content.publish` shows both, some blocks later
+    (T3)."""
 
     commitment: Digest
 

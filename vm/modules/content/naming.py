@@ -41,7 +41,8 @@ class NameSet(Record):
 @record("content.set_name")
 class SetName(Action):
     """Let a name in a space of the sender's stand for a video of the sender's, whatever it stood
-    for before, or (null) for none. `cid` may be any version: the name resolves to the newest."""
+    for before, or (null) for none. `cid` may be any version: the name resolves to the newest
+    (T3)."""
 
     space: SpaceName
     name: VideoName

@@ -76,7 +76,7 @@ class Publish(Action):
     """Publish content that the sender, who becomes its owner, has committed to with this salt.
     `replaces`: the newest version of a video of the sender's, whose next version it becomes;
     `parent`: the published video that it is a clip of; `place`: a name for it in a space of the
-    sender's."""
+    sender's (T3)."""
 
     cid: Cid
     profile: Profile

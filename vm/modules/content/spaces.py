@@ -59,7 +59,7 @@ class SpaceUpdated(Record):
 @record("content.create_space")
 class CreateSpace(Action):
     """Create a space of a name that none has, in a channel. Its fee, that of a handle of as many
-    letters, is burned."""
+    letters, is burned (T3)."""
 
     space: SpaceName
     channel: Channel

@@ -31,8 +31,11 @@ from vm.modules.gifts.tables import (
     gifts,
     sold_gift,
 )
+from vm.modules.live import is_open
+from vm.modules.ranking import vote
 from vm.modules.rebate import collect
-from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
+from vm.modules.referral import check_referrer, pay_creator, terms_of
+from vm.modules.tokens import PositiveAmount, asset_row, debit, drain_pot, fill_pot
 
 GIFT_EXISTS = gifts.error("gift-exists", "A gift of this name was listed already.")
 NO_APP = gifts.error("no-app", "The account may not hand out gifts that are won.")
@@ -115,18 +118,29 @@ class Retire(Action):
 @record("gifts.give")
 class Give(Action):
     """Buy a gift of the catalogue for an account, perhaps for one of its videos; it gets the price
-    at once, but for the platform's fee (P8)."""
+    at once, but for the platform's fee (P8) and the part of the referrer, who has led the sender
+    there (T6). The fee votes for the account, and for the video or else its open live room (T5)."""
 
     gift: GiftName
     to: AccountId
     video: Cid | None
+    referrer: AccountId | None
 
     def apply(self, context: Context) -> None:
-        row = sold_gift(context.state, self.gift)
-        if self.video is not None and owner_of(context.state, self.video) != self.to:
+        state, sender, row = context.state, context.sender, sold_gift(context.state, self.gift)
+        if self.video is not None and owner_of(state, self.video) != self.to:
             raise NOT_THEIRS.failed(field="video")
-        debit(context.state, context.sender, row.asset, row.price)
-        _hand_over(context, self.gift, row, self.to, self.video, is_won=False)
+        check_referrer(state, self.referrer, payer=sender, creator=self.to)
+        debit(state, sender, row.asset, row.price)
+        _hand_over(
+            context,
+            self.gift,
+            row,
+            self.to,
+            video=self.video,
+            referrer=self.referrer,
+            is_won=False,
+        )
 
 
 @gifts.action(gas=3_000, governed=True)
@@ -191,11 +205,18 @@ class HandOut(Action):
         else:
             STOCKS.delete(state, sender, self.gift)
         drain_pot(state, STOCK_POT, row.asset, row.price)
-        _hand_over(context, self.gift, row, self.to, None, is_won=True)
+        _hand_over(context, self.gift, row, self.to, video=None, referrer=None, is_won=True)
 
 
 def _hand_over(
-    context: Context, name: str, row: Gift, to: bytes, video: Cid | None, *, is_won: bool
+    context: Context,
+    name: str,
+    row: Gift,
+    to: bytes,
+    *,
+    video: Cid | None,
+    referrer: bytes | None,
+    is_won: bool,
 ) -> None:
     """Give the receiver a price that was taken before."""
     state, giver = context.state, context.sender
@@ -208,14 +229,25 @@ def _hand_over(
         gross=row.price,
         fee_ppm=FEE_PPM.read(state),
     )
-    credit(state, to, row.asset, row.price - fee)
+    referral = pay_creator(
+        context,
+        payer=giver,
+        creator=to,
+        asset=row.asset,
+        amount=row.price - fee,
+        referrer=referrer,
+        ppm=terms_of(state, to).ppm(referrer),
+    )
+    in_room = is_open(state, to)
+    vote(context, voter=giver, creator=to, asset=row.asset, fee=fee, video=video, in_room=in_room)
     before = RECEIVED.get(state, to, name) or Received(0, 0)
     units = min(before.units + row.price, UINT64_MAX)
     RECEIVED.put(state, Received(before.count + 1, units), to, name)
-    context.emit(Given(name, giver, to, video, row.asset, row.price, row.price - fee))
+    earned = row.price - fee - referral
+    context.emit(Given(name, giver, to, video, row.asset, row.price, earned))
     numbering = NUMBERING.get(state) or FIRST
     number, time_ms = numbering.givings + 1, context.block.time_ms
     NUMBERING.put(state, replace(numbering, givings=number))
-    paid = (row.asset, row.price, row.price - fee)
+    paid = (row.asset, row.price, earned)
     giving = Giving(number, time_ms, name, giver, to, video, is_won, *paid)
     GIVINGS.put(state, giving, number % GIVINGS_KEPT)

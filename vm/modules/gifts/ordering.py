@@ -23,6 +23,7 @@ from vm.modules.gifts.tables import (
     WaitS,
     gifts,
 )
+from vm.modules.ranking import vote
 from vm.modules.rebate import collect
 from vm.modules.tokens import PositiveAmount, asset_row, credit, debit, drain_pot, fill_pot
 from vm.view import State, View
@@ -100,7 +101,7 @@ class OrderGift(Action):
 @record("gifts.deliver")
 class Deliver(Action):
     """As its maker, deliver a gift that was ordered: it is the orderer's, and the maker is paid but
-    for the platform's fee (P8)."""
+    for the platform's fee (P8), which votes for the maker (T5)."""
 
     order: Counter
     animation: Cid
@@ -118,6 +119,14 @@ class Deliver(Action):
             fee_ppm=FEE_PPM.read(state),
         )
         credit(state, order.maker, order.asset, order.price - fee)
+        vote(
+            context,
+            voter=order.orderer,
+            creator=order.maker,
+            asset=order.asset,
+            fee=fee,
+            video=None,
+        )
         MADE.put(state, Made(order.orderer, order.maker, self.animation), self.order)
         context.emit(OrderOver(self.order, self.animation))
 

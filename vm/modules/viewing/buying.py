@@ -8,7 +8,9 @@ from consensus.record import Record, record
 from consensus.sealed_key import ViewingKey
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.account import SENDERS
+from vm.modules.ranking import vote
+from vm.modules.rebate import collect
+from vm.modules.referral import check_referrer, pay_creator
 from vm.modules.tokens import BALANCES, PositiveAmount, credit, debit, drain_pot, fill_pot
 from vm.modules.viewing.offering import NOT_OFFERED, check_payable
 from vm.modules.viewing.tables import (
@@ -16,6 +18,7 @@ from vm.modules.viewing.tables import (
     AGENDA,
     DELIVERY_S,
     ESCROW_POT,
+    FEE_PPM,
     OFFERS,
     PURCHASES,
     SPENDING,
@@ -26,7 +29,6 @@ from vm.modules.viewing.tables import (
     offer_of,
     viewing,
 )
-from vm.parameter import PARTS_PER_MILLION
 from vm.view import State, View
 
 DUE_A_BLOCK = 256  # the rest is settled in the blocks that follow
@@ -34,12 +36,6 @@ DUE_A_BLOCK = 256  # the rest is settled in the blocks that follow
 OWN_VIDEO = viewing.error("own-video", "The video is the account's own.")
 ALREADY_BOUGHT = viewing.error("already-bought", "The account has bought this video already.")
 OFFER_CHANGED = viewing.error("offer-changed", "The video is for sale at another price.")
-BAD_REFERRER = viewing.error(
-    "bad-referrer", "Who leads a buyer to a video is another account than buyer and owner."
-)
-UNKNOWN_REFERRER = viewing.error(
-    "unknown-referrer", "No account that ever sent a transaction has this id."
-)
 
 
 @viewing.event
@@ -60,7 +56,8 @@ class Bought(Record):
 @viewing.event
 @record("viewing.paid_out")
 class PaidOut(Record):
-    """A price has left escrow: the referrer's part, and the rest for the seller."""
+    """A price has left escrow: the platform's fee, the referrer's part of what that leaves, and the
+    rest for the seller."""
 
     video: Cid
     buyer: AccountId
@@ -69,6 +66,7 @@ class PaidOut(Record):
     amount: Amount
     referrer: AccountId | None
     referral: Amount
+    fee: Amount
 
 
 @viewing.event
@@ -88,7 +86,7 @@ class Refunded(Record):
 class Buy(Action):
     """Pay for the key to a video, which is to be sealed to this viewing key: one made for this
     purchase alone, as its secret proves a wrong delivery. Asset and price are those of the offer
-    that the buyer saw; `referrer` is who led it there."""
+    that the buyer saw; `referrer` is who led it there (T6, T9)."""
 
     video: Cid
     asset: Asset
@@ -140,10 +138,7 @@ class Buy(Action):
                 f"the price is {offer.price} units of {offer.asset} now", field="price"
             )
         check_payable(view, offer.asset)
-        if self.referrer in (buyer, offer.owner):
-            raise BAD_REFERRER.failed(field="referrer")
-        if self.referrer is not None and SENDERS.get(view, self.referrer) is None:
-            raise UNKNOWN_REFERRER.failed(field="referrer")
+        check_referrer(view, self.referrer, payer=buyer, creator=offer.owner)
         return offer
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
@@ -170,17 +165,34 @@ def settle_due(context: Context) -> None:
 
 
 def _pay_out(context: Context, video: Cid, buyer: bytes, row: Purchase, seller: bytes) -> None:
-    """The referrer's part is rounded down; what that leaves is the seller's (T6)."""
-    state, referral = context.state, row.price * row.referral_ppm // PARTS_PER_MILLION
+    """The platform's fee votes for the video (T5); the referrer's part is of what that leaves, and
+    the rest the seller's (T6)."""
+    state = context.state
     drain_pot(state, ESCROW_POT, row.asset, row.price)
-    credit(state, seller, row.asset, row.price - referral)
-    if row.referrer is not None:
-        credit(state, row.referrer, row.asset, referral)
+    fee = collect(
+        context,
+        source=viewing.name,
+        payer=buyer,
+        provider=seller,
+        asset=row.asset,
+        gross=row.price,
+        fee_ppm=FEE_PPM.read(state),
+    )
+    left = row.price - fee
+    referral = pay_creator(
+        context,
+        payer=buyer,
+        creator=seller,
+        asset=row.asset,
+        amount=left,
+        referrer=row.referrer,
+        ppm=row.referral_ppm,
+    )
     PURCHASES.delete(state, video, buyer)
     _count(state, video, row)
-    context.emit(
-        PaidOut(video, buyer, row.asset, seller, row.price - referral, row.referrer, referral)
-    )
+    vote(context, voter=buyer, creator=seller, asset=row.asset, fee=fee, video=video)
+    paid = (left - referral, row.referrer, referral, fee)
+    context.emit(PaidOut(video, buyer, row.asset, seller, *paid))
 
 
 def _count(state: State, video: Cid, row: Purchase) -> None:

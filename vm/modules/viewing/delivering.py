@@ -15,12 +15,14 @@ from consensus.sealed_key import (
 )
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.ranking import note_response
 from vm.modules.viewing.buying import ALREADY_BOUGHT, OWN_VIDEO, refund
 from vm.modules.viewing.offering import check_owner
 from vm.modules.viewing.tables import (
     ACCESS,
     AGENDA,
     DELIVERERS,
+    DELIVERY_S,
     DISPUTE_S,
     PURCHASES,
     Access,
@@ -67,7 +69,7 @@ class Granted(Record):
 @record("viewing.deliver")
 class Deliver(Action):
     """Give a buyer the key to a video, sealed to the viewing key of the purchase. The price is
-    paid out to the video's owner once the time for disputes is over."""
+    paid out to the video's owner once the time for disputes is over (T9)."""
 
     video: Cid
     buyer: AccountId
@@ -82,6 +84,8 @@ class Deliver(Action):
         if row.seller is not None:
             raise DELIVERED.failed(field="buyer")
         due_ms = context.block.time_ms + 1000 * DISPUTE_S.read(state)
+        bought_ms = row.due_ms - 1000 * DELIVERY_S.read(state)
+        note_response(state, seller, max(0, context.block.time_ms - bought_ms))
         AGENDA.remove(state, row.due_ms, self.video, self.buyer)
         AGENDA.add(state, due_ms, self.video, self.buyer)
         PURCHASES.put(state, replace(row, due_ms=due_ms, seller=seller), self.video, self.buyer)
@@ -98,8 +102,8 @@ class Deliver(Action):
 class Dispute(Action):
     """Show that the key which was delivered to the sender is wrong, by the secret of the viewing
     key of that purchase: what it opens is not what the owner has committed to. The whole price
-    goes back. Whoever has the secret can read the sealed key, so that it must be for one purchase
-    only."""
+    goes back (T9). Whoever has the secret can read the sealed key, so that it must be for one
+    purchase only."""
 
     video: Cid
     secret: Annotated[bytes, Bytes(32, 32)]

@@ -1,12 +1,11 @@
 """Owners commit to keys, and say what it costs to get them, and who delivers them."""
 
-from itertools import pairwise
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Asset, Digest
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.referral import ReferralPpm, Teams, check_teams
 from vm.modules.tokens import PositiveAmount, asset_row
 from vm.modules.viewing.tables import (
     COMMITMENTS,
@@ -16,8 +15,6 @@ from vm.modules.viewing.tables import (
     Commitment,
     Deliverer,
     Offer,
-    ReferralPpm,
-    Teams,
     commitment_of,
     offer_of,
     owner_of,
@@ -27,9 +24,6 @@ from vm.view import View
 
 COMMITTED = viewing.error("committed", "The owner has committed to a key already: for good.")
 UNPAYABLE = viewing.error("unpayable", "Accounts cannot pay each other in this asset.")
-TEAMS_UNORDERED = viewing.error(
-    "teams-unordered", "Teams are named in the order of ids, each once."
-)
 NOT_OFFERED = viewing.error("not-offered", "The video is not for sale.")
 NO_DELIVERER = viewing.error("no-deliverer", "An owner delivers its own keys without being named.")
 
@@ -105,8 +99,7 @@ class SetOffer(Action):
         state, owner = context.state, check_owner(context, self.video)
         commitment_of(state, self.video)
         check_payable(state, self.asset)
-        if any(low >= high for low, high in pairwise(self.teams)):
-            raise TEAMS_UNORDERED.failed(field="teams")
+        check_teams(self.teams)
         offer = Offer(owner, self.asset, self.price, self.sharer_ppm, self.team_ppm, self.teams)
         OFFERS.put(state, offer, self.video)
         context.emit(Offered(self.video, offer))

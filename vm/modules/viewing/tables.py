@@ -3,18 +3,18 @@
 from collections import Counter as Tally
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated
 
 from consensus.block import MAX_SLOT
 from consensus.cid import Cid
-from consensus.kinds import JSON_INTEGER_MAX, AccountId, Amount, Asset, Counter, Digest, Uint
-from consensus.record import AtMost, Record, record
+from consensus.kinds import JSON_INTEGER_MAX, AccountId, Amount, Asset, Counter, Digest
+from consensus.record import Record, record
 from consensus.sealed_key import SealedKey, ViewingKey
 from vm.declare import Module
 from vm.modules import content
 from vm.modules.agenda import Agenda
 from vm.modules.chain import MAX_GENESIS_TIME_MS, MAX_SLOT_MS
 from vm.modules.content import VIDEOS
+from vm.modules.referral import ReferralPpm, Teams, Terms
 from vm.modules.tokens import POTS, PositiveAmount
 from vm.parameter import PARTS_PER_MILLION
 from vm.table import KeyPart, Table
@@ -23,14 +23,10 @@ from vm.view import View
 viewing = Module("viewing", "Paid and private viewing: prices of videos, and the keys to them.")
 
 ESCROW_POT = "viewing.escrow"
-MOST_TEAMS = 16
 MOST_WAIT_S = 90 * 24 * 3600
 
 if MAX_GENESIS_TIME_MS + MAX_SLOT * MAX_SLOT_MS + 1000 * MOST_WAIT_S > JSON_INTEGER_MAX:
     raise ValueError("the time when a purchase is due must fit the integers of blocks")
-
-ReferralPpm = Annotated[int, Uint(PARTS_PER_MILLION)]
-Teams = Annotated[tuple[AccountId, ...], AtMost(MOST_TEAMS)]
 
 DELIVERY_S = viewing.parameter(
     "delivery_s",
@@ -47,6 +43,17 @@ DISPUTE_S = viewing.parameter(
     maximum=MOST_WAIT_S,
     unit="seconds",
     sentence="How long a buyer can show that a delivered key is wrong; then the price is paid out.",
+)
+
+
+FEE_PPM = viewing.parameter(
+    "fee_ppm",
+    default=0,
+    minimum=0,
+    maximum=PARTS_PER_MILLION,
+    unit="ppm",
+    sentence="The platform's part of the price of a video's key, rounded down; it votes for the "
+    "video (T5, T6).",
 )
 
 
@@ -73,9 +80,7 @@ class Offer(Record):
 
     def referral_ppm(self, referrer: bytes | None) -> int:
         """The part of the price that a referrer gets."""
-        if referrer is None:
-            return 0
-        return self.team_ppm if referrer in self.teams else self.sharer_ppm
+        return Terms(self.sharer_ppm, self.team_ppm, self.teams).ppm(referrer)
 
 
 @record("viewing.purchase")

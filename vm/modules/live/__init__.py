@@ -1,0 +1,62 @@
+"""Live rooms: prepaid data packets, the audience, and the weight that follows from both (T7)."""
+
+from vm.modules.live.attending import Enter, Entered, Invite, Invited
+from vm.modules.live.holding import (
+    Closed,
+    CloseRoom,
+    Opened,
+    OpenRoom,
+    UpdateRoom,
+    close_due,
+)
+from vm.modules.live.prepaying import BuyPackets, PacketsBought, prepaid_by
+from vm.modules.live.tables import (
+    GUESTS,
+    GUESTS_KEPT_S,
+    HELD,
+    LEAST_PACKETS,
+    MOST_SHOW_S,
+    PACKET_UNITS,
+    PREPAID,
+    ROOMS,
+    SHOWS,
+    Guest,
+    Prepaid,
+    Room,
+    Show,
+    Stream,
+    is_open,
+    live,
+)
+
+__all__ = [
+    "GUESTS",
+    "GUESTS_KEPT_S",
+    "HELD",
+    "LEAST_PACKETS",
+    "MOST_SHOW_S",
+    "PACKET_UNITS",
+    "PREPAID",
+    "ROOMS",
+    "SHOWS",
+    "BuyPackets",
+    "CloseRoom",
+    "Closed",
+    "Enter",
+    "Entered",
+    "Guest",
+    "Invite",
+    "Invited",
+    "OpenRoom",
+    "Opened",
+    "PacketsBought",
+    "Prepaid",
+    "Room",
+    "Show",
+    "Stream",
+    "UpdateRoom",
+    "close_due",
+    "is_open",
+    "live",
+    "prepaid_by",
+]

@@ -1,0 +1,73 @@
+"""What users do with videos: like, comment, share, view and tip (T4)."""
+
+from vm.modules.social.commenting import Commented, WriteComment
+from vm.modules.social.liking import Like, Liked, Unlike, Unliked
+from vm.modules.social.receipts import (
+    MOST_RECEIPTS,
+    CountViews,
+    SignedView,
+    Viewed,
+    ViewReceipt,
+    forget_seen,
+)
+from vm.modules.social.sharing import Share, Shared
+from vm.modules.social.tables import (
+    COMMENTS,
+    COUNTS,
+    LARGEST_COMMENT_BYTES,
+    LIKERS,
+    MAX_COMMENT_BYTES,
+    SEEN,
+    SHARERS,
+    TIP_FEE_PPM,
+    TIPS,
+    VIEWERS,
+    VIEWS_A_DAY,
+    Comment,
+    Counts,
+    Liker,
+    Sharer,
+    Tips,
+    Viewer,
+    counts_of,
+    social,
+)
+from vm.modules.social.tipping import Tip, Tipped
+
+__all__ = [
+    "COMMENTS",
+    "COUNTS",
+    "LARGEST_COMMENT_BYTES",
+    "LIKERS",
+    "MAX_COMMENT_BYTES",
+    "MOST_RECEIPTS",
+    "SEEN",
+    "SHARERS",
+    "TIPS",
+    "TIP_FEE_PPM",
+    "VIEWERS",
+    "VIEWS_A_DAY",
+    "Comment",
+    "Commented",
+    "CountViews",
+    "Counts",
+    "Like",
+    "Liked",
+    "Liker",
+    "Share",
+    "Shared",
+    "Sharer",
+    "SignedView",
+    "Tip",
+    "Tipped",
+    "Tips",
+    "Unlike",
+    "Unliked",
+    "ViewReceipt",
+    "Viewed",
+    "Viewer",
+    "WriteComment",
+    "counts_of",
+    "forget_seen",
+    "social",
+]
