@@ -1,4 +1,4 @@
-"""K9: red packets in any asset, equal or random, claimed once, the rest refunded after expiry; swaps."""
+"""K9: red packets in any asset, claimed once and refunded after expiry; swaps."""
 
 from fractions import Fraction
 from math import floor
