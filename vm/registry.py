@@ -12,6 +12,7 @@ from consensus.errors import Invalid, InvalidEncoding, InvalidTransaction
 from consensus.transaction import Transaction
 from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
+from vm.modules.activity import activity
 from vm.modules.agenda import agenda
 from vm.modules.auctions import auctions
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
@@ -28,6 +29,8 @@ from vm.modules.mana import mana
 from vm.modules.market import market
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
+from vm.modules.poa import poa
+from vm.modules.poc import poc
 from vm.modules.possession import possession
 from vm.modules.pots import pots
 from vm.modules.producer import producer
@@ -79,6 +82,9 @@ MODULES: tuple[Module, ...] = (
     auctions,
     checkin,
     tasks,
+    activity,
+    poa,
+    poc,
     claims,
     elections,
     vesting,

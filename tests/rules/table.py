@@ -31,6 +31,7 @@ RULES = {
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
+    "T8": "a reward pool as large as the day was active; proof of activity and of contribution",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -324,7 +324,7 @@ def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
     likes = {"social.like", "social.unlike", "social.write_comment"}
     deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote"}
-    taking_part = {"checkin.check_in", "checkin.claim", "rebate.claim"}
+    taking_part = {"checkin.check_in", "checkin.claim", "rebate.claim", "poa.claim"}
     tasks = {
         "tasks.register_node",
         "tasks.delegate",

@@ -11,7 +11,8 @@ from consensus.record import Record, record
 from consensus.unixfs import KUBO
 from vm.context import Context
 from vm.declare import Action, Module
-from vm.modules.content import VIDEOS
+from vm.modules.activity import ActivityKind, is_counting, note
+from vm.modules.content import VIDEOS, home_of, owner_of
 from vm.modules.rebate import COMMENT, note_activity
 from vm.table import Table
 from vm.view import State, View
@@ -115,6 +116,7 @@ class Like(Action):
             raise ALREADY_LIKED.failed(field="video")
         LIKERS.put(state, Liker(context.block.time_ms), self.video, sender)
         context.emit(Liked(self.video, sender, _count_like(state, self.video, 1)))
+        _note(context, self.video, ActivityKind.LIKE)
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return _like_keys(self.video, sender)
@@ -164,6 +166,7 @@ class WriteComment(Action):
         COUNTS.put(state, replace(counts, comments=number + 1), self.video)
         context.emit(Commented(self.video, number, sender, self.cid, self.size_bytes))
         note_activity(context, sender, COMMENT)
+        _note(context, self.video, ActivityKind.COMMENT)
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return (VIDEOS.state_key(self.video), COUNTS.state_key(self.video))
@@ -177,6 +180,13 @@ def counts_of(view: View, video: Cid) -> Counts:
 def _check_video(view: View, video: Cid) -> None:
     if VIDEOS.get(view, video) is None:
         raise UNKNOWN_VIDEO.failed(f"{video} is not published here", field="video")
+
+
+def _note(context: Context, video: Cid, kind: ActivityKind) -> None:
+    if not is_counting(context.state):
+        return
+    owner, home = owner_of(context.state, video), home_of(context.state, video)
+    note(context, context.sender, kind, creator=owner, space=home)
 
 
 def _count_like(state: State, video: Cid, change: int) -> int:

@@ -8,7 +8,8 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.content import owner_of
+from vm.modules.activity import ActivityKind, note
+from vm.modules.content import home_of, owner_of
 from vm.modules.gifts.tables import (
     APPS,
     CATALOGUE,
@@ -127,6 +128,8 @@ class Give(Action):
             raise NOT_THEIRS.failed(field="video")
         debit(context.state, context.sender, row.asset, row.price)
         _hand_over(context, self.gift, row, self.to, self.video, is_won=False)
+        home = None if self.video is None else home_of(context.state, self.video)
+        note(context, context.sender, ActivityKind.PAYMENT, creator=self.to, space=home)
 
 
 @gifts.action(gas=3_000, governed=True)

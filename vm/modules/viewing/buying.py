@@ -9,6 +9,8 @@ from consensus.sealed_key import ViewingKey
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import SENDERS
+from vm.modules.activity import ActivityKind, note
+from vm.modules.content import home_of
 from vm.modules.tokens import BALANCES, PositiveAmount, credit, debit, drain_pot, fill_pot
 from vm.modules.viewing.offering import NOT_OFFERED, check_payable
 from vm.modules.viewing.tables import (
@@ -178,6 +180,7 @@ def _pay_out(context: Context, video: Cid, buyer: bytes, row: Purchase, seller: 
         credit(state, row.referrer, row.asset, referral)
     PURCHASES.delete(state, video, buyer)
     _count(state, video, row)
+    note(context, buyer, ActivityKind.PAYMENT, creator=seller, space=home_of(state, video))
     context.emit(
         PaidOut(video, buyer, row.asset, seller, row.price - referral, row.referrer, referral)
     )
