@@ -51,6 +51,7 @@ from consensus.address import format_address
 from consensus.light_answer import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
 from consensus.transaction import Transaction
+from node.client_activity import ActivityClient
 from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
 from node.client_economy import EconomyClient
@@ -97,7 +98,7 @@ class Until(Enum):
     FINAL = "final"
 
 
-class Client(ContentClient, EconomyClient, MarketClient, SessionClient):
+class Client(ActivityClient, ContentClient, EconomyClient, MarketClient, SessionClient):
     """A connection to one node's API; use it in `async with`.
 
     `token` is the node's admin token, needed for some calls to nodes elsewhere. Raises Usage

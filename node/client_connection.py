@@ -13,6 +13,7 @@ from consensus.errors import Invalid
 from consensus.record import Record
 from node.client_failures import checked_url, clear_failures, refusal_of
 from node.failure import Refused
+from node.query.activity_answers import ActivityDaysAnswer, StandingsAnswer
 from node.query.answers import (
     NamesAnswer,
     RowsAnswer,
@@ -48,6 +49,8 @@ P = TypeVar(
     InvitationsAnswer,
     RevenueAnswer,
     GiftsAnswer,
+    ActivityDaysAnswer,
+    StandingsAnswer,
 )
 Query = Mapping[str, str | int | Sequence[str]]
 

@@ -19,6 +19,7 @@ from vm.modules.activity.noting import (
 )
 from vm.modules.activity.tables import (
     ACCOUNTS,
+    CREATOR_PPM,
     CURRENT,
     DAYS,
     DIVISIONS,
@@ -47,6 +48,7 @@ from vm.modules.activity_kind import ActivityKind
 
 __all__ = [
     "ACCOUNTS",
+    "CREATOR_PPM",
     "CURRENT",
     "DAYS",
     "DIVISIONS",
