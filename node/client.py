@@ -54,6 +54,7 @@ from consensus.errors import Invalid
 from consensus.light_answer import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
 from consensus.transaction import Transaction, transaction_id
+from node.client_activity import ActivityClient
 from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
 from node.client_economy import EconomyClient
@@ -103,7 +104,13 @@ class Until(Enum):
 
 
 class Client(
-    ContentClient, EconomyClient, MarketClient, ParticipationClient, SessionClient, ShopClient
+    ActivityClient,
+    ContentClient,
+    EconomyClient,
+    MarketClient,
+    ParticipationClient,
+    SessionClient,
+    ShopClient,
 ):
     """A connection to one node's API; use it in `async with`.
 

@@ -12,6 +12,7 @@ from consensus.errors import Invalid, InvalidEncoding, InvalidTransaction
 from consensus.transaction import Transaction
 from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
+from vm.modules.activity import activity
 from vm.modules.agenda import agenda
 from vm.modules.auctions import auctions
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
@@ -32,6 +33,8 @@ from vm.modules.orders import orders
 from vm.modules.packets import packets
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
+from vm.modules.poa import poa
+from vm.modules.poc import poc
 from vm.modules.possession import possession
 from vm.modules.pots import pots
 from vm.modules.producer import producer
@@ -91,6 +94,9 @@ MODULES: tuple[Module, ...] = (
     auctions,
     checkin,
     tasks,
+    activity,
+    poa,
+    poc,
     claims,
     orders,
     finance,

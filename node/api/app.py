@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import (
+    activity_endpoints,
     chain_endpoints,
     content_endpoints,
     content_fetch_endpoints,
@@ -57,6 +58,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *session_endpoints.ENDPOINTS,
     *rating_endpoints.ENDPOINTS,
     *economy_endpoints.ENDPOINTS,
+    *activity_endpoints.ENDPOINTS,
     *gift_endpoints.ENDPOINTS,
     *shop_endpoints.ENDPOINTS,
     *participation_endpoints.ENDPOINTS,

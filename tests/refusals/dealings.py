@@ -8,14 +8,18 @@ from tests.economies.chain import PEOPLE, POLICY
 from tests.economies.proofs import SECRET, SIGNER
 from tests.economies.walk import Step
 from tests.refusals.story import Story, step_at
+from tests.vm.liveliness import INDICATORS, KINDS
 from tests.vm.world import PRODUCERS, publish
 from vm.modules.account import Attest, Authority, SetAuthority, WeightedKey
 from vm.modules.account.attesting import SetAttester
+from vm.modules.activity import SetRules as SetPool
 from vm.modules.content import Commit
 from vm.modules.market import OpenPair
+from vm.modules.poa import Claim as ClaimReward
 from vm.modules.ratings import Rate
 from vm.modules.rebate import Claim, SetRules, Weights
 from vm.modules.sessions import Accept, Decline, Open, SetAsset, SetProfile, Settle
+from vm.modules.social import Like
 from vm.modules.stake import Approve, Bond
 from vm.modules.tasks import ClaimGrant, Delegate, RegisterNode, SetGrants
 from vm.modules.tokens import Create, IssueToPot
@@ -33,7 +37,7 @@ WHOLE = 10**8
 
 def dealings() -> Iterator[Story]:
     """All of them."""
-    for steps in (*_selling(), *_calling(), *_granting()):
+    for steps in (*_selling(), *_calling(), *_granting(), _rewarding()):
         yield Story(PRESET, tuple(steps))
 
 
@@ -103,6 +107,20 @@ def _granting() -> Iterator[list[Step]]:
     ]
     delegated = [*registered, step_at(14, ONE, Delegate(nodes[0]))]
     yield from (delegated, [*delegated, step_at(14 + DAY_SLOTS, ONE, ClaimGrant())])
+
+
+def _rewarding() -> list[Step]:
+    """A person likes another's video, and claims what being active has earned the day after."""
+    video = cid_of(RAW, OTHER + b"\0")
+    counts = KINDS, INDICATORS
+    return [
+        step_at(2, POLICY, SetPool("treasury", WHOLE, 500_000, 2_000_000, 600_000, *counts)),
+        *_attested(3, ONE),
+        step_at(5, OTHER, Commit(bytes(32))),
+        step_at(25, OTHER, publish()),
+        step_at(30, ONE, Like(video)),
+        step_at(2 + DAY_SLOTS, ONE, ClaimReward((0,))),
+    ]
 
 
 def _attested(slot: int, *persons: bytes) -> list[Step]:

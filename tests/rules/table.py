@@ -43,6 +43,7 @@ RULES = {
     "T6": "what is spent through share links is split, and votes",
     "T7": "live rooms: prepaid packets, audience and weight are public",
     "T9": "paid content: in escrow until the key is delivered",
+    "T8": "a reward pool as large as the day was active; proof of activity and of contribution",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -1,7 +1,7 @@
 """A day's boundary costs as much with a million holders as with a hundred: nobody is visited."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
@@ -10,7 +10,8 @@ import pytest
 
 from genesis.preset import load_preset
 from genesis.rehearsal import Rehearsal
-from vm.modules import checkin
+from tests.vm.liveliness import Liveliness
+from vm.modules import activity, checkin, poc
 from vm.modules.rebate.tables import ACCRUALS, Accrual, Sums
 from vm.modules.tokens import BALANCES, Balance
 from vm.overlay import EmptyView, Overlay
@@ -100,6 +101,43 @@ def reads_of_a_boundary(preset: str, holders: int, fees: int) -> int:
 def test_a_million_holders_cost_no_more_than_a_hundred(preset: str, fees: int) -> None:
     few, many = (reads_of_a_boundary(preset, holders, fees) for holders in (FEW, MANY))
     assert 10 < few == many
+
+
+def reads_of_an_active_day(active: int) -> list[int]:
+    """How many rows each block reads after a day on which so many more were active, and creators:
+    its boundary, the draws of pairs, and the end of the time in which it can be claimed."""
+    stage, account = Liveliness(), b"\xff" * 32
+    stage.set("activity.keep_days", 1)
+    done = activity.Done(activity.NO_COUNTS, 0, 250_000, ())
+    standing = poc.Standing(0, 1)
+    creator = replace(poc.NEW, fans=1, standing=standing)
+    made = [
+        (activity.ACCOUNTS.state_key(0, account), done),
+        (poc.STANDINGS.state_key(0, poc.MOST_COEFFICIENT - 1, account), poc.Listed()),
+        (poc.CREATORS.state_key(account), creator),
+        (poc.CONTRIBUTIONS.state_key(0, account), poc.Contribution(1)),
+    ]
+    totals = replace(activity.NO_TOTALS, active_accounts=active, roots=500_000 * active)
+    activity.DAYS.put(stage.world.state, activity.Day(totals, None), 0)
+    rows = [Row(key[:-32], b"", row.encode()) for key, row in made]
+    crowd, reads = Crowd(stage.world.state, active, rows), list[int]()
+    stage.world.state = Overlay(crowd)
+    for begins_day in (True, False, False, False, False, True):
+        before = crowd.reads
+        if begins_day:
+            stage.live()
+        else:
+            stage.blocks(1)
+        reads.append(crowd.reads - before)
+    return reads
+
+
+def test_a_million_active_accounts_cost_no_more_in_a_block_than_a_thousand() -> None:
+    few, many = (reads_of_an_active_day(active) for active in (1_000, MANY))
+    assert few == many
+    assert few[0] < 50, "the boundary"
+    assert few[1] == few[2] < 5, "the beacon that decides is not there yet"
+    assert 64 < few[3] < 1_000, "a batch of pairs"
 
 
 def test_who_visits_the_holders_is_noticed() -> None:

@@ -325,7 +325,9 @@ def test_these_actions_are_free() -> None:
     likes = {"social.like", "social.unlike", "social.write_comment"}
     likes |= {"social.share", "social.count_views", "live.enter"}
     deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote"}
-    taking_part = {"checkin.check_in", "checkin.claim", "packets.claim", "rebate.claim"}
+    taking_part = {"checkin.check_in", "checkin.claim", "packets.claim", "poa.claim"} | {
+        "rebate.claim"
+    }
     tasks = {
         "tasks.register_node",
         "tasks.delegate",

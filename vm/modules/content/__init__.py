@@ -10,7 +10,7 @@ from vm.modules.content.committing import (
     keep_commitment,
 )
 from vm.modules.content.lineage import line_of, owner_of
-from vm.modules.content.naming import SetName, resolve
+from vm.modules.content.naming import SetName, home_of, resolve
 from vm.modules.content.publishing import Publish
 from vm.modules.content.ruling import Reassign, Restore, TakeDown, is_served
 from vm.modules.content.soundness import clips_agree, lines_agree, spaces_agree
@@ -90,6 +90,7 @@ __all__ = [
     "clips_agree",
     "content",
     "forget_commitments",
+    "home_of",
     "is_served",
     "keep_commitment",
     "line_of",

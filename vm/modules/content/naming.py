@@ -12,8 +12,10 @@ from vm.declare import Action
 from vm.modules.content.lineage import line_of, own_video, video_row
 from vm.modules.content.spaces import own_space
 from vm.modules.content.tables import (
+    HOMES,
     NAMES,
     SPACES,
+    Home,
     Line,
     Named,
     Place,
@@ -76,7 +78,19 @@ def check_place(view: View, account: bytes, place: Place, first: Cid) -> None:
 def put_name(context: Context, place: Place, first: Cid) -> None:
     """Let a name stand for the video of this first version."""
     NAMES.put(context.state, Named(first), place.space, place.name)
+    HOMES.put(context.state, Home(place.space), first)
     context.emit(NameSet(place.space, place.name, first))
+
+
+def home_of(view: View, cid: Cid) -> str | None:
+    """The space in which a published version's video was last given a name; None if it never was,
+    or if the space is another account's than the video."""
+    video = video_row(view, cid)
+    home = HOMES.get(view, video.first)
+    space = None if home is None else SPACES.get(view, home.space)
+    if home is None or space is None or space.owner != line_of(view, video).owner:
+        return None
+    return home.space
 
 
 def resolve(view: View, place: Place) -> Line | None:

@@ -5,9 +5,11 @@ from consensus.kinds import AccountId, Digest
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.activity import note_post
 from vm.modules.content.committing import use_commitment
 from vm.modules.content.lineage import check_newest, line_of, own_video, put_line, video_row
 from vm.modules.content.naming import check_place, put_name
+from vm.modules.content.spaces import space_row
 from vm.modules.content.tables import (
     CLIPS,
     OWNED,
@@ -110,6 +112,11 @@ class Publish(Action):
         )
         if self.place is not None:
             put_name(context, self.place, first)
+        if before is None:
+            note_post(context, owner, self._channel(state))
+
+    def _channel(self, view: View) -> str | None:
+        return None if self.place is None else space_row(view, self.place.space).channel
 
     def _check_content(self, view: View) -> None:
         if self.cid.codec != (RAW if self.size_bytes <= OWNERSHIP_PROFILE.chunk_bytes else DAG_PB):

@@ -128,6 +128,13 @@ class Named(Record):
     video: Cid
 
 
+@record("content.home")
+class Home(Record):
+    """The space in which a video, named by its first version, was last given a name."""
+
+    space: SpaceName
+
+
 @record("content.taken_down")
 class TakenDown(Record):
     """Content that nodes do not serve: why, and since which height and time (ms from the Unix
@@ -156,4 +163,5 @@ SPACES_OWNED: Table[SpaceOwned, bytes, str] = content.table(
 )
 IN_CHANNEL: Table[InChannel, str, str] = content.table(InChannel, channel=Channel, space=SpaceName)
 NAMES: Table[Named, str, str] = content.table(Named, space=SpaceName, name=VideoName)
+HOMES: Table[Home, Cid] = content.table(Home, first=Cid)
 TAKEN_DOWN: Table[TakenDown, Cid] = content.table(TakenDown, cid=Cid)

@@ -8,7 +8,8 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.content import owner_of
+from vm.modules.activity import ActivityKind, note
+from vm.modules.content import home_of, owner_of
 from vm.modules.gifts.tables import (
     APPS,
     CATALOGUE,
@@ -141,6 +142,8 @@ class Give(Action):
             referrer=self.referrer,
             is_won=False,
         )
+        home = None if self.video is None else home_of(state, self.video)
+        note(context, sender, ActivityKind.PAYMENT, creator=self.to, space=home)
 
 
 @gifts.action(gas=3_000, governed=True)

@@ -7,6 +7,7 @@ from consensus.kinds import AccountId, Counter
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.activity import note_viewers
 from vm.modules.content import SPACES_OWNED, Title
 from vm.modules.live.prepaying import prepaid_by
 from vm.modules.live.tables import (
@@ -155,6 +156,8 @@ def _close(context: Context, number: int, peak: int | None) -> None:
     ROOMS.delete(state, show.owner)
     list_subject(state, ROOM, format_address(show.owner), is_listed=False)
     AGENDA.add(state, now_ms + 1000 * GUESTS_KEPT_S.read(state), number)
+    if peak is not None:
+        note_viewers(context, peak)
     context.emit(Closed(show.owner, number, show.packets_used, peak))
 
 

@@ -7,8 +7,10 @@ from consensus.kinds import AccountId, Counter
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.activity import ActivityKind
 from vm.modules.content import VIDEOS
 from vm.modules.rebate import COMMENT, note_activity
+from vm.modules.social.noting import note_at
 from vm.modules.social.tables import (
     COMMENTS,
     COUNTS,
@@ -63,6 +65,7 @@ class WriteComment(Action):
         COUNTS.put(state, replace(counts, comments=number + 1), self.video)
         context.emit(Commented(self.video, number, sender, self.cid, self.size_bytes))
         note_activity(context, sender, COMMENT)
+        note_at(context, sender, self.video, ActivityKind.COMMENT)
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return (VIDEOS.state_key(self.video), COUNTS.state_key(self.video))

@@ -7,6 +7,8 @@ from consensus.kinds import AccountId, Counter
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.activity import ActivityKind
+from vm.modules.social.noting import note_at
 from vm.modules.social.tables import (
     COUNTS,
     LIKERS,
@@ -56,6 +58,7 @@ class Like(Action):
             raise ALREADY_LIKED.failed(field="video")
         LIKERS.put(state, Liker(context.block.time_ms), self.video, sender)
         context.emit(Liked(self.video, sender, _count_like(state, self.video, 1)))
+        note_at(context, sender, self.video, ActivityKind.LIKE)
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return reaction_keys(self.video, LIKERS.state_key(self.video, sender))

@@ -14,9 +14,11 @@ from consensus.record import AtMost, Record, part, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import authority_of
+from vm.modules.activity import ActivityKind
 from vm.modules.content import owner_of
 from vm.modules.economy import CLOCK, economy_constants
 from vm.modules.personhood import is_person
+from vm.modules.social.noting import note_at
 from vm.modules.social.tables import (
     AGENDA,
     COUNTS,
@@ -150,6 +152,7 @@ def _count(context: Context, each: SignedView, until_ms: int) -> None:
     counts = replace(counts, views=counts.views + 1)
     COUNTS.put(state, counts, each.video)
     context.emit(Viewed(each.video, each.viewer, each.day, counts.views))
+    note_at(context, each.viewer, each.video, ActivityKind.PLAY)
 
 
 def _viewer(view: View, viewer: bytes) -> Viewer:

@@ -7,6 +7,8 @@ from consensus.kinds import AccountId, Counter
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.activity import ActivityKind
+from vm.modules.social.noting import note_at
 from vm.modules.social.tables import (
     COUNTS,
     SHARERS,
@@ -48,6 +50,7 @@ class Share(Action):
         counts = replace(counts, shares=counts.shares + 1)
         COUNTS.put(state, counts, self.video)
         context.emit(Shared(self.video, sender, counts.shares))
+        note_at(context, sender, self.video, ActivityKind.SHARE)
 
     def touches(self, sender: bytes) -> tuple[bytes, ...]:
         return reaction_keys(self.video, SHARERS.state_key(self.video, sender))

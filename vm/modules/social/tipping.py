@@ -6,10 +6,12 @@ from consensus.kinds import AccountId, Amount, Asset
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
+from vm.modules.activity import ActivityKind
 from vm.modules.content import owner_of
 from vm.modules.ranking import vote
 from vm.modules.rebate import collect
 from vm.modules.referral import check_referrer, pay_creator, terms_of
+from vm.modules.social.noting import note_at
 from vm.modules.social.tables import TIP_FEE_PPM, TIPS, UNKNOWN_VIDEO, Tips, social
 from vm.modules.tokens import BALANCES, PositiveAmount, asset_row, debit
 from vm.view import View
@@ -72,6 +74,7 @@ class Tip(Action):
         units = min(before.units + self.amount, UINT64_MAX)
         TIPS.put(state, Tips(before.count + 1, units), self.video, self.asset)
         vote(context, voter=sender, creator=owner, asset=self.asset, fee=fee, video=self.video)
+        note_at(context, sender, self.video, ActivityKind.PAYMENT)
         paid = (self.asset, self.amount, fee, self.referrer, referral)
         context.emit(Tipped(self.video, sender, owner, *paid))
 
