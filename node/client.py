@@ -55,6 +55,7 @@ from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
 from node.client_economy import EconomyClient
 from node.client_failures import Missing
+from node.client_mail import MailClient
 from node.client_market import MarketClient
 from node.client_sessions import SessionClient
 from node.failure import TimedOut
@@ -97,7 +98,7 @@ class Until(Enum):
     FINAL = "final"
 
 
-class Client(ContentClient, EconomyClient, MarketClient, SessionClient):
+class Client(ContentClient, EconomyClient, MailClient, MarketClient, SessionClient):
     """A connection to one node's API; use it in `async with`.
 
     `token` is the node's admin token, needed for some calls to nodes elsewhere. Raises Usage

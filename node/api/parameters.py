@@ -124,6 +124,11 @@ def number_in_path(name: str, sentence: str) -> Param[int]:
     return _path(name, sentence, schema, parse)
 
 
+def digest_in_path(name: str, sentence: str) -> Param[bytes]:
+    """A 32-byte hash in the path."""
+    return _path(name, sentence, {"type": "string", "pattern": "^[0-9a-f]{64}$"}, _digest)
+
+
 _FINALITIES = {"final": Finality.FINAL, "head": Finality.HEAD}
 
 FINALITY = choice(
@@ -187,12 +192,7 @@ BLOCK: Param[int | Cid] = _path(
     {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _CID_PATTERN}]},
     parse_block_name,
 )
-TRANSACTION: Param[bytes] = _path(
-    "id",
-    "A transaction's id.",
-    {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-    _digest,
-)
+TRANSACTION = digest_in_path("id", "A transaction's id.")
 ACCOUNT: Param[bytes | str] = _path(
     "address",
     "An account: its address, or its handle after an @.",
