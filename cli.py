@@ -40,6 +40,7 @@ COMMANDS = (
     ("revenue", "node.commands.revenue:app", "What the platform took each day, for whom."),
     ("rebate", "node.commands.rebate:app", "Consumption is reward: what is released; claim it."),
     ("gift", "node.commands.gift:app", "Give gifts, have them made, see who gave what."),
+    ("mail", "node.commands.mail:app", "Send, read and delete sealed letters; groups."),
     ("claim", "node.commands.claim:app", "Claim what was held on Ethereum; make snapshots."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),
