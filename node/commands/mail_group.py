@@ -56,7 +56,7 @@ async def create(
 @app.command
 async def add(
     group: str,
-    account: str,
+    member: str,
     *,
     options: MailOptions = NO_MAIL_OPTIONS,
     json: JsonFlag = False,
@@ -68,23 +68,23 @@ async def add(
     ----------
     group
         A group that you own.
-    account
+    member
         The new member, by address, @handle or name.
     """
     async with options.client() as client:
         mailbox = await options.mailbox(client)
         state = _owned(mailbox, group)
-        invited = await find_account(client, options.section, account, "ACCOUNT")
-        member = await _member(client, invited)
-        if member.account == mailbox.account:
-            raise Refused("you are its owner", field="ACCOUNT", code="member-already")
+        invited = await find_account(client, options.section, member, "MEMBER")
+        new = await _member(client, invited)
+        if new.account == mailbox.account:
+            raise Refused("you are its owner", field="MEMBER", code="member-already")
         sender = await mailbox.sender(is_anonymous=False)
         invitation = Invitation(
             sender.key.public, mailbox.now_ms, state.group, state.name, state.epoch, state.seed
         )
-        await _send(mailbox, member.key, seal_for(member.key), invitation)
-        others = [item for item in state.members if item.account != member.account]
-        state = replace(state, members=(*others, member))
+        await _send(mailbox, new.key, seal_for(new.key), invitation)
+        others = [item for item in state.members if item.account != new.account]
+        state = replace(state, members=(*others, new))
         mailbox.keep(state)
     _print(mailbox, state, as_json=json)
 
@@ -92,7 +92,7 @@ async def add(
 @app.command
 async def remove(
     group: str,
-    account: str,
+    member: str,
     *,
     options: MailOptions = NO_MAIL_OPTIONS,
     json: JsonFlag = False,
@@ -104,18 +104,18 @@ async def remove(
     ----------
     group
         A group that you own.
-    account
+    member
         The member, by address, @handle or name.
     """
     async with options.client() as client:
         mailbox = await options.mailbox(client)
         state = _owned(mailbox, group)
-        gone = await find_account(client, options.section, account, "ACCOUNT")
+        gone = await find_account(client, options.section, member, "MEMBER")
         members = tuple(item for item in state.members if item.account != gone)
         if len(members) == len(state.members):
             raise Refused(
                 f"{format_address(gone)} is no member that was added from here",
-                field="ACCOUNT",
+                field="MEMBER",
                 code="not-found",
             )
         seed = secrets.token_bytes(SEED_BYTES)
@@ -203,7 +203,7 @@ async def _member(client: Client, account: bytes) -> Member:
     keys = (await client.account(account, finality=Finality.HEAD)).authority.keys
     if len(keys) != 1:
         raise Usage(
-            "several keys act for the account: add the holder of one of them", field="ACCOUNT"
+            "several keys act for the account: add the holder of one of them", field="MEMBER"
         )
     return Member(account, keys[0].key)
 
