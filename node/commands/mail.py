@@ -198,7 +198,7 @@ def _cell(name: str, value: object) -> object:
     if name == "text" and value is None:
         return "(burns when read)"
     if name == "text":
-        line = str(value).splitlines()[0]
+        line = str(value).partition("\n")[0]
         return line if len(line) <= PREVIEW else f"{line[:PREVIEW]}…"
     return str(value)[:16] if name == "id" else value
 

@@ -138,7 +138,12 @@ class Mailbox:
         for state in list(self.groups.values()):
             found += await self._group_letters(state)
         burnt = self.folder.burnt()
-        kept = [item for item in found if item.envelope.id not in burnt]
+        kept = [
+            item
+            for item in found
+            if item.envelope.id not in burnt
+            and (item.group is None or item.group.group in self.groups)
+        ]
         return sorted(kept, key=lambda item: (item.letter.sent_ms, item.id))
 
     async def _own_letters(self) -> AsyncIterator[Received]:
