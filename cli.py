@@ -47,6 +47,7 @@ COMMANDS = (
     ("poa", "node.commands.poa:app", "Proof of activity: what being active has earned; claim it."),
     ("poc", "node.commands.poc:app", "Proof of contribution: creators by rank, and their pairs."),
     ("gift", "node.commands.gift:app", "Give gifts, have them made, see who gave what."),
+    ("mail", "node.commands.mail:app", "Send, read and delete sealed letters; groups."),
     ("claim", "node.commands.claim:app", "Claim what was held on Ethereum; make snapshots."),
     ("producer", "node.commands.producer:app", "Look at producers; register, stand, resign."),
     ("stake", "node.commands.stake:app", "Bond tokens and take them back."),

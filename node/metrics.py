@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from node.content.metrics import content_metrics
 from node.loop_monitor import LoopMonitor
+from node.mail.metrics import mail_metrics
 from node.peer_metrics import peer_metrics
 from node.services import Services
 from node.version import VERSION
@@ -57,6 +58,7 @@ class _NodeCollector(Collector):
         yield from self._node()
         yield from peer_metrics(self._services.network)
         yield from content_metrics(self._services.content_exchange)
+        yield from mail_metrics(self._services.mail.room)
         yield _histogram(
             "reelect_finality_seconds",
             "From the start of a block's slot until this node held it durably final.",

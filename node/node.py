@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,9 @@ from node.exchange import Exchange
 from node.failure import Refused, cannot_listen
 from node.files import read_bounded
 from node.hub import Hub
+from node.mail.accounts import ChainAccounts
+from node.mail.exchange import MailExchange
+from node.mail.mailroom import Mailroom
 from node.mempool import Mempool, Pending
 from node.peer_clocks import offset_ms
 from node.peer_handler import PeerHandler
@@ -54,6 +57,7 @@ from p2p.peeraddress import is_loopback
 from storage.content import ContentStore
 from storage.database import META_ROW, Database
 from storage.journal import Journal
+from storage.mail import MailStore
 from storage.segment_index import SegmentIndexes
 from storage.snapshots import SNAPSHOTS, SnapshotStore
 
@@ -79,6 +83,7 @@ class Storage:
     content: ContentStore
     segment_indexes: SegmentIndexes
     snapshots: SnapshotStore
+    mail: MailStore
 
 
 @contextmanager
@@ -107,7 +112,8 @@ def open_storage(config: Config) -> Iterator[Storage]:
             with ContentStore(folder / "content", config.content.quota_bytes) as content:
                 segment_indexes = SegmentIndexes(folder / "segment-indexes")
                 snapshots = SnapshotStore(folder / SNAPSHOTS)
-                yield Storage(chain, journal, content, segment_indexes, snapshots)
+                with closing(MailStore.open(folder / "mail")) as mail:
+                    yield Storage(chain, journal, content, segment_indexes, snapshots, mail)
     finally:
         database.close()
 
@@ -199,6 +205,15 @@ def _snapshot_service(config: Config, storage: Storage) -> SnapshotService:
     )
 
 
+def _mail_exchange(
+    config: Config, storage: Storage, driver: Driver, now_ms: Callable[[], int]
+) -> MailExchange:
+    chain, limits = storage.chain, config.mail.limits
+    accounts = ChainAccounts(chain)
+    room = Mailroom(chain.id, storage.mail, limits, accounts=accounts, now_ms=now_ms)
+    return MailExchange(room, driver)
+
+
 class Node:
     """A node on open storage. `run` serves until cancelled."""
 
@@ -254,6 +269,7 @@ class Node:
             now_ms=now_ms,
             is_served=served_by(chain),
         )
+        self.mail = _mail_exchange(config, storage, driver, now_ms)
         self._handler = PeerHandler(
             chain,
             self.mempool,
@@ -263,6 +279,7 @@ class Node:
             now_ms=now_ms,
             accepted=accepted,
             snapshots=self._snapshots,
+            mail=self.mail,
         )
         self.network = Network(self._identity, chain.id, self._handler, network_config(config))
         driver.network = self.network
@@ -278,6 +295,7 @@ class Node:
             content=self._storage.content,
             content_exchange=self.content,
             segments=self._segments,
+            mail=self.mail,
             hub=self.hub,
             finality_log=self.engine.finality_log,
             compact_blocks=self._exchange.relay.counts,
@@ -323,6 +341,7 @@ class Node:
             nursery.start_soon(self._tell_of_stalls)
             nursery.start_soon(self._snapshots.run)
             nursery.start_soon(self.content.run)
+            nursery.start_soon(self.mail.run)
             nursery.start_soon(keep_room, self._storage.content)
             nursery.start_soon(trim_heap)
             task_status.started()

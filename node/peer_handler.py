@@ -9,12 +9,14 @@ import trio
 from consensus.compact import CompactBlock
 from consensus.errors import Invalid, InvalidSignature, InvalidTransaction
 from consensus.evidence import Evidence
+from consensus.mail import Deletion, Envelope
 from consensus.record import Record
 from consensus.transaction import decode_transaction, transaction_id
 from node.chain import Chain
 from node.content.exchange import ContentExchange
 from node.driver import Driver
 from node.exchange import Exchange
+from node.mail.exchange import MailExchange
 from node.mempool import Mempool, Pending
 from node.snapshots.service import SnapshotService
 from node.trial import check_transaction, nonce_at_head
@@ -22,6 +24,7 @@ from node.wanted import WantedTransactions
 from node.work import Work
 from p2p.handler import Verdict
 from p2p.identity import PeerId, short_id
+from p2p.mail import GetMail, GetMailIds
 from p2p.messages import (
     MAX_TRANSACTION_IDS,
     MAX_TRANSACTIONS_BYTES,
@@ -34,6 +37,7 @@ from p2p.messages import (
 )
 from p2p.questions import RequestFailed
 from p2p.scoring import REJECTED_POINTS
+from storage.errors import StorageError
 
 FETCH_TIMEOUT_S = 2.0
 
@@ -48,7 +52,8 @@ def read_pending(data: bytes) -> Pending:
 class PeerHandler:
     """The network's Handler.
 
-    `accepted` is told of transactions that now wait; without `snapshots` none are served.
+    `accepted` is told of transactions that now wait; without `snapshots` none are served, and
+    without `mail` none is taken.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class PeerHandler:
         now_ms: Callable[[], int],
         accepted: Callable[[Pending], None],
         snapshots: SnapshotService | None = None,
+        mail: MailExchange | None = None,
     ) -> None:
         self._chain = chain
         self._mempool = mempool
@@ -71,6 +77,7 @@ class PeerHandler:
         self._now_ms = now_ms
         self._accepted = accepted
         self._snapshots = snapshots
+        self._mail = mail
         self._wanted = WantedTransactions()
 
     # Gossip
@@ -96,6 +103,8 @@ class PeerHandler:
             return Verdict.IGNORE
         if isinstance(message, Status):
             self._exchange.follow(peer, message)
+        if self._mail is not None and isinstance(message, Envelope | Deletion):
+            return self._judge_mail(self._mail, message)
         return Verdict.IGNORE
 
     async def _judge(self, work: Work[Verdict]) -> Verdict:
@@ -104,6 +113,13 @@ class PeerHandler:
         except Invalid:
             raise
         except Exception as error:  # a conflict or the own disk: it stops the node, not the peer
+            self._driver.nursery.start_soon(_stop, error)
+            return Verdict.IGNORE
+
+    def _judge_mail(self, mail: MailExchange, message: Envelope | Deletion) -> Verdict:
+        try:
+            return mail.gossip(message)
+        except StorageError as error:
             self._driver.nursery.start_soon(_stop, error)
             return Verdict.IGNORE
 
@@ -173,6 +189,8 @@ class PeerHandler:
             known = (self._mempool.get(i) for i in request.ids)
             found = (item.data for item in known if item is not None)
             return Transactions(fitting(found, MAX_TRANSACTION_IDS, MAX_TRANSACTIONS_BYTES))
+        if self._mail is not None and isinstance(request, GetMailIds | GetMail):
+            return self._mail.serve(request)
         answer = await self._content.serve(peer, request)
         return await trio.to_thread.run_sync(self._read, request) if answer is None else answer
 
@@ -185,6 +203,8 @@ class PeerHandler:
     def connected(self, peer: PeerId) -> None:
         """Tell a new peer what it may have missed."""
         self._content.connected(peer)
+        if self._mail is not None:
+            self._mail.connected(peer)
         for message in self._exchange.greeting():
             self._driver.network.send(peer, message)
         waiting = [

@@ -11,6 +11,7 @@ from node.content.exchange import ContentExchange
 from node.content.segment_prover import SegmentProver
 from node.finality_log import FinalityLog
 from node.hub import Hub
+from node.mail.exchange import MailExchange
 from node.mempool import Mempool
 from node.presence import Stall
 from node.query.answers import SyncProgress
@@ -105,6 +106,7 @@ class Services:
     content: ContentStore
     content_exchange: ContentExchange
     segments: SegmentProver
+    mail: MailExchange
     hub: Hub
     finality_log: FinalityLog
     compact_blocks: CompactCounts

@@ -36,6 +36,7 @@ from consensus.kinds import (
     Uint,
 )
 from consensus.light_answer import MAX_STEPS_BYTES, DynastySteps
+from consensus.mail import MAX_DELETION_BYTES, MAX_ENVELOPE_BYTES, Deletion, Envelope
 from consensus.record import AtMost, Record, part, record
 from consensus.snapshot import (
     MAX_CHUNK_ENCODED_BYTES,
@@ -44,6 +45,15 @@ from consensus.snapshot import (
     SnapshotOffer,
 )
 from consensus.transaction import MAX_TRANSACTION_BYTES
+from p2p.mail import (
+    MAX_MAIL_BYTES,
+    MAX_MAIL_IDS,
+    MAX_MAIL_ITEMS,
+    GetMail,
+    GetMailIds,
+    Mail,
+    MailIds,
+)
 from p2p.peeraddress import PeerAddress
 from p2p.provider import (
     MAX_HOPS,
@@ -449,6 +459,8 @@ _REQUESTS = Rate(50, 200)
 HAVE_REQUESTS = Rate(50, 200)
 CONTENT_REQUESTS = Rate(400, 800)  # most are for one block of 256 KiB
 _PROVIDERS = Rate(8, 64)
+_MAIL = Rate(20, 256)
+_MAIL_REQUESTS = Rate(40, 200)
 _WINDOWS = Rate(16, 64)  # each costs as much as reading MAX_HEADERS blocks
 
 _CONSENSUS, _CONTROL = Priority.CONSENSUS, Priority.CONTROL
@@ -526,6 +538,12 @@ MESSAGES: tuple[MessageKind, ...] = (
     MessageKind(69, Chunk, Role.RESPONSE, MAX_CHUNK_ENCODED_BYTES + 64, _FREE, _BULK),
     MessageKind(70, GetSteps, Role.REQUEST, 64, _NOTICES, _CONTROL, DynastySteps),
     MessageKind(71, DynastySteps, Role.RESPONSE, MAX_STEPS_BYTES, _FREE, _BULK),
+    MessageKind(80, Envelope, Role.GOSSIP, MAX_ENVELOPE_BYTES, _MAIL, _BULK),
+    MessageKind(81, Deletion, Role.GOSSIP, MAX_DELETION_BYTES, _MAIL, _BULK),
+    MessageKind(82, GetMailIds, Role.REQUEST, 64, _MAIL_REQUESTS, _CONTROL, MailIds),
+    MessageKind(83, MailIds, Role.RESPONSE, MAX_MAIL_IDS * 40 + 64, _FREE, _BULK),
+    MessageKind(84, GetMail, Role.REQUEST, MAX_MAIL_ITEMS * 36, _MAIL_REQUESTS, _CONTROL, Mail),
+    MessageKind(85, Mail, Role.RESPONSE, MAX_MAIL_BYTES + _FRAMING_BYTES, _FREE, _BULK),
 )
 
 BY_NUMBER: dict[int, MessageKind] = {kind.number: kind for kind in MESSAGES}
@@ -540,6 +558,8 @@ if MAX_HEADERS > MAX_PROOF_HEADERS:
     raise ValueError("a proof must have room for as many headers as may be asked for")
 if MAX_RECORD_BYTES > MAX_PROVIDERS_BYTES:
     raise ValueError("an answer must have room for the largest provider record")
+if MAX_ENVELOPE_BYTES > MAX_MAIL_BYTES:
+    raise ValueError("an answer must have room for the largest envelope")
 if MAX_CONTENT_BLOCK_BYTES > MAX_CONTENT_BYTES or MAX_TRANSACTION_BYTES > MAX_TRANSACTIONS_BYTES:
     raise ValueError("an answer must have room for one item of the largest size")
 

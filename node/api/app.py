@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import (
@@ -21,6 +21,7 @@ from node.api import (
     gift_endpoints,
     light_endpoint,
     link_endpoints,
+    mail_endpoints,
     market_endpoints,
     operation_endpoints,
     participation_endpoints,
@@ -36,6 +37,7 @@ from node.api import (
     viewing_endpoints,
 )
 from node.api.endpoint import Endpoint
+from node.api.mail_stream import STREAM_PATH, mail_stream
 from node.api.node_access import NodeAccess
 from node.api.openapi import openapi
 from node.api.parameters import ROW_KEY
@@ -65,6 +67,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *possession_endpoints.ENDPOINTS,
     *store_endpoints.ENDPOINTS,
     *content_fetch_endpoints.ENDPOINTS,
+    *mail_endpoints.ENDPOINTS,
     *light_endpoint.ENDPOINTS,
     *event_endpoint.ENDPOINTS,
     *link_endpoints.ENDPOINTS,
@@ -95,6 +98,7 @@ def make_app(
     return Starlette(
         routes=[
             *_routes(node),
+            WebSocketRoute(STREAM_PATH, mail_stream(node)),
             Route(OPENAPI_PATH, _page(openapi(ENDPOINTS))),
             Route("/ipfs/{path:path}", Gateway(source_of(services))),
         ],

@@ -131,6 +131,11 @@ def flag(name: str, sentence: str) -> Param[bool]:
     return choice(name, sentence, {"false": False, "true": True}, default=False)
 
 
+def digest_in_path(name: str, sentence: str) -> Param[bytes]:
+    """A 32-byte hash in the path."""
+    return _path(name, sentence, {"type": "string", "pattern": "^[0-9a-f]{64}$"}, _digest)
+
+
 _FINALITIES = {"final": Finality.FINAL, "head": Finality.HEAD}
 
 FINALITY = choice(
@@ -194,12 +199,7 @@ BLOCK: Param[int | Cid] = _path(
     {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _CID_PATTERN}]},
     parse_block_name,
 )
-TRANSACTION: Param[bytes] = _path(
-    "id",
-    "A transaction's id.",
-    {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-    _digest,
-)
+TRANSACTION = digest_in_path("id", "A transaction's id.")
 ACCOUNT: Param[bytes | str] = _path(
     "address",
     "An account: its address, or its handle after an @.",

@@ -20,7 +20,7 @@ from vm.registry import REGISTRY
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
-MEMPOOL_FULL = "mempool-full"
+FULL = ("mempool-full", "mail-full")
 
 SCHEMA: JsonObject = {
     "type": "object",
@@ -92,7 +92,7 @@ def problem_of(error: Invalid) -> Problem:
         status = 451
     elif isinstance(error, InvalidEncoding):
         status = 400
-    elif error.code == MEMPOOL_FULL:
+    elif error.code in FULL:
         status, headers = 503, {"retry-after": str(RETRY_AFTER_S)}
     return Problem(status, error.code, error.message, field=error.field, headers=headers)
 

@@ -25,6 +25,7 @@ MAX_CONNECTIONS = 256
 IDLE_S = 5.0
 SEND_TIMEOUT_S = 20.0
 GRACE_S = 1.0
+PING_S = 20.0  # that a WebSocket's client is still there
 # To linger for no time: what is still to be sent is dropped, and the other side told so.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -206,4 +207,5 @@ def _config() -> Config:
     config.include_server_header = False
     config.keep_alive_timeout = IDLE_S
     config.websocket_max_message_size = 0
+    config.websocket_ping_interval = PING_S
     return config

@@ -24,6 +24,7 @@ from node.config.setting import (
     url,
     yes_or_no,
 )
+from node.mail.index import MIN_MAILBOX_BYTES, MIN_QUOTA_BYTES, MailLimits
 from p2p.limits import DEFAULT_BUDGET_BYTES, PEER_BYTES
 from p2p.links import MAX_BLOCKED, MAX_DELAY_MS, MAX_LOSS_PPM, LinkFaults
 from p2p.peeraddress import PeerAddress
@@ -216,6 +217,29 @@ class ContentSection(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class MailSection(Section):
+    """Sealed mail that the node holds for whoever it is to."""
+
+    quota_bytes: Annotated[
+        int,
+        Setting(128 * 2**20, none_or(MIN_QUOTA_BYTES, 2**40), "Most bytes of mail; 0: none."),
+    ]
+    mailbox_bytes: Annotated[
+        int,
+        Setting(
+            16 * 2**20,
+            integer(MIN_MAILBOX_BYTES, 2**40),
+            "Most bytes in one mailbox; a sender gets a sixteenth of that.",
+        ),
+    ]
+
+    @property
+    def limits(self) -> MailLimits:
+        """As the mailroom takes them."""
+        return MailLimits(self.quota_bytes, self.mailbox_bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class ClientSection(Section):
     """What commands that ask a node or sign begin with."""
 
@@ -230,6 +254,10 @@ class ClientSection(Section):
     ]
     genesis: Annotated[
         Path, Setting("~/.reelect/node/genesis.cbor", path, "Genesis file that proofs begin from.")
+    ]
+    mail: Annotated[
+        Path,
+        Setting("~/.reelect/mail", path, "Folder of groups' keys and of copies of sent letters."),
     ]
 
 
@@ -253,6 +281,7 @@ class Config:
     log: LogSection
     storage: StorageSection
     content: ContentSection
+    mail: MailSection
     client: ClientSection
     seats: tuple[Seat, ...]
 
@@ -265,6 +294,7 @@ SECTIONS: dict[str, type[Section]] = {
     "log": LogSection,
     "storage": StorageSection,
     "content": ContentSection,
+    "mail": MailSection,
     "client": ClientSection,
 }
 

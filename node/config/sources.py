@@ -25,6 +25,7 @@ from node.config.sections import (
     ContentSection,
     LinksSection,
     LogSection,
+    MailSection,
     NodeSection,
     P2pSection,
     Seat,
@@ -75,6 +76,7 @@ class Choices:
             cast(LogSection, sections["log"]),
             cast(StorageSection, sections["storage"]),
             cast(ContentSection, sections["content"]),
+            cast(MailSection, sections["mail"]),
             cast(ClientSection, sections["client"]),
             self._seats(),
         )

@@ -29,8 +29,10 @@ Call = Callable[[Case[Any]], object]
 # No schema can spell checksums, nonces and balances, or how long all headers may be together.
 ACCEPTABLE = ["2xx", "400", "404", "422", "431"]
 
-# The stream of events never ends: it has its own tests.
-PAGE = schemathesis.openapi.from_dict(openapi(ENDPOINTS)).exclude(path="/v1/events")
+# The streams never end, and that of mail is a WebSocket: they have their own tests.
+PAGE = schemathesis.openapi.from_dict(openapi(ENDPOINTS)).exclude(
+    path=["/v1/events", "/v1/mail/stream"]
+)
 PAGE.config.checks.positive_data_acceptance.expected_statuses = ACCEPTABLE
 PAGE.config.checks.negative_data_rejection.expected_statuses = ["4xx"]
 

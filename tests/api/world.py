@@ -26,6 +26,10 @@ from node.content.segment_prover import SegmentProver
 from node.events import Announcer
 from node.finality_log import FinalityEntry, FinalityLog
 from node.hub import Hub
+from node.mail.accounts import ChainAccounts
+from node.mail.exchange import MailExchange
+from node.mail.index import MailLimits
+from node.mail.mailroom import Mailroom
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
 from node.served import served_by, served_only
@@ -39,6 +43,8 @@ from p2p.network import NetworkSizes, PeerInfo
 from p2p.peeraddress import PeerAddress
 from p2p.questions import RemoteError
 from storage.content import ContentStore
+from storage.database import Database
+from storage.mail import MailStore
 from storage.segment_index import SegmentIndexes
 from tests.node.network import (
     key,
@@ -72,6 +78,7 @@ class NoNetwork:
     bans: dict[bytes, float] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     added: list[PeerAddress] = field(default_factory=list)
+    told: list[Record] = field(default_factory=list)
 
     def peers(self) -> tuple[PeerInfo, ...]:
         """Whoever the test has connected."""
@@ -83,6 +90,10 @@ class NoNetwork:
 
     def misbehaved(self, peer: bytes, points: float, why: str) -> None:
         """Nobody does."""
+
+    def broadcast(self, message: Record, exclude: bytes | None = None) -> None:
+        """Remember it."""
+        self.told.append(message)
 
     def banned(self) -> dict[bytes, float]:
         """Whoever was banned."""
@@ -126,6 +137,7 @@ class World:
 
     def __init__(self, chain: Chain, folder: Path) -> None:
         self.chain = chain
+        self.now_ms = chain.clock.start_ms(0)
         self.mempool = Mempool()
         self.network = NoNetwork()
         self.folder = folder
@@ -142,6 +154,17 @@ class World:
         )
         self.segment_indexes = SegmentIndexes(folder / "segment-indexes")
         self.segments = SegmentProver(self.content, self.segment_indexes)
+        self.mail_database = Database.open(folder / "mail")
+        self.mail = MailExchange(
+            Mailroom(
+                chain.id,
+                MailStore(self.mail_database),
+                MailLimits(8 * 2**20, 2 * 2**20),
+                accounts=ChainAccounts(chain),
+                now_ms=lambda: self.now_ms,
+            ),
+            self.network,
+        )
         self.begun = Begun()
         self.content_exchange.fetches.nursery = self.begun  # type: ignore[assignment]
         self.elsewhere: dict[Cid, bytes] = {}
@@ -151,7 +174,6 @@ class World:
         self.announcer = Announcer(self.hub, chain)
         self.reasons: tuple[str, ...] = ()
         self.catching_up: list[SyncProgress] = []  # what the next answers say of it
-        self.now_ms = chain.clock.start_ms(0)
 
     @property
     def services(self) -> Services:
@@ -163,6 +185,7 @@ class World:
             content=self.content,
             content_exchange=self.content_exchange,
             segments=self.segments,
+            mail=self.mail,
             hub=self.hub,
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,
@@ -251,7 +274,11 @@ def open_world(folder: Path, *, keep_blocks: int = 0) -> Iterator[World]:
     """A world in a folder."""
     chain, database = open_chain(GENESIS, folder / "chain", keep_blocks=keep_blocks)
     try:
-        yield World(chain, folder)
+        world = World(chain, folder)
+        try:
+            yield world
+        finally:
+            world.mail_database.close()
     finally:
         database.close()
 

@@ -12,6 +12,15 @@ from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import JSON_INTEGER_MAX
 from consensus.light_answer import MAX_STEPS_ANSWERED, DynastySteps
+from consensus.mail import (
+    MAX_DELETION_BYTES,
+    MAX_ENVELOPE_BYTES,
+    MAX_SEALED_BYTES,
+    WORK_BYTES,
+    Deletion,
+    Envelope,
+    EnvelopeHead,
+)
 from consensus.record import Record
 from consensus.snapshot import (
     MAX_CHUNK_ENCODED_BYTES,
@@ -20,6 +29,16 @@ from consensus.snapshot import (
     SnapshotOffer,
 )
 from consensus.transaction import MAX_TRANSACTION_BYTES
+from p2p.mail import (
+    MAX_MAIL_BYTES,
+    MAX_MAIL_IDS,
+    MAX_MAIL_ITEMS,
+    GetMail,
+    GetMailIds,
+    HeldMail,
+    Mail,
+    MailIds,
+)
 from p2p.messages import (
     BY_NUMBER,
     BY_TYPE,
@@ -89,6 +108,9 @@ from tests.p2p.nodes import vote
 
 MOST = JSON_INTEGER_MAX
 CID = cid_of(RAW, b"")
+MAIL_HEAD = EnvelopeHead(
+    bytes(32), bytes(32), bytes(32), bytes(32), MOST, bytes(32), bytes(WORK_BYTES)
+)
 LARGEST: tuple[Record, ...] = (
     Hello(MOST, bytes(32), bytes(32), bytes(32), bytes(8), 65_535),
     Proof(bytes(64), bytes(32)),
@@ -133,6 +155,15 @@ LARGEST: tuple[Record, ...] = (
     Chunk(bytes(MAX_CHUNK_ENCODED_BYTES)),
     GetSteps(MOST),
     DynastySteps((DYNASTY_STEP,) * MAX_STEPS_ANSWERED),
+    Envelope(MAIL_HEAD, bytes(64), bytes(MAX_SEALED_BYTES)),
+    Deletion(MAIL_HEAD, bytes(64), bytes(32), bytes(64)),
+    GetMailIds(bytes(32)),
+    MailIds((HeldMail(bytes(32), deleted=True),) * MAX_MAIL_IDS),
+    GetMail((bytes(32),) * MAX_MAIL_ITEMS),
+    Mail(
+        (bytes(MAX_ENVELOPE_BYTES),) * (MAX_MAIL_BYTES // MAX_ENVELOPE_BYTES),
+        (bytes(MAX_DELETION_BYTES),) * 8,
+    ),
 )
 SMALL = [m for m in LARGEST if BY_TYPE[type(m)].max_bytes < 20_000]
 
@@ -174,6 +205,12 @@ def test_kind_numbers_never_change() -> None:
         69: "chunk",
         70: "get_steps",
         71: "dynasty-steps",
+        80: "mail.envelope",
+        81: "mail.deletion",
+        82: "get_mail_ids",
+        83: "mail_ids",
+        84: "get_mail",
+        85: "mail",
     }
 
 
