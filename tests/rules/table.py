@@ -31,6 +31,7 @@ RULES = {
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
+    "T2": "supply and shares; what vests",
 }
 
 _INTRODUCTION = """# Rules of the economies
