@@ -44,6 +44,7 @@ RULES = {
     "T7": "live rooms: prepaid packets, audience and weight are public",
     "T9": "paid content: in escrow until the key is delivered",
     "T8": "a reward pool as large as the day was active; proof of activity and of contribution",
+    "T2": "supply and shares; what vests",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -77,7 +77,7 @@ class Cancelled(Record):
 @vesting.action(gas=10_000, governed=True)
 @record("vesting.give")
 class Give(Action):
-    """Grant an account an amount out of a community's pot, which unlocks in a term, or as a
+    """Grant an account an amount out of a community's pot, which unlocks in a term (T2), or as a
     reserve is released: always floor(units x released / all of the reserve) (P3)."""
 
     account: AccountId
