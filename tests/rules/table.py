@@ -31,6 +31,10 @@ RULES = {
     "W6": "advertising slots by auction, with donations",
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
+    "K1": "21 million for ever; leaders' monthly pay by assessment",
+    "K5": "super nodes, nodes and the admin: who replaces whom, by which share",
+    "K7": "three votes missed in a row, and a member is out and barred",
+    "K8": "alternates, in order, who fill vacancies at once",
 }
 
 _INTRODUCTION = """# Rules of the economies
