@@ -15,7 +15,7 @@ from vm.modules.gov import Admit, Dismiss, Replace, Resolve
 from vm.modules.producer import CANDIDATES as STANDING
 from vm.modules.tasks import Publish
 
-DISABLED = Disabled("vm.modules.gov.closing.over_limit", lambda *arguments: None)
+DISABLED = Disabled("vm.modules.gov.limits._used", lambda *arguments: 0)
 
 NEWCOMER = person(30_000)
 FAR_MS = 1_710_000_000_000
