@@ -12,6 +12,7 @@ from node.client import Client
 from node.commands.arguments import JsonFlag, Most
 from node.commands.asking import (
     NO_NODE_OPTIONS,
+    KnownAsset,
     NodeOptions,
     find_account,
     known_asset,
@@ -139,19 +140,22 @@ async def show(
     print_line("")
     if not found:
         print_line("no recipient yet: `reelect stipend enlist` proposes some")
-    elif account is not None:
-        for row in found.values():
-            print_table(("MONTH", "OVER ON DAY", "PAY"), _months(row, day))
-            print_line(f"{asset.format(row.claimable)} can be claimed")
+    elif account is None:
+        _print_recipients(found, day, asset)
     else:
-        columns = ("RECIPIENT", "DUE", "RELEASED", "DEFERRED", "DROPPED", "TO COME", "CAN CLAIM")
-        print_table(
-            columns,
-            (
-                (format_address(who), *_counts(row, day), asset.format(row.claimable))
-                for who, row in found.items()
-            ),
-        )
+        (row,) = found.values()
+        print_table(("MONTH", "OVER ON DAY", "PAY"), _months(row, day))
+        print_line(f"{asset.format(row.claimable)} can be claimed")
+
+
+def _print_recipients(found: Mapping[bytes, Recipient], day: int, asset: KnownAsset) -> None:
+    print_table(
+        ("RECIPIENT", "DUE", "RELEASED", "DEFERRED", "DROPPED", "TO COME", "CAN CLAIM"),
+        (
+            (format_address(who), *_counts(row, day), asset.format(row.claimable))
+            for who, row in found.items()
+        ),
+    )
 
 
 @app.command

@@ -45,6 +45,10 @@ RULES = {
     "K4": "what is bought back is burned, until the cap is issued",
     "K6": "public batches, finance reports and audits",
     "K9": "payments between people: red packets, swaps, escrow, a fund",
+    "K1": "21 million for ever; leaders' monthly pay by assessment",
+    "K5": "super nodes, nodes and the admin: who replaces whom, by which share",
+    "K7": "three votes missed in a row, and a member is out and barred",
+    "K8": "alternates, in order, who fill vacancies at once",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -41,36 +41,36 @@ class SetLimit(Action):
     """Let a policy carry out at most so many actions in each span of so many seconds, counted from
     the beginning of the chain (K5); 0: any number."""
 
-    policy: PolicyName
+    name: PolicyName
     most: Annotated[int, Uint(MAX_LIMIT)]
     span_s: Span
 
     @property
     def subject(self) -> str:
-        return self.policy
+        return self.name
 
     def in_words(self) -> str:
         if not self.most:
-            return f"let the policy {self.policy} carry out any number of actions"
+            return f"let the policy {self.name} carry out any number of actions"
         return (
-            f"let the policy {self.policy} carry out at most {self.most} actions in each "
+            f"let the policy {self.name} carry out at most {self.most} actions in each "
             f"{self.span_s} s"
         )
 
     def apply(self, context: Context) -> None:
         state = context.state
-        if POLICIES.get(state, self.policy) is None:
-            raise UNLIMITED_POLICY.failed(f"there is no policy {self.policy}", field="policy")
+        if POLICIES.get(state, self.name) is None:
+            raise UNLIMITED_POLICY.failed(f"there is no policy {self.name}", field="name")
         if not self.most:
-            LIMITS.delete(state, self.policy)
+            LIMITS.delete(state, self.name)
         elif not self.span_s:
             raise NO_SPAN.failed("1 second at least is expected", field="span_s")
         else:
-            before = LIMITS.get(state, self.policy)
+            before = LIMITS.get(state, self.name)
             used = _used(context, before) if before and before.span_s == self.span_s else 0
             limit = Limit(self.most, self.span_s, _span(context, self.span_s), used)
-            LIMITS.put(state, limit, self.policy)
-        context.emit(LimitSet(self.policy, self.most, self.span_s))
+            LIMITS.put(state, limit, self.name)
+        context.emit(LimitSet(self.name, self.most, self.span_s))
 
 
 def over_limit(context: Context, policy: str, actions: int) -> ActionFailed | None:
