@@ -23,6 +23,7 @@ from node.query.chain_view import Finality
 from node.query.economy_answers import RevenueAnswer
 from node.query.gift_answers import GiftsAnswer
 from node.query.market_answers import OrdersAnswer
+from node.query.ranking_answers import RankingAnswer, RoomsAnswer
 from node.query.rating_answers import InvitationsAnswer
 from node.query.session_answers import SessionsAnswer
 from node.query.viewing_answers import (
@@ -48,6 +49,8 @@ P = TypeVar(
     InvitationsAnswer,
     RevenueAnswer,
     GiftsAnswer,
+    RankingAnswer,
+    RoomsAnswer,
 )
 Query = Mapping[str, str | int | Sequence[str]]
 

@@ -17,6 +17,7 @@ from node.query.market_queries import PAIR_PATTERN, parse_pair
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.content import NAME_TEXT
 from vm.modules.gifts import GIFT_TEXT
+from vm.modules.ranking import SUBJECT_TEXT
 from vm.modules.sessions import (
     INTEREST_TEXT,
     KIND_TEXT,
@@ -229,6 +230,12 @@ CALLER: Param[bytes | None] = Param(
     Account().schema(),
     parse_address,
     None,
+)
+SUBJECT_KIND: Param[str] = _path(
+    "kind", "What is ranked.", SUBJECT_TEXT.schema(), SUBJECT_TEXT.unpack
+)
+VIEWER: Param[bytes | None] = Param(
+    "viewer", "For whom, where each viewer has its own.", Account().schema(), parse_address, None
 )
 GIFT: Param[str] = _path("gift", "A gift's name.", GIFT_TEXT.schema(), GIFT_TEXT.unpack)
 SPACE: Param[str] = _path("space", "A space's name.", HANDLE_TEXT.schema(), HANDLE_TEXT.unpack)

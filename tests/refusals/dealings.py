@@ -16,6 +16,7 @@ from vm.modules.market import OpenPair
 from vm.modules.ratings import Rate
 from vm.modules.rebate import Claim, SetRules, Weights
 from vm.modules.sessions import Accept, Decline, Open, SetAsset, SetProfile, Settle
+from vm.modules.social import CountViews, SignedView
 from vm.modules.stake import Approve, Bond
 from vm.modules.tasks import ClaimGrant, Delegate, RegisterNode, SetGrants
 from vm.modules.tokens import Create, IssueToPot
@@ -33,7 +34,7 @@ WHOLE = 10**8
 
 def dealings() -> Iterator[Story]:
     """All of them."""
-    for steps in (*_selling(), *_calling(), *_granting()):
+    for steps in (*_selling(), *_calling(), *_granting(), *_seeing()):
         yield Story(PRESET, tuple(steps))
 
 
@@ -103,6 +104,17 @@ def _granting() -> Iterator[list[Step]]:
     ]
     delegated = [*registered, step_at(14, ONE, Delegate(nodes[0]))]
     yield from (delegated, [*delegated, step_at(14 + DAY_SLOTS, ONE, ClaimGrant())])
+
+
+def _seeing() -> Iterator[list[Step]]:
+    """A person has seen a video of one, and a third submits that."""
+    video, viewer = cid_of(RAW, ONE + bytes([0])), SIGNER.public
+    yield [
+        *_attested(2, viewer),
+        step_at(5, ONE, Commit(bytes(32)), 0),
+        step_at(20, ONE, publish(), 0),
+        step_at(30, THIRD, CountViews((SignedView(video, viewer, 0, KEY, bytes(64)),))),
+    ]
 
 
 def _attested(slot: int, *persons: bytes) -> list[Step]:
