@@ -7,9 +7,14 @@ GET  /v1/accounts/{address}/rebate  AccountRebateAnswer
 GET  /v1/gifts                      GiftsAnswer
 GET  /v1/gifts/{gift}               GiftAnswer
 GET  /v1/givings                    GivingsAnswer
+GET  /v1/ranking/{kind}             RankingAnswer
+GET  /v1/ranking/{kind}/slots       SlotsAnswer; ?viewer=…
+GET  /v1/live                       RoomsAnswer
+GET  /v1/accounts/{address}/live    LiveAnswer
 """
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from consensus.address import format_address
 from node.client_connection import Connection
@@ -21,10 +26,18 @@ from node.query.economy_answers import (
     RevenueAnswer,
 )
 from node.query.gift_answers import GiftAnswer, GiftItem, GiftsAnswer, GivingsAnswer
+from node.query.ranking_answers import (
+    LiveAnswer,
+    RankingAnswer,
+    RankingItem,
+    RoomItem,
+    RoomsAnswer,
+    SlotsAnswer,
+)
 
 
 class EconomyClient(Connection):
-    """Calls about days, revenue, rewards and gifts."""
+    """Calls about days, revenue, rewards, gifts, the ranking and live rooms."""
 
     async def economy(self, *, finality: Finality = Finality.FINAL) -> EconomyAnswer:
         """The day, assets and reserves."""
@@ -59,3 +72,32 @@ class EconomyClient(Connection):
         """Who gave what to whom, the newest first."""
         query = {"finality": finality.value, "limit": most}
         return await self._get(GivingsAnswer, "/v1/givings", query)
+
+    async def ranking(self, kind: str, *, most: int, finality: Finality) -> tuple[RankingItem, ...]:
+        """The highest scores of a kind, so many at most."""
+        found: tuple[RankingItem, ...] = ()
+        pages = self._pages(RankingAnswer, f"/v1/ranking/{kind}", {}, finality)
+        async with aclosing(pages):
+            async for page in pages:
+                found += page.items
+                if len(found) >= most:
+                    break
+        return found[:most]
+
+    async def slots(self, kind: str, viewer: bytes | None, *, finality: Finality) -> SlotsAnswer:
+        """What is recommended, to this viewer if one is named."""
+        query = {"finality": finality.value}
+        if viewer is not None:
+            query["viewer"] = format_address(viewer)
+        return await self._get(SlotsAnswer, f"/v1/ranking/{kind}/slots", query)
+
+    async def rooms(self, *, finality: Finality) -> AsyncIterator[RoomItem]:
+        """The open live rooms."""
+        async for page in self._pages(RoomsAnswer, "/v1/live", {}, finality):
+            for item in page.items:
+                yield item
+
+    async def live(self, owner: bytes, *, finality: Finality) -> LiveAnswer:
+        """An account's live room and packets."""
+        path = f"/v1/accounts/{format_address(owner)}/live"
+        return await self._get(LiveAnswer, path, {"finality": finality.value})

@@ -18,6 +18,7 @@ from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.auctions import PLACE_TEXT
 from vm.modules.content import NAME_TEXT
 from vm.modules.gifts import GIFT_TEXT
+from vm.modules.ranking import SUBJECT_TEXT
 from vm.modules.redemption import STATUS_TEXT
 from vm.modules.sessions import (
     INTEREST_TEXT,
@@ -236,6 +237,12 @@ CALLER: Param[bytes | None] = Param(
     Account().schema(),
     parse_address,
     None,
+)
+SUBJECT_KIND: Param[str] = _path(
+    "kind", "What is ranked.", SUBJECT_TEXT.schema(), SUBJECT_TEXT.unpack
+)
+VIEWER: Param[bytes | None] = Param(
+    "viewer", "For whom, where each viewer has its own.", Account().schema(), parse_address, None
 )
 GIFT: Param[str] = _path("gift", "A gift's name.", GIFT_TEXT.schema(), GIFT_TEXT.unpack)
 AUCTION = number_in_path("auction", "An auction's number.")

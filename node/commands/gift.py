@@ -117,6 +117,7 @@ async def give(
     account: str,
     *,
     video: str | None = None,
+    referrer: str | None = None,
     options: SendOptions = NO_SEND_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
@@ -130,13 +131,18 @@ async def give(
         Address, @handle or name of who gets it.
     video
         Content id of the video that it is for.
+    referrer
+        Who led you there, by address, @handle or name: gets the part that the receiver has set.
     """
     _check_name(gift)
     cid = None if video is None else argument("--video", parse_cid, video)
     async with options.client() as client:
         to = await find_account(client, options.section, account, "ACCOUNT")
+        led_by = None
+        if referrer is not None:
+            led_by = await find_account(client, options.section, referrer, "--referrer")
         about = await _terms(client, gift)
-        await send(client, options, [Give(gift, to, cid, None)], as_json=json, about=about)
+        await send(client, options, [Give(gift, to, cid, led_by)], as_json=json, about=about)
 
 
 @app.command

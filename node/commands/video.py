@@ -18,6 +18,7 @@ from node.commands.sealing import NO_READER_OPTIONS, ReaderOptions, sealing_for
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.social import comment, comments, like, unlike
 from node.commands.video_publish import publish, reporter
+from node.commands.video_spending import share, sign_view, submit_views, tip
 from node.commands.viewing import appoint, buy, dispute, grant, offer, purchases, viewing_key
 from node.content_transfer import download_file
 from node.failure import Refused
@@ -29,9 +30,9 @@ from vm.modules.viewing import COMMITMENTS
 
 MOST_SHOWN = 20  # versions and clips of one video, for people; --json has all
 
-app = App(name="video", help="Publish, fetch, sell, buy and hand on videos; like and comment.")
+app = App(name="video", help="Publish, fetch, sell and buy videos; like, share, tip.")
 for _command in (
-    *(publish, like, unlike, comment, comments),
+    *(publish, like, unlike, comment, comments, share, tip, sign_view, submit_views),
     *(offer, buy, deliver, dispute, grant, viewing_key, appoint, purchases),
 ):
     app.command(_command)

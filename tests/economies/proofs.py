@@ -16,6 +16,7 @@ from vm.modules.possession import Prove
 from vm.modules.possession import Register as RegisterRoot
 from vm.modules.producer import Register, Rotate, possession_message
 from vm.modules.sessions import Accept, Ask, Open, Settle, Ticket
+from vm.modules.social import CountViews, SignedView, ViewReceipt
 from vm.modules.swaps import Claim as Reveal
 from vm.modules.swaps import Lock
 from vm.modules.tasks import Entry, MakeAirdrop, Take
@@ -42,7 +43,7 @@ def proved(action: Action, sender: bytes, chain: bytes, turn: int) -> Action:
             return _published(action, sender, cid_of(RAW, sender + bytes([turn])))
         case Open() | Ask() | Accept():
             return _with_key(action)
-        case Settle():
+        case Settle() | CountViews():
             return _signed(action, chain)
         case Buy() | Grant():
             return replace(action, viewing_key=viewing_key_of(SECRET))
@@ -101,8 +102,16 @@ def _claimed(action: ClaimHolding, sender: bytes, chain: bytes) -> ClaimHolding:
     return ClaimHolding(action.migration, HOLDER.address, SHARE, 0, (), sender, signature)
 
 
-def _signed(action: Settle, chain: bytes) -> Settle:
-    """A ticket that the caller has signed, and the provider too if it is to be."""
+def _signed_view(view: SignedView, chain: bytes) -> SignedView:
+    receipt = ViewReceipt(chain, view.video, view.viewer, view.day)
+    return replace(view, key=SIGNER.public, signature=SIGNER.sign(receipt.encode()))
+
+
+def _signed(action: Settle | CountViews, chain: bytes) -> Action:
+    """View receipts that their viewer has signed; a ticket that the caller has, and the provider
+    too if it is to be."""
+    if isinstance(action, CountViews):
+        return CountViews(tuple(_signed_view(view, chain) for view in action.views))
     ticket = Ticket(chain, action.session, action.seconds, action.is_last)
     signature = SIGNER.sign(ticket.encode())
     both = None if action.provider_signature is None else signature

@@ -19,7 +19,7 @@ from vm.modules.poa import Claim as ClaimReward
 from vm.modules.ratings import Rate
 from vm.modules.rebate import Claim, SetRules, Weights
 from vm.modules.sessions import Accept, Decline, Open, SetAsset, SetProfile, Settle
-from vm.modules.social import Like
+from vm.modules.social import CountViews, Like, SignedView
 from vm.modules.stake import Approve, Bond
 from vm.modules.tasks import ClaimGrant, Delegate, RegisterNode, SetGrants
 from vm.modules.tokens import Create, IssueToPot
@@ -37,7 +37,7 @@ WHOLE = 10**8
 
 def dealings() -> Iterator[Story]:
     """All of them."""
-    for steps in (*_selling(), *_calling(), *_granting(), _rewarding()):
+    for steps in (*_selling(), *_calling(), *_granting(), _rewarding(), *_seeing()):
         yield Story(PRESET, tuple(steps))
 
 
@@ -120,6 +120,17 @@ def _rewarding() -> list[Step]:
         step_at(25, OTHER, publish()),
         step_at(30, ONE, Like(video)),
         step_at(2 + DAY_SLOTS, ONE, ClaimReward((0,))),
+    ]
+
+
+def _seeing() -> Iterator[list[Step]]:
+    """A person has seen a video of one, and a third submits that."""
+    video, viewer = cid_of(RAW, ONE + bytes([0])), SIGNER.public
+    yield [
+        *_attested(2, viewer),
+        step_at(5, ONE, Commit(bytes(32)), 0),
+        step_at(20, ONE, publish(), 0),
+        step_at(30, THIRD, CountViews((SignedView(video, viewer, 0, KEY, bytes(64)),))),
     ]
 
 

@@ -26,7 +26,7 @@ from vm.transition import BlockExecution
 TAGS = list(REGISTRY.actions)
 GOVERNED_TAGS = [tag for tag in TAGS if REGISTRY.actions[tag].governed]
 SAMPLES: list[Wire] = [None, True, 7, "text", b"bytes", [], cid_of(RAW, b"")]
-TEXTS = ["a", "A", "a/a", "a.a", "a.aa"]
+TEXTS = ["a", "A", "a/a", "a.a", "a.aa", "https://a"]
 PLAIN: dict[type[Kind], list[Wire]] = {
     Account: [bytes(32)],
     Link: [cid_of(RAW, b"")],

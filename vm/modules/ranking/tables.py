@@ -23,7 +23,8 @@ KINDS = (VIDEO, CREATOR, ROOM)
 MOST_CANDIDATES = 64
 POLICIES = ("rank", "rotation", "random", "hash", "least-shown", "fastest-response")
 
-SubjectKind = Annotated[str, Text(8, 4, "|".join(KINDS))]
+SUBJECT_TEXT = Text(8, 4, "|".join(KINDS))
+SubjectKind = Annotated[str, SUBJECT_TEXT]
 # The first version's content id of a video, the address of a creator or of a room's owner.
 Subject = Annotated[str, Text(80, 1, "[a-z0-9]+")]
 Subjects = Annotated[tuple[Subject, ...], AtMost(MOST_CANDIDATES)]
