@@ -56,6 +56,7 @@ from node.client_content import ContentClient
 from node.client_economy import EconomyClient
 from node.client_failures import Missing
 from node.client_market import MarketClient
+from node.client_orders import OrderClient
 from node.client_sessions import SessionClient
 from node.failure import TimedOut
 from node.query.answers import (
@@ -97,7 +98,7 @@ class Until(Enum):
     FINAL = "final"
 
 
-class Client(ContentClient, EconomyClient, MarketClient, SessionClient):
+class Client(ContentClient, EconomyClient, MarketClient, OrderClient, SessionClient):
     """A connection to one node's API; use it in `async with`.
 
     `token` is the node's admin token, needed for some calls to nodes elsewhere. Raises Usage
