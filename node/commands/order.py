@@ -21,6 +21,7 @@ from node.commands.asking import (
     known_assets,
 )
 from node.commands.content_argument import content_id
+from node.commands.profile_options import format_percent
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.score_file import read_scores
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
@@ -44,7 +45,6 @@ from vm.modules.orders import (
     ShareRow,
     share_units,
 )
-from vm.parameter import PARTS_PER_MILLION
 
 ACTIONS_AT_ONCE = 8  # of a transaction
 
@@ -90,7 +90,7 @@ async def terms(
             "left to issue": f"{issued.format(found.left)}, first what the pot "
             f"{found.terms.quota} holds",
             "lowest price": lowest,
-            "users share": f"{100 * found.users_ppm / PARTS_PER_MILLION:g}%, leaders the rest",
+            "users share": f"{format_percent(found.users_ppm)}, leaders the rest",
             "an order waits": f"{found.decide_s} s to be accepted, and again to be approved",
         }
     )
@@ -102,7 +102,7 @@ async def order_terms(client: Client, finality: Finality) -> OrderTermsAnswer:
         return await client.order_terms(finality=finality)
     except Missing as error:
         raise Refused(
-            "no service orders are taken here yet: `reelect gov propose orders.set_terms` says how",
+            "no service orders are taken here yet: `reelect gov propose orders.set_terms` lets them",
             code=error.code,
         ) from error
 
