@@ -102,7 +102,7 @@ async def order_terms(client: Client, finality: Finality) -> OrderTermsAnswer:
         return await client.order_terms(finality=finality)
     except Missing as error:
         raise Refused(
-            "no service orders are taken here yet: `reelect gov propose orders.set_terms` lets them",
+            "no service orders are taken here: `reelect gov propose orders.set_terms` lets them",
             code=error.code,
         ) from error
 
