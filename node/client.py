@@ -62,6 +62,7 @@ from node.client_failures import Missing
 from node.client_mail import MailClient
 from node.client_market import MarketClient
 from node.client_participation import ParticipationClient
+from node.client_orders import OrderClient
 from node.client_sessions import SessionClient
 from node.client_shop import ShopClient
 from node.failure import Refused, TimedOut
@@ -110,6 +111,7 @@ class Client(
     EconomyClient,
     MailClient,
     MarketClient,
+    OrderClient,
     ParticipationClient,
     SessionClient,
     ShopClient,

@@ -51,7 +51,7 @@ class ShopClient(Connection):
         path = f"/v1/auctions/{auction}/bids"
         return self._items(BidsAnswer, path, {}, finality)
 
-    def slots(self, place: str | None, *, finality: Finality) -> AsyncIterator[AuctionItem]:
+    def auction_slots(self, place: str | None, *, finality: Finality) -> AsyncIterator[AuctionItem]:
         """The slots of a place, or of all, that are not over."""
         return self._items(AuctionsAnswer, "/v1/slots", _place(place), finality)
 

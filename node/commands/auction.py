@@ -104,7 +104,7 @@ async def places(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        found = [item async for item in client.slots(place, finality=finality)]
+        found = [item async for item in client.auction_slots(place, finality=finality)]
     if json:
         print_json({"slots": [_json(item) for item in found]})
         return

@@ -16,8 +16,8 @@ from vm.modules.orders import (
     Cancel,
     Dissolve,
     Gather,
-    ListShares,
     Place,
+    ScoreShares,
     SetTerms,
     Share,
 )
@@ -69,7 +69,7 @@ def _listed() -> list[Step]:
         *_placed(),
         step_at(9, POLICY, Accept(1, LEADER)),
         step_at(10, POLICY, Accept(2, LEADER)),
-        *(step_at(10 + n, LEADER, ListShares(n, 0, shares, True)) for n in (1, 2)),
+        *(step_at(10 + n, LEADER, ScoreShares(n, 0, shares, True)) for n in (1, 2)),
     ]
 
 

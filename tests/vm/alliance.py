@@ -20,9 +20,9 @@ from vm.modules.orders import (
     Approve,
     Batch,
     Gather,
-    ListShares,
     Order,
     Place,
+    ScoreShares,
     SetTerms,
     Share,
     ShareRow,
@@ -99,7 +99,7 @@ class Alliance(Days):
         """An order that is accepted, and whose list is complete; its number."""
         number = self.place(fee, asset, client)
         self.must(POLICY, Accept(number, LEADER))
-        self.must(LEADER, ListShares(number, 0, tuple(shares), True))
+        self.must(LEADER, ScoreShares(number, 0, tuple(shares), True))
         return number
 
     def gathered(self, *numbers: int, price: int | None = OPENING) -> int:

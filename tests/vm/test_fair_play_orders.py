@@ -23,7 +23,7 @@ from tests.vm.alliance import (
 )
 from tests.vm.days import POLICY
 from vm.modules.market.tables import PRICES, Price
-from vm.modules.orders import Accept, Dissolve, Gather, ListShares
+from vm.modules.orders import Accept, Dissolve, Gather, ScoreShares
 from vm.modules.orders.tables import DECIDE_S
 
 FEE = 100 * USDT
@@ -134,7 +134,7 @@ def test_a_leader_cannot_keep_a_clients_fee_longer_than_the_time_that_is_set() -
     step = DECIDE_S.default // 4
     for _ in range(3):
         alliance.pass_time(step)
-        alliance.must(LEADER, ListShares(number, 0, PAIR, True))
+        alliance.must(LEADER, ScoreShares(number, 0, PAIR, True))
         alliance.must(LEADER, Dissolve(alliance.gathered(number)))
     alliance.pass_time(step)
     assert alliance.held(CLIENT, "USDT") == 10_000 * USDT

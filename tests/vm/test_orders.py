@@ -40,8 +40,8 @@ from vm.modules.orders import (
     Closed,
     Dissolve,
     Gather,
-    ListShares,
     Place,
+    ScoreShares,
     SetTerms,
     left_to_issue,
 )
@@ -118,7 +118,7 @@ def test_what_nobody_accepts_or_approves_in_time_goes_back() -> None:
     alliance.must(POLICY, Accept(accepted, LEADER))
     alliance.pass_time(1)
     assert alliance.in_pots == (FEE, 0), "the wait begins anew when an order is accepted"
-    alliance.must(LEADER, ListShares(accepted, 0, PAIR, True))
+    alliance.must(LEADER, ScoreShares(accepted, 0, PAIR, True))
     other = alliance.listed(FEE)
     approval = alliance.approval(alliance.gathered(accepted, other))
     alliance.pass_time(wait_s - 1)
@@ -143,14 +143,14 @@ def test_a_long_list_is_written_in_parts_and_paid_over_several_blocks() -> None:
     alliance.must(POLICY, Accept(number, LEADER))
     accounts = [key(f"user {i}").public for i in range(2 * SHARES_AT_ONCE)]
     parts = [users(*((each, 1) for each in accounts[i::2])) for i in range(2)]
-    alliance.must(LEADER, ListShares(number, 0, tuple(parts[0]), False))
+    alliance.must(LEADER, ScoreShares(number, 0, tuple(parts[0]), False))
     assert failed(alliance, LEADER, Gather((number,), OPENING)) == ("not-listed", "orders[0]")
-    again = ListShares(number, 0, tuple(leaders((B, 1))), True)
+    again = ScoreShares(number, 0, tuple(leaders((B, 1))), True)
     assert failed(alliance, LEADER, again) == ("incomplete", "complete")
-    second = ListShares(number, SHARES_AT_ONCE, tuple(parts[1]), False)
+    second = ScoreShares(number, SHARES_AT_ONCE, tuple(parts[1]), False)
     alliance.must(LEADER, second)
     assert failed(alliance, LEADER, second) == ("out-of-turn", "first")
-    alliance.must(LEADER, ListShares(number, 2 * SHARES_AT_ONCE, tuple(leaders((B, 9))), True))
+    alliance.must(LEADER, ScoreShares(number, 2 * SHARES_AT_ONCE, tuple(leaders((B, 9))), True))
     alliance.must(POLICY, alliance.approval(alliance.gathered(number)))
     for blocks in range(1, 6):
         alliance.pass_time(1)
@@ -164,7 +164,7 @@ def test_a_long_list_is_written_in_parts_and_paid_over_several_blocks() -> None:
 def test_a_list_that_is_begun_anew_replaces_the_one_before() -> None:
     alliance = Alliance()
     number = alliance.listed(FEE, (*users((A, 1), (D, 5)), *leaders((D, 1))))
-    alliance.must(LEADER, ListShares(number, 0, PAIR, True))
+    alliance.must(LEADER, ScoreShares(number, 0, PAIR, True))
     alliance.is_sound()
     alliance.issued_for(number)
     assert [alliance.held(x, "KOL") for x in (A, B, D)] == [40 * KOL, 10 * KOL, 0]
@@ -178,7 +178,7 @@ def test_a_list_has_a_bound() -> None:
     row = LISTINGS.get(alliance.world.state, 1)
     assert row is not None
     LISTINGS.put(alliance.world.state, replace(row, entries=MOST_SHARES - 1), 1)
-    over = ListShares(number, MOST_SHARES - 1, PAIR, True)
+    over = ScoreShares(number, MOST_SHARES - 1, PAIR, True)
     assert failed(alliance, LEADER, over) == ("too-many", "shares")
 
 
@@ -242,10 +242,10 @@ def test_what_was_decided_on_is_the_batch_that_was_seen() -> None:
     batch = alliance.gathered(number)
     seen = alliance.approval(batch)
     assert failed(alliance, POLICY, Approve(batch, bytes(32))) == ("other-batch", "digest")
-    assert failed(alliance, LEADER, ListShares(number, 0, PAIR, True)) == ("not-accepted", "order")
+    assert failed(alliance, LEADER, ScoreShares(number, 0, PAIR, True)) == ("not-accepted", "order")
     assert failed(alliance, A, Dissolve(batch)) == ("not-the-leader", "batch")
     alliance.must(LEADER, Dissolve(batch))
-    alliance.must(LEADER, ListShares(number, 0, (*PAIR, *users((D, 1))), True))
+    alliance.must(LEADER, ScoreShares(number, 0, (*PAIR, *users((D, 1))), True))
     changed = alliance.gathered(number)
     assert alliance.batch(changed).digest != seen.digest
     assert failed(alliance, POLICY, seen) == ("unknown-batch", "batch")
@@ -388,8 +388,8 @@ def test_the_asset_of_fees_may_change_and_that_of_the_issue_not() -> None:
 def test_only_who_leads_an_order_lists_and_gathers_it_once() -> None:
     alliance = Alliance()
     placed, number = alliance.place(FEE), alliance.listed(FEE)
-    assert failed(alliance, A, ListShares(number, 0, PAIR, True)) == ("not-the-leader", "order")
-    assert failed(alliance, LEADER, ListShares(placed, 0, PAIR, True)) == (
+    assert failed(alliance, A, ScoreShares(number, 0, PAIR, True)) == ("not-the-leader", "order")
+    assert failed(alliance, LEADER, ScoreShares(placed, 0, PAIR, True)) == (
         "not-the-leader",
         "order",
     )

@@ -13,7 +13,7 @@ from vm.modules.orders.buying_back import MOST_MET, BoughtBack, BuyBack
 from vm.modules.orders.closing import Closed, close_due
 from vm.modules.orders.listing import (
     SHARES_AT_ONCE,
-    ListShares,
+    ScoreShares,
     Share,
     Shared,
     go_through_lists,
@@ -22,6 +22,7 @@ from vm.modules.orders.listing import (
 from vm.modules.orders.placing import Accept, Cancel, Place, SetTerms
 from vm.modules.orders.tables import (
     BATCHES,
+    DECIDE_S,
     ESCROW_POT,
     LEADER,
     LISTINGS,
@@ -36,6 +37,7 @@ from vm.modules.orders.tables import (
     UNKNOWN_BATCH,
     UNKNOWN_ORDER,
     USER,
+    USERS_PPM,
     Batch,
     Listing,
     Order,
@@ -48,6 +50,7 @@ from vm.modules.orders.tables import (
 
 __all__ = [
     "BATCHES",
+    "DECIDE_S",
     "ESCROW_POT",
     "LEADER",
     "LISTINGS",
@@ -64,6 +67,7 @@ __all__ = [
     "UNKNOWN_BATCH",
     "UNKNOWN_ORDER",
     "USER",
+    "USERS_PPM",
     "Accept",
     "Approve",
     "Batch",
@@ -74,10 +78,10 @@ __all__ = [
     "Closed",
     "Dissolve",
     "Gather",
-    "ListShares",
     "Listing",
     "Order",
     "Place",
+    "ScoreShares",
     "SetTerms",
     "Share",
     "ShareRow",

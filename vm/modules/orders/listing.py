@@ -73,8 +73,8 @@ class Shared(Record):
 
 
 @orders.action(gas=10_000)
-@record("orders.list")
-class ListShares(Action):
+@record("orders.score")
+class ScoreShares(Action):
     """As who leads the order, list who did the task and who completed it, with scores; `first` is
     how many are listed already, or 0 to begin a new list. A `complete` list can be gathered in a
     batch, and until then begun anew (K2)."""
