@@ -38,6 +38,7 @@ COMMANDS = (
     ("auction", "node.commands.auction:app", "Advertising slots: bid, donate, see what shows."),
     ("packet", "node.commands.packet:app", "Red packets, which those who come first share."),
     ("swap", "node.commands.swap:app", "Exchange between two chains, both halves or neither."),
+    ("otc", "node.commands.otc:app", "Trade over the counter, with escrow."),
     ("redemption", "node.commands.redemption:app", "What the token buys: offers and vouchers."),
     ("revenue", "node.commands.revenue:app", "What the platform took each day, for whom."),
     ("rebate", "node.commands.rebate:app", "Consumption is reward: what is released; claim it."),

@@ -26,6 +26,7 @@ from vm.modules.gifts import gifts
 from vm.modules.gov import gov
 from vm.modules.mana import mana
 from vm.modules.market import market
+from vm.modules.otc import otc
 from vm.modules.packets import packets
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
@@ -84,6 +85,7 @@ MODULES: tuple[Module, ...] = (
     claims,
     packets,
     swaps,
+    otc,
     elections,
     vesting,
     possession,
