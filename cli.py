@@ -40,6 +40,7 @@ COMMANDS = (
     ("auction", "node.commands.auction:app", "Advertising slots: bid, donate, see what shows."),
     ("packet", "node.commands.packet:app", "Red packets, which those who come first share."),
     ("swap", "node.commands.swap:app", "Exchange between two chains, both halves or neither."),
+    ("otc", "node.commands.otc:app", "Trade over the counter, with escrow."),
     ("redemption", "node.commands.redemption:app", "What the token buys: offers and vouchers."),
     ("order", "node.commands.order:app", "Service orders: place, accept, score; buy back."),
     ("batch", "node.commands.batch:app", "Batches of orders: gather, approve, see them."),

@@ -61,8 +61,8 @@ from node.client_economy import EconomyClient
 from node.client_failures import Missing
 from node.client_mail import MailClient
 from node.client_market import MarketClient
-from node.client_participation import ParticipationClient
 from node.client_orders import OrderClient
+from node.client_participation import ParticipationClient
 from node.client_sessions import SessionClient
 from node.client_shop import ShopClient
 from node.failure import Refused, TimedOut

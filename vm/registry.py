@@ -30,6 +30,7 @@ from vm.modules.live import live
 from vm.modules.mana import mana
 from vm.modules.market import market
 from vm.modules.orders import orders
+from vm.modules.otc import otc
 from vm.modules.packets import packets
 from vm.modules.parameter import parameter
 from vm.modules.personhood import personhood
@@ -102,6 +103,7 @@ MODULES: tuple[Module, ...] = (
     finance,
     packets,
     swaps,
+    otc,
     elections,
     vesting,
     possession,

@@ -7,6 +7,8 @@ from vm.modules.auctions import Raised
 from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.otc import Offered as OfferMade
+from vm.modules.otc import Sold
 from vm.modules.packets import Made
 from vm.modules.redemption import Offered, Redeemed
 from vm.modules.sessions import Opened, Requested
@@ -25,6 +27,8 @@ _TOLD = {
     Offered.tag: ("offer", "offer"),
     Redeemed.tag: ("voucher", "voucher"),
     Locked.tag: ("swap", "swap"),
+    OfferMade.tag: ("offer", "offer"),
+    Sold.tag: ("sale", "sale"),
     Made.tag: ("packet", "packet"),
     Raised.tag: ("leads", "leads"),
 }

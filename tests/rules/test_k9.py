@@ -1,12 +1,14 @@
-"""K9: red packets in any asset, claimed once and refunded after expiry; swaps."""
+"""K9: red packets, swaps, and trades over the counter."""
 
 from fractions import Fraction
 from math import floor
 
 from tests.rules.disabled import Disabled
+from tests.vm.test_otc import Counter
 from tests.vm.test_packets import HOUR_MS, PEOPLE, Party
 from tests.vm.test_swaps import SECRET, Ledger
 from tests.vm.world import ANNA, BEN, FUNDS
+from vm.modules.otc import Release
 from vm.modules.packets import EQUAL, RANDOM
 from vm.modules.tokens import Create, Issue
 
@@ -49,3 +51,11 @@ def test_a_swap_between_two_chains_has_both_halves_or_none() -> None:
         one.wait(8)
         other.wait(8)
         assert (one.held(ANNA.public), other.held(ANNA.public)) == ends
+
+
+def test_a_trade_over_the_counter_is_in_escrow_until_the_seller_releases_it() -> None:
+    counter = Counter()
+    counter.sold(paid=True)
+    assert counter.held(BEN.public, "CENT") == 0
+    assert counter.do(ANNA, Release(1)) == "ok"
+    assert counter.ends() == (-300, 300, 0, 0)
