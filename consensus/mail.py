@@ -5,7 +5,8 @@ key, so that a node knows without opening anything whose it is, when it expires,
 it. Its id is the SHA-256 of the head's encoding. A mailbox is the key of a person, or, for a group,
 the hash of the key that its members read with: nobody can sign for a hash.
 
-Who is no account of the chain pays by work: an id that begins with WORK_BITS zero bits (hashcash).
+Who is no account of the chain pays by work: an id that begins with zero bits (hashcash), more of
+them for what takes more room.
 """
 
 from dataclasses import replace
@@ -18,13 +19,15 @@ from consensus.keys import KeyPair, check_signature, is_public_key
 from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Signature
 from consensus.record import Record, record
 
-WORK_BITS = 20
 WORK_BYTES = 8
 MAX_LIFE_MS = 30 * 24 * 3600 * 1000
 SKEW_MS = 5 * 60 * 1000  # by how much clocks of senders and nodes may differ
 # What is sealed is padded to one of these, which is all that its length tells.
 SEALED_BYTES = (512, 2048, 8192, 32_768, 65_536)
 MAX_SEALED_BYTES = SEALED_BYTES[-1]
+# The zero bits of each size: what an envelope costs a node, and as many times the work.
+WORK_BITS = dict(zip(SEALED_BYTES, (20, 21, 22, 24, 25), strict=True))
+LEAST_WORK_BITS = WORK_BITS[SEALED_BYTES[0]]
 MAX_ENVELOPE_BYTES = MAX_SEALED_BYTES + 512
 MAX_DELETION_BYTES = 512
 
@@ -61,10 +64,9 @@ class EnvelopeHead(Record):
         """What names the envelope."""
         return sha256(self.encode())
 
-    @property
-    def has_work(self) -> bool:
-        """Whether it needs no account to pay for it."""
-        return work_of(self.id) >= WORK_BITS
+    def has_work(self, sealed_bytes: int) -> bool:
+        """Whether it needs no account to pay for so many sealed bytes, or (0) for a deletion."""
+        return work_of(self.id) >= WORK_BITS.get(sealed_bytes, LEAST_WORK_BITS)
 
     def check(self, chain: bytes, now_ms: int, signature: bytes) -> None:
         """Raise InvalidMail or InvalidSignature for a head that is of no use anywhere, MailRefused
@@ -187,7 +189,7 @@ def work_of(identity: bytes) -> int:
     return 8 * len(identity) - int.from_bytes(identity, "big").bit_length()
 
 
-def with_work(head: EnvelopeHead, bits: int = WORK_BITS) -> EnvelopeHead:
+def with_work(head: EnvelopeHead, bits: int) -> EnvelopeHead:
     """The head with the first work that gives its id so many zero bits. Takes 2^bits hashes."""
     start = head.encode()[:-WORK_BYTES]  # the work is the last field
     number = 0

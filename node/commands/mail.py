@@ -65,7 +65,8 @@ async def send(
     in_group
         It is to a group.
     anonymous
-        Sign it by a key that is used once and names nobody. That takes about a second of work.
+        Sign it by a key that is used once and names nobody. That takes about a second of work,
+        half a minute for the longest.
     burn
         The reader's command deletes it everywhere once it is read, and then your copy goes too.
     expire

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from consensus.errors import InvalidEncoding
-from consensus.mail import WORK_BITS, Deletion, Envelope, EnvelopeHead, MailRefused
+from consensus.mail import LEAST_WORK_BITS, WORK_BITS, Deletion, Envelope, EnvelopeHead, MailRefused
 from node.mail.index import HeldItem, MailIndex, MailLimits
 from p2p.mail import MAX_MAIL_BYTES, MAX_MAIL_IDS, HeldMail
 from p2p.messages import fitting
@@ -95,13 +95,13 @@ class Mailroom:
     def _check_postage(self, head: EnvelopeHead, sealed_bytes: int) -> None:
         """Raise MailRefused, and count it, unless the sender may send and there is room."""
         try:
-            self._check_sender(head)
+            self._check_sender(head, sealed_bytes)
             self.index.check_room(head, sealed_bytes)
         except MailRefused:
             self.refused += 1
             raise
 
-    def _check_sender(self, head: EnvelopeHead) -> None:
+    def _check_sender(self, head: EnvelopeHead, sealed_bytes: int) -> None:
         account = head.account
         if account is not None and not self._accounts.acts_for(account, head.sender):
             raise MailRefused(
@@ -109,10 +109,12 @@ class Mailroom:
                 field="head.sender",
                 code="mail-not-the-accounts",
             )
-        if not head.has_work and (account is None or not self._accounts.pays(account)):
+        pays = account is not None and self._accounts.pays(account)
+        if not pays and not head.has_work(sealed_bytes):
+            bits = WORK_BITS.get(sealed_bytes, LEAST_WORK_BITS)
             raise MailRefused(
-                f"its id does not begin with {WORK_BITS} zero bits, which mail needs unless it "
-                "is by an account that is attested or holds the native asset",
+                f"its id does not begin with {bits} zero bits, which mail needs unless it is by an "
+                "account that is attested or holds the native asset",
                 field="head.work",
                 code="mail-unpaid",
             )

@@ -27,6 +27,7 @@ from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Text
 from consensus.mail import (
     MAX_SEALED_BYTES,
     SEALED_BYTES,
+    WORK_BITS,
     WORK_BYTES,
     Envelope,
     EnvelopeHead,
@@ -236,7 +237,7 @@ def make_envelope(
         bytes(WORK_BYTES),
     )
     if not sender.pays:
-        head = with_work(head)
+        head = with_work(head, WORK_BITS[len(sealed)])
     return Envelope(head, sender.key.sign(head.encode()), sealed)
 
 

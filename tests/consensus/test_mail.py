@@ -10,11 +10,13 @@ from consensus.errors import Invalid, InvalidEncoding, InvalidSignature
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
 from consensus.mail import (
+    LEAST_WORK_BITS,
     MAX_DELETION_BYTES,
     MAX_ENVELOPE_BYTES,
     MAX_LIFE_MS,
     SEALED_BYTES,
     SKEW_MS,
+    WORK_BITS,
     Deletion,
     Envelope,
     Fetch,
@@ -25,6 +27,7 @@ from consensus.mail import (
     group_mailbox,
     work_of,
 )
+from node.mail.index import ROW_BYTES
 from tests.node.mail import CHAIN, NOW_MS, envelope, worked
 from tests.node.network import key
 
@@ -79,10 +82,18 @@ def test_work_counts_leading_zero_bits(identity: bytes) -> None:
 def test_work_is_of_the_whole_head() -> None:
     """Work that was done for one envelope is none for another."""
     head = worked(ALICE, BOB.public, sha256(b"one"))
-    assert head.has_work
-    assert not replace(head, digest=sha256(b"two")).has_work
-    assert not replace(head, mailbox=EVE.public).has_work
-    assert not replace(head, expires_ms=head.expires_ms + 1).has_work
+    assert head.has_work(SEALED_BYTES[0])
+    assert not replace(head, digest=sha256(b"two")).has_work(SEALED_BYTES[0])
+    assert not replace(head, mailbox=EVE.public).has_work(SEALED_BYTES[0])
+    assert not replace(head, expires_ms=head.expires_ms + 1).has_work(SEALED_BYTES[0])
+
+
+@pytest.mark.parametrize("size", SEALED_BYTES)
+def test_what_takes_more_room_costs_more_work(size: int) -> None:
+    """A flood gains nothing by its envelopes' size: a byte of room costs no less work."""
+    each = 2 ** WORK_BITS[size] / (size + ROW_BYTES)
+    smallest = 2**LEAST_WORK_BITS / (SEALED_BYTES[0] + ROW_BYTES)
+    assert each >= smallest
 
 
 def test_the_receiver_and_the_sender_delete_and_nobody_else() -> None:

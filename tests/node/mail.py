@@ -8,7 +8,14 @@ from pathlib import Path
 
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
-from consensus.mail import SEALED_BYTES, WORK_BYTES, Envelope, EnvelopeHead, with_work
+from consensus.mail import (
+    LEAST_WORK_BITS,
+    SEALED_BYTES,
+    WORK_BYTES,
+    Envelope,
+    EnvelopeHead,
+    with_work,
+)
 from node.mail.index import MailLimits
 from node.mail.mailroom import Mailroom
 from storage.database import Database
@@ -38,7 +45,7 @@ def head_of(
 @lru_cache
 def worked(sender: KeyPair, mailbox: bytes, digest: bytes) -> EnvelopeHead:
     """An anonymous head with its work, which takes a second."""
-    return with_work(head_of(sender, mailbox, digest, anonymous=True))
+    return with_work(head_of(sender, mailbox, digest, anonymous=True), LEAST_WORK_BITS)
 
 
 def envelope(

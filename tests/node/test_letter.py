@@ -1,6 +1,8 @@
 """Letters: only the receiver, or the group's members, can open them, and know who wrote them."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from nacl.public import PrivateKey, SealedBox
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
-from consensus.mail import SEALED_BYTES, Envelope
+from consensus.mail import SEALED_BYTES, Deletion, Envelope, delete
 from node.wallet.letter import (
     MAX_REKEYED,
     MAX_TEXT_BYTES,
@@ -209,3 +211,28 @@ def test_a_sealed_message_of_another_kind_is_no_letter() -> None:
     assert made.head.digest == sha256(made.sealed)
     with pytest.raises(InvalidEncoding, match="no letter"):
         open_sealed(made, BOB.seed)
+
+
+@pytest.mark.parametrize("which", ["person", "group", "anonymous"])
+def test_the_vectors_are_opened(which: str) -> None:
+    vectors = json.loads((Path(__file__).parents[1] / "vectors" / "mail.json").read_text())
+    vector = vectors[which]
+    made = Envelope.decode(bytes.fromhex(vector["envelope"]))
+    made.check(bytes.fromhex(vectors["chain"]), NOW_MS)
+    assert made.head.encode().hex() == vector["head"]
+    assert made.id.hex() == vector["id"]
+    if which == "group":
+        keys = group_keys(bytes.fromhex(vectors["group_seed"]))
+        assert keys.reader.public.hex() == vectors["group_reader"]
+        assert made.head.mailbox.hex() == keys.mailbox.hex() == vectors["group_mailbox"]
+        inside = open_within(made, keys)
+    else:
+        inside = open_sealed(made, bytes.fromhex(vectors["receiver_seed"]))
+    assert inside.encode().hex() == vector["letter"]
+    assert made.head.has_work(len(made.sealed)) is (which == "anonymous")
+    deletion = Deletion.decode(bytes.fromhex(vector["deletion"]))
+    deletion.check(made.head.chain, NOW_MS)
+    by = KeyPair.from_seed(
+        bytes.fromhex(vectors["sender_seed" if which == "group" else "receiver_seed"])
+    )
+    assert delete(made.head, made.signature, by) == deletion

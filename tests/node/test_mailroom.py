@@ -116,7 +116,10 @@ def test_who_does_not_pay_works(tmp_path: Path) -> None:
                 room.take(made)
             assert code_of(caught) == "mail-unpaid"
         assert room.take(paid_by_work(EVE, BOB.public, bytes(512)))
-        assert room.refused == 2
+        with pytest.raises(MailRefused) as caught:  # the work of a small one is not enough
+            room.take(paid_by_work(EVE, BOB.public, bytes(MAX_SEALED_BYTES)))
+        assert code_of(caught) == "mail-unpaid"
+        assert room.refused == 3
 
 
 def test_nobody_sends_as_another_account(tmp_path: Path) -> None:
