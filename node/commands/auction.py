@@ -15,6 +15,7 @@ from node.commands.asking import (
     find_account,
     head_time_ms,
     known_asset,
+    known_assets,
 )
 from node.commands.content_argument import content_id
 from node.commands.copied_state import copy_row, copy_rows, no_rows
@@ -71,12 +72,13 @@ async def list_(
     async with options.client() as client:
         state = no_rows()
         await copy_rows(client, state, AUCTIONS, finality=finality)
-        now_ms, asset = await head_time_ms(client), await known_asset(client)
-    found = [
-        (number, row)
-        for (number,), row in AUCTIONS.every(state)
-        if place in (None, row.terms.place) and (past or state_of(row, now_ms) in AHEAD)
-    ]
+        now_ms = await head_time_ms(client)
+        found = [
+            (number, row)
+            for (number,), row in AUCTIONS.every(state)
+            if place in (None, row.terms.place) and (past or state_of(row, now_ms) in AHEAD)
+        ]
+        assets = await known_assets(client, (row.terms.asset for _, row in found))
     if json:
         print_json({"auctions": [_json(number, row, now_ms) for number, row in found]})
         return
@@ -90,7 +92,7 @@ async def list_(
                 number,
                 row.terms.place,
                 state_of(row, now_ms),
-                _top(row, asset),
+                _top(row, assets[row.terms.asset]),
                 utc(row.terms.closes_ms),
                 utc(row.terms.shows_from_ms),
                 utc(row.terms.shows_until_ms),
@@ -173,7 +175,7 @@ async def show(
         state, row = await _read(client, auction, finality)
         for table in (BIDS, GIVEN):
             await copy_rows(client, state, table, str(auction), finality=finality)
-        now_ms, asset = await head_time_ms(client), await known_asset(client)
+        now_ms, asset = await head_time_ms(client), await known_asset(client, row.terms.asset)
     if json:
         print_json({**_json(auction, row, now_ms), "bids": _bids_json(state, auction)})
         return
@@ -200,6 +202,7 @@ async def open_(
     *,
     reserve: str,
     shows_s: int,
+    asset: str | None = None,
     shows_from: str | None = None,
     open_s: int = 259_200,
     step: str = "5%",
@@ -220,6 +223,8 @@ async def open_(
         The least first bid, in whole tokens.
     shows_s
         For how many seconds the slot shows what its winner chooses.
+    asset
+        What is bid; else the native asset.
     shows_from
         When that begins, such as 2030-01-31T12:00:00Z; else when bids end and the place is free.
     open_s
@@ -234,14 +239,15 @@ async def open_(
         The community's pot that gets the price.
     """
     async with options.client() as client:
-        asset = await known_asset(client)
+        bid_in = await known_asset(client, asset)
         action = Open(
             place=place,
             shows_from_ms=(
                 None if shows_from is None else argument("--shows-from", parse_time, shows_from)
             ),
             shows_s=shows_s,
-            reserve=asset.parse_positive("--reserve", reserve),
+            asset=bid_in.symbol,
+            reserve=bid_in.parse_positive("--reserve", reserve),
             step_ppm=argument("--step", parse_percent, step),
             open_s=open_s,
             extension_s=extension_s,
@@ -270,9 +276,10 @@ async def bid(
         The whole bid, in whole tokens.
     """
     async with options.client() as client:
-        sender, asset = await options.sender(client), await known_asset(client)
-        total = asset.parse_positive("AMOUNT", amount)
+        sender = await options.sender(client)
         state, row = await _read(client, auction, Finality.HEAD)
+        asset = await known_asset(client, row.terms.asset)
+        total = asset.parse_positive("AMOUNT", amount)
         own = (str(auction), format_address(sender))
         await copy_row(client, state, BIDS, *own, finality=Finality.HEAD)
         before = total_of(state, auction, sender)
@@ -309,7 +316,8 @@ async def donate(
     """
     async with options.client() as client:
         account = await find_account(client, options.section, bidder, "BIDDER")
-        asset = await known_asset(client)
+        _, row = await _read(client, auction, Finality.HEAD)
+        asset = await known_asset(client, row.terms.asset)
         await send(
             client,
             options,

@@ -32,6 +32,7 @@ RULES = {
     "W7": "holders vote for the best nodes",
     "W8": "redemptions and vouchers",
     "T2": "supply and shares; what vests",
+    "T10": "what advertisers pay: business income, and tokens for the reward pool",
 }
 
 _INTRODUCTION = """# Rules of the economies
