@@ -33,6 +33,7 @@ RULES = {
     "W8": "redemptions and vouchers",
     "T2": "supply and shares; what vests",
     "T10": "what advertisers pay: business income, and tokens for the reward pool",
+    "T12": "content by its id; storage pledged, proved and paid from fees",
 }
 
 _INTRODUCTION = """# Rules of the economies
