@@ -8,7 +8,7 @@ from tests.vm.providers import File, Providers
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS
 from vm.modules.possession import STORAGE_POT, Fund, tables
 
-DISABLED = Disabled("vm.modules.possession.settling.accrue", lambda *arguments: None)
+DISABLED = Disabled("vm.modules.possession.drawing.accrue", lambda *arguments: None)
 
 FILM = File(content(3 * 1024 * 1024 // 2))  # one and a half MiB: two are begun
 PERIOD, DAY, MIB_UNITS, MIB_DAY = 20, 60, 10_000, 100
