@@ -15,6 +15,7 @@ from vm.modules.account import account
 from vm.modules.activity import activity
 from vm.modules.agenda import agenda
 from vm.modules.auctions import auctions
+from vm.modules.buyback import buyback
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
 from vm.modules.checkin import checkin
 from vm.modules.claims import claims
@@ -93,6 +94,7 @@ MODULES: tuple[Module, ...] = (
     gifts,
     redemption,
     auctions,
+    buyback,
     checkin,
     tasks,
     activity,

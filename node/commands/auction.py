@@ -15,6 +15,7 @@ from node.commands.asking import (
     NodeOptions,
     find_account,
     known_asset,
+    known_assets,
 )
 from node.commands.content_argument import content_id
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
@@ -62,7 +63,7 @@ async def list_(
     """
     async with options.client() as client:
         found = [item async for item in client.auctions(place, past=past, finality=finality)]
-        asset = await known_asset(client)
+        assets = await known_assets(client, (item.row.terms.asset for item in found))
     if json:
         print_json({"auctions": [_json(item) for item in found]})
         return
@@ -76,7 +77,7 @@ async def list_(
                 item.auction,
                 item.row.terms.place,
                 item.state,
-                _top(item.row, asset),
+                _top(item.row, assets[item.row.terms.asset]),
                 utc(item.row.terms.closes_ms),
                 utc(item.row.terms.shows_from_ms),
                 utc(item.row.terms.shows_until_ms),
@@ -149,7 +150,7 @@ async def show(
     async with options.client() as client:
         item = await client.auction(auction, finality=finality)
         bids = [given async for given in client.bids(auction, finality=finality)]
-        asset = await known_asset(client)
+        asset = await known_asset(client, item.row.terms.asset)
     if json:
         print_json({**_json(item), "bids": _bids_json(bids)})
         return
@@ -176,6 +177,7 @@ async def open_(
     *,
     reserve: str,
     shows_s: int,
+    asset: str | None = None,
     shows_from: str | None = None,
     open_s: int = 259_200,
     step: str = "5%",
@@ -196,6 +198,8 @@ async def open_(
         The least first bid, in whole tokens.
     shows_s
         For how many seconds the slot shows what its winner chooses.
+    asset
+        What is bid; else the native asset.
     shows_from
         When that begins, such as 2030-01-31T12:00:00Z; else when bids end and the place is free.
     open_s
@@ -210,14 +214,15 @@ async def open_(
         The community's pot that gets the price.
     """
     async with options.client() as client:
-        asset = await known_asset(client)
+        bid_in = await known_asset(client, asset)
         action = Open(
             place=place,
             shows_from_ms=(
                 None if shows_from is None else argument("--shows-from", parse_time, shows_from)
             ),
             shows_s=shows_s,
-            reserve=asset.parse_positive("--reserve", reserve),
+            asset=bid_in.symbol,
+            reserve=bid_in.parse_positive("--reserve", reserve),
             step_ppm=argument("--step", parse_percent, step),
             open_s=open_s,
             extension_s=extension_s,
@@ -246,9 +251,10 @@ async def bid(
         The whole bid, in whole tokens.
     """
     async with options.client() as client:
-        sender, asset = await options.sender(client), await known_asset(client)
-        total = asset.parse_positive("AMOUNT", amount)
+        sender = await options.sender(client)
         row = (await client.auction(auction, finality=Finality.HEAD)).row
+        asset = await known_asset(client, row.terms.asset)
+        total = asset.parse_positive("AMOUNT", amount)
         own = await client.row(
             BIDS.name, str(auction), format_address(sender), finality=Finality.HEAD
         )
@@ -286,7 +292,8 @@ async def donate(
     """
     async with options.client() as client:
         account = await find_account(client, options.section, bidder, "BIDDER")
-        asset = await known_asset(client)
+        row = (await client.auction(auction, finality=Finality.HEAD)).row
+        asset = await known_asset(client, row.terms.asset)
         await send(
             client,
             options,

@@ -21,6 +21,7 @@ def _sale(place: str) -> JsonObject:
     return {
         "type": "auctions.open",
         "place": place,
+        "asset": "REEL",
         "shows_s": 100,
         "reserve": str(TOKEN),
         "step_ppm": 100_000,

@@ -35,6 +35,7 @@ SALE: JsonObject = {
     "type": "auctions.open",
     "place": "banner",
     "shows_s": 100,
+    "asset": "REEL",
     "reserve": str(TOKEN),
     "step_ppm": 100_000,
     "open_s": 60,

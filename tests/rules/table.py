@@ -40,15 +40,17 @@ RULES = {
     "T7": "live rooms: prepaid packets, audience and weight are public",
     "T8": "a reward pool as large as the day was active; proof of activity and of contribution",
     "T9": "paid content: in escrow until the key is delivered",
+    "T10": "what advertisers pay: business income, and tokens for the reward pool",
+    "T12": "content by its id; storage pledged, proved and paid from fees",
+    "K1": "21 million for ever; leaders' monthly pay by assessment",
     "K2": "equal-value issue for service orders, by two votes",
     "K3": "once the cap is issued, orders are paid in the token",
     "K4": "what is bought back is burned, until the cap is issued",
-    "K6": "public batches, finance reports and audits",
-    "K9": "payments between people: red packets, swaps, escrow, a fund",
-    "K1": "21 million for ever; leaders' monthly pay by assessment",
     "K5": "super nodes, nodes and the admin: who replaces whom, by which share",
+    "K6": "public batches, finance reports and audits",
     "K7": "three votes missed in a row, and a member is out and barred",
     "K8": "alternates, in order, who fill vacancies at once",
+    "K9": "payments between people: red packets, swaps, escrow, a fund",
 }
 
 _INTRODUCTION = """# Rules of the economies

@@ -39,6 +39,7 @@ OPEN = Open(
     place="banner",
     shows_from_ms=None,
     shows_s=100,
+    asset="REEL",
     reserve=100,
     step_ppm=100_000,
     open_s=60,

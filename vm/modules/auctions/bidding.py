@@ -24,7 +24,6 @@ from vm.modules.auctions.tables import (
     auction_row,
     auctions,
 )
-from vm.modules.chain import chain_constants
 from vm.modules.tokens import PositiveAmount, credit, debit, drain_pot, fill_pot
 from vm.parameter import PARTS_PER_MILLION
 from vm.view import View
@@ -116,9 +115,9 @@ class TakeBack(Action):
 
 def give_back(context: Context, number: int, bidder: bytes, giver: bytes, units: int) -> None:
     """Let an account have what it has put into a bid, which is all it has put into it."""
-    state, native = context.state, chain_constants(context.state).native_asset
-    drain_pot(state, ESCROW_POT, native, units)
-    credit(state, giver, native, units)
+    state, asset = context.state, auction_row(context.state, number).terms.asset
+    drain_pot(state, ESCROW_POT, asset, units)
+    credit(state, giver, asset, units)
     GIVEN.delete(state, number, bidder, giver)
     left = total_of(state, number, bidder) - units
     if left:
@@ -153,9 +152,8 @@ def _open_auction(view: View, number: int) -> Auction:
 
 def _put_in(context: Context, number: int, bidder: bytes, units: int) -> None:
     state, row = context.state, auction_row(context.state, number)
-    native = chain_constants(state).native_asset
-    debit(state, context.sender, native, units, field="units")
-    fill_pot(state, ESCROW_POT, native, units)
+    debit(state, context.sender, row.terms.asset, units, field="units")
+    fill_pot(state, ESCROW_POT, row.terms.asset, units)
     before = GIVEN.get(state, number, bidder, context.sender)
     given = units if before is None else before.units + units
     GIVEN.put(state, Given(given), number, bidder, context.sender)

@@ -18,7 +18,6 @@ from vm.modules.auctions.tables import (
     auction_row,
     auctions,
 )
-from vm.modules.chain import chain_constants
 from vm.modules.tokens import drain_pot, fill_pot
 from vm.view import View
 
@@ -56,12 +55,12 @@ def close_due(context: Context) -> None:
 
 
 def _close(context: Context, number: int, row: Auction) -> None:
-    state, native = context.state, chain_constants(context.state).native_asset
+    state, asset = context.state, row.terms.asset
     if row.leader is None:
         SLOTS.delete(state, row.terms.place, row.terms.shows_until_ms)
     else:
-        drain_pot(state, ESCROW_POT, native, row.top)
-        fill_pot(state, row.terms.pot, native, row.top)
+        drain_pot(state, ESCROW_POT, asset, row.top)
+        fill_pot(state, row.terms.pot, asset, row.top)
     AUCTIONS.put(state, replace(row, is_closed=True), number)
     context.emit(Ended(number, row.leader, row.top))
 

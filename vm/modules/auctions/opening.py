@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
-from consensus.kinds import Counter, Uint
+from consensus.kinds import Asset, Counter, Uint
 from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
@@ -28,7 +28,7 @@ from vm.modules.auctions.tables import (
     slots_after,
 )
 from vm.modules.pots import Ppm
-from vm.modules.tokens import CommunityPot, PositiveAmount
+from vm.modules.tokens import CommunityPot, PositiveAmount, asset_row
 
 MAX_SPAN_S = 366 * 24 * 3600
 
@@ -64,7 +64,7 @@ class Chosen(Record):
 @auctions.action(gas=12_000, governed=True)
 @record("auctions.open")
 class Open(Action):
-    """Sell the time of an advertising slot by open ascending auction in the native asset (W6).
+    """Sell the time of an advertising slot by open ascending auction in an asset (W6, T10).
     Bids are taken for `open_s` seconds, and by new leads shortly before the close for
     `most_extension_s` more at most. The slot is that of `shows_s` seconds from `shows_from_ms` on;
     null: from when bids end at the latest and the place is free for good."""
@@ -72,6 +72,7 @@ class Open(Action):
     place: Place
     shows_from_ms: Counter | None
     shows_s: SpanS
+    asset: Asset
     reserve: PositiveAmount
     step_ppm: Ppm
     open_s: SpanS
@@ -86,11 +87,12 @@ class Open(Action):
     def in_words(self) -> str:
         return (
             f"sell {self.shows_s} s of the place {self.place} by auction within {self.open_s} s, "
-            f"from {self.reserve} units on"
+            f"from {self.reserve} units of {self.asset} on"
         )
 
     def apply(self, context: Context) -> None:
         state, terms = context.state, self._terms(context)
+        asset_row(state, self.asset)
         row = NUMBERING.get(state)
         number = 1 if row is None else row.auction
         NUMBERING.put(state, Numbering(number + 1))
@@ -107,6 +109,7 @@ class Open(Action):
             place=self.place,
             shows_from_ms=from_ms,
             shows_until_ms=from_ms + 1000 * self.shows_s,
+            asset=self.asset,
             reserve=self.reserve,
             step_ppm=self.step_ppm,
             closes_ms=closes_ms,

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from consensus.cid import Cid
-from consensus.kinds import AccountId, Amount, Counter, Text, Uint
+from consensus.kinds import AccountId, Amount, Asset, Counter, Text, Uint
 from consensus.record import Record, part, record
 from vm.declare import Module
 from vm.modules.agenda import Agenda
-from vm.modules.chain import chain_constants
 from vm.modules.pots import Ppm
-from vm.modules.tokens import CommunityPot, PositiveAmount, pot_of
+from vm.modules.tokens import POTS, CommunityPot, PositiveAmount
 from vm.table import KeyPart, Table
 from vm.view import View
 
@@ -30,13 +29,15 @@ ExtensionS = Annotated[int, Uint(7 * 24 * 3600)]
 @part
 class Terms(Record):
     """What is sold and how: the place, and from when until when it shows what the winner chooses;
-    the least that is bid, and by how much (ppm) a bid tops the one before; when the auction closes
-    (ms from the Unix epoch): a new lead less than `extension_s` before that puts it off by as much,
-    but never beyond `hard_close_ms`; and the community's pot that gets the proceeds."""
+    the asset that is bid, the least that is bid, and by how much (ppm) a bid tops the one before;
+    when the auction closes (ms from the Unix epoch): a new lead less than `extension_s` before that
+    puts it off by as much, but never beyond `hard_close_ms`; and the community's pot that gets the
+    proceeds."""
 
     place: Place
     shows_from_ms: Counter
     shows_until_ms: Counter
+    asset: Asset
     reserve: PositiveAmount
     step_ppm: Ppm
     closes_ms: Counter
@@ -145,10 +146,13 @@ def bids_are_kept(view: View) -> Iterator[str]:
     if {key: row.total for key, row in BIDS.every(view)} != dict(totals):
         yield "the totals of bids are not what was given to them"
     rows = {number: row for (number,), row in AUCTIONS.every(view)}
-    owed = sum(units for (n, bidder), units in totals.items() if not has_won(rows[n], bidder))
-    held = pot_of(view, ESCROW_POT, chain_constants(view).native_asset)
-    if held != owed:
-        yield f"the pot {ESCROW_POT} holds {held}, {owed} is bid"
+    owed: Tally[str] = Tally()
+    for (number, bidder), units in totals.items():
+        if not has_won(rows[number], bidder):
+            owed[rows[number].terms.asset] += units
+    held = {asset: pot.amount for (name, asset), pot in POTS.every(view) if name == ESCROW_POT}
+    if held != dict(owed):
+        yield f"the pot {ESCROW_POT} holds {held}, {dict(owed)} is bid"
     for number, row in rows.items():
         if row.leader is not None and totals[number, row.leader] != row.top:
             yield f"who leads auction {number} has bid {totals[number, row.leader]}, not {row.top}"

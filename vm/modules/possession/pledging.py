@@ -78,7 +78,7 @@ class Withdrawn(Record):
 class PledgeFor(Action):
     """Pledge to hold a video, for so many challenges at least: native units for each begun MiB are
     locked, and earn as long as each challenge is answered. Compare the registered root with that of
-    the content before: who pledges for a false root cannot answer."""
+    the content before: who pledges for a false root cannot answer (T12)."""
 
     cid: Cid
     periods: Periods
