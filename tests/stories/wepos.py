@@ -136,8 +136,8 @@ async def checking_in(story: Telling) -> None:
     )
     await story.do("reelect gov vote 4 yes --from developer")
     await story.do(
-        "for i in $(seq 0 10); do reelect gov vote 4 yes --from producer-$i --wait included "
-        "--json > /dev/null; done"
+        "seq 0 10 | xargs -P 11 -I N reelect gov vote 4 yes --from producer-N --wait included "
+        "> votes.txt"
     )
     for name, amount in LOCKED.items():
         await story.do(f"reelect checkin in {amount} --from {name}")

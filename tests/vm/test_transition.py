@@ -29,8 +29,10 @@ from vm.modules.agenda import HEIGHT, NEXT, TIME
 from vm.modules.chain import CONSTANTS, PROGRESS
 from vm.modules.dividends import PAIRS
 from vm.modules.economy import CLOCK
+from vm.modules.poc.tables import WALK
 from vm.modules.pots import ORDER
 from vm.modules.producer import ATTENDANCE, BEACONS, WATCH
+from vm.modules.ranking.tables import DRAFT, PERIOD_BLOCKS
 from vm.modules.rewards import BLOCK_UNITS, OWED_POT, POOL_POT, UNSHARED, VOTE_UNITS
 from vm.modules.tokens import ASSETS, POTS, AssetRow, Transferred, balance_of, mint
 from vm.modules.upgrade import PLAN
@@ -311,12 +313,13 @@ def test_an_empty_block_reads_little(world: World) -> None:
         *(POTS.state_key(pot, "REEL") for pot in (POOL_POT, OWED_POT)),
         *(CONSTANTS.state_key(), PLAN.state_key()),
         *(fee.LEVEL.state_key(), CLOCK.state_key(), ORDER.state_key(), PAIRS.state_key()),
+        *(WALK.state_key(), DRAFT.state_key(), PERIOD_BLOCKS.state_key),
     }
     BLOCK_UNITS.set(world.state, 0)
     VOTE_UNITS.set(world.state, 0)
     state = Noting(world.state)
     execute_block(state, world.block(used=1), [])
-    assert len(state.read) == 15
+    assert len(state.read) == 18
 
 
 def test_a_rejection_that_an_action_does_not_own_is_a_bug(world: World) -> None:

@@ -125,10 +125,13 @@ class SetRules(Action):
 def go_on(context: Context) -> None:
     """Freeze the list of the day that is over, and draw some pairs of it in each block from the one
     on whose beacon decides."""
-    rules, walk = RULES.get(context.state), WALK.get(context.state)
+    walk = WALK.get(context.state)
+    if walk is None and not begins_day(context):
+        return
+    rules = RULES.get(context.state)
     if rules is None:
         return
-    if walk is None and begins_day(context):
+    if walk is None:
         walk = _freeze(context)
     if walk is not None and context.block.height >= walk.from_height:
         seed = walk.seed or draw_seed("poc.promotion", context.block.beacon, walk.day)
