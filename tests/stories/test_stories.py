@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 
 from tests.end_to_end.commands import ROOT
@@ -11,6 +12,7 @@ from tests.stories.telling import skeleton
 DEADLINE_S = 1_800  # most of the time they wait for days and votes to be over
 
 
+@pytest.mark.timeout(DEADLINE_S + 60)
 def test_stories_come_true_as_their_pages_say(tmp_path: Path) -> None:
     pages: dict[str, str] = {}
 
