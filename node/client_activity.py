@@ -30,11 +30,9 @@ class ActivityClient(Connection):
         """How activity counts, and what has today; raises Missing where it does not."""
         return await self._get(ActivityAnswer, "/v1/activity", {"finality": finality.value})
 
-    async def activity_days(self, *, finality: Finality) -> AsyncIterator[ActivityDay]:
+    def activity_days(self, *, finality: Finality) -> AsyncIterator[ActivityDay]:
         """The days that are kept, in order."""
-        async for page in self._pages(ActivityDaysAnswer, "/v1/activity/days", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(ActivityDaysAnswer, "/v1/activity/days", {}, finality)
 
     async def account_activity(
         self, account: bytes, *, finality: Finality
@@ -47,8 +45,6 @@ class ActivityClient(Connection):
         """How creators are paired; raises Missing where they are not."""
         return await self._get(PairingAnswer, "/v1/poc", {"finality": finality.value})
 
-    async def standings(self, *, finality: Finality) -> AsyncIterator[StandingItem]:
+    def standings(self, *, finality: Finality) -> AsyncIterator[StandingItem]:
         """Creators by rank."""
-        async for page in self._pages(StandingsAnswer, "/v1/poc/standings", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(StandingsAnswer, "/v1/poc/standings", {}, finality)

@@ -14,7 +14,6 @@ GET  /v1/accounts/{address}/live    LiveAnswer
 """
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 
 from consensus.address import format_address
 from node.client_connection import Connection
@@ -73,16 +72,9 @@ class EconomyClient(Connection):
         query = {"finality": finality.value, "limit": most}
         return await self._get(GivingsAnswer, "/v1/givings", query)
 
-    async def ranking(self, kind: str, *, most: int, finality: Finality) -> tuple[RankingItem, ...]:
+    def ranking(self, kind: str, *, most: int, finality: Finality) -> AsyncIterator[RankingItem]:
         """The highest scores of a kind, so many at most."""
-        found: tuple[RankingItem, ...] = ()
-        pages = self._pages(RankingAnswer, f"/v1/ranking/{kind}", {}, finality)
-        async with aclosing(pages):
-            async for page in pages:
-                found += page.items
-                if len(found) >= most:
-                    break
-        return found[:most]
+        return self._items(RankingAnswer, f"/v1/ranking/{kind}", {}, finality, most)
 
     async def slots(self, kind: str, viewer: bytes | None, *, finality: Finality) -> SlotsAnswer:
         """What is recommended, to this viewer if one is named."""
@@ -91,11 +83,9 @@ class EconomyClient(Connection):
             query["viewer"] = format_address(viewer)
         return await self._get(SlotsAnswer, f"/v1/ranking/{kind}/slots", query)
 
-    async def rooms(self, *, finality: Finality) -> AsyncIterator[RoomItem]:
+    def rooms(self, *, finality: Finality) -> AsyncIterator[RoomItem]:
         """The open live rooms."""
-        async for page in self._pages(RoomsAnswer, "/v1/live", {}, finality):
-            for item in page.items:
-                yield item
+        return self._items(RoomsAnswer, "/v1/live", {}, finality)
 
     async def live(self, owner: bytes, *, finality: Finality) -> LiveAnswer:
         """An account's live room and packets."""

@@ -75,6 +75,13 @@ async def find_account(client: Client, section: ClientSection, text: str, option
     return row.account
 
 
+async def find_accounts(
+    client: Client, section: ClientSection, texts: Iterable[str], option: str
+) -> list[bytes]:
+    """The accounts of these, each as `find_account` finds it."""
+    return [await find_account(client, section, text, option) for text in texts]
+
+
 async def own_account(
     client: Client, section: ClientSection, text: str | None, option: str
 ) -> bytes:

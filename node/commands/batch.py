@@ -11,7 +11,7 @@ from node.commands.arguments import JsonFlag, Most
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset, known_assets
 from node.commands.order import order_terms, read_order
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
@@ -191,7 +191,6 @@ async def gather(
             terms = (await order_terms(client, Finality.HEAD)).terms
             units = (await known_asset(client, terms.fee_asset)).parse_positive("--price", price)
         action = Gather(orders, units)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 
@@ -208,7 +207,6 @@ async def dissolve(
         Its number.
     """
     action = Dissolve(batch)
-    check_action(action)
     async with options.client() as client:
         await send(client, options, [action], as_json=json)
 

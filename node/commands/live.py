@@ -12,6 +12,7 @@ from node.commands.asking import (
     NO_NODE_OPTIONS,
     NodeOptions,
     find_account,
+    find_accounts,
     known_asset,
     own_account,
 )
@@ -131,7 +132,7 @@ async def invite(
     if not accounts:
         raise Usage("name whom to invite", field="ACCOUNTS")
     async with options.client() as client:
-        found = [await find_account(client, options.section, each, "ACCOUNTS") for each in accounts]
+        found = await find_accounts(client, options.section, accounts, "ACCOUNTS")
         action = Invite(tuple(found))
         check_action(action)
         await send(client, options, [action], as_json=json)

@@ -1,14 +1,12 @@
 """`reelect member`: the bodies that decide, who is in them, and proposals that change it."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from consensus.address import format_address
-from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
+from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_accounts
 from node.commands.governance import read_alternates, read_bodies, read_body, read_members
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose_all
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions
@@ -103,7 +101,10 @@ async def admit(
         Their addresses, @handles or names; 8 at most.
     """
     async with options.client() as client:
-        actions = [Admit(body, who) for who in await _found(client, options, accounts)]
+        actions = [
+            Admit(body, who)
+            for who in await find_accounts(client, options.section, accounts, "ACCOUNT")
+        ]
         await propose_all(client, options, proposal, actions, as_json=json)
 
 
@@ -129,7 +130,7 @@ async def dismiss(
         For how many seconds it cannot come back.
     """
     async with options.client() as client:
-        (who,) = await _found(client, options, [account])
+        (who,) = await find_accounts(client, options.section, [account], "ACCOUNT")
         await propose_all(client, options, proposal, [Dismiss(body, who, barred_s)], as_json=json)
 
 
@@ -152,7 +153,7 @@ async def replace(
         The member's address, @handle or name.
     """
     async with options.client() as client:
-        (who,) = await _found(client, options, [account])
+        (who,) = await find_accounts(client, options.section, [account], "ACCOUNT")
         await propose_all(client, options, proposal, [Replace(body, who)], as_json=json)
 
 
@@ -176,7 +177,7 @@ async def alternates(
         Their addresses, @handles or names, the next first.
     """
     async with options.client() as client:
-        named = tuple(await _found(client, options, accounts))
+        named = tuple(await find_accounts(client, options.section, accounts, "ACCOUNT"))
         await propose_all(client, options, proposal, [NameAlternates(body, named)], as_json=json)
 
 
@@ -203,10 +204,8 @@ async def elect(
         Who goes.
     """
     async with options.client() as client:
-        coming, going = await _found(client, options, [account, instead_of])
+        coming, going = await find_accounts(
+            client, options.section, [account, instead_of], "ACCOUNT"
+        )
         actions = [Dismiss(body, going, 0), Admit(body, coming)]
         await propose_all(client, options, proposal, actions, as_json=json)
-
-
-async def _found(client: Client, options: SendOptions, names: Sequence[str]) -> list[bytes]:
-    return [await find_account(client, options.section, name, "ACCOUNT") for name in names]

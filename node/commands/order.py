@@ -24,7 +24,7 @@ from node.commands.content_argument import content_id
 from node.commands.profile_options import format_percent
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.score_file import read_scores
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
@@ -298,7 +298,6 @@ async def place(
         paid_in = asset or (await order_terms(client, Finality.HEAD)).paid_in
         units = (await known_asset(client, paid_in)).parse_positive("--fee", fee)
         action = Place(paid_in, units, title, cid)
-        check_action(action)
         await send(client, options, [action], as_json=json, about={"brief": str(cid)})
 
 
@@ -314,7 +313,6 @@ async def cancel(
         Its number.
     """
     action = Cancel(order)
-    check_action(action)
     async with options.client() as client:
         await send(client, options, [action], as_json=json)
 
@@ -381,8 +379,6 @@ async def score(
             )
             for start in range(first, end, SHARES_AT_ONCE)
         ]
-        for action in actions:
-            check_action(action)
         about: JsonObject = {"listed": end, "of": len(shares)}
         await send(client, options, actions, as_json=json, about=about)
 

@@ -40,7 +40,8 @@ async def list_(
         Read the final state, or that of the head, which may still change.
     """
     async with options.client() as client:
-        items = await client.ranking(kind, most=most, finality=finality)
+        listed = client.ranking(kind, most=most, finality=finality)
+        items = tuple([item async for item in listed])
     if json:
         found: list[Json] = [item.to_json() for item in items]
         print_json({"kind": kind, "items": found})

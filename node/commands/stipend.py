@@ -15,17 +15,16 @@ from node.commands.asking import (
     KnownAsset,
     NodeOptions,
     find_account,
+    find_accounts,
     known_asset,
     known_assets,
 )
-from node.commands.copied_state import copy_rows, no_rows
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose_all
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table
 from node.query.chain_view import Finality
 from vm.declare import Action
-from vm.modules.economy import CLOCK, ECONOMY, today
 from vm.modules.gov.tables import MAX_PROPOSED
 from vm.modules.stipends import (
     MOST_NAMED,
@@ -108,7 +107,7 @@ async def show(
     async with options.client() as client:
         terms = await _programme(client, programme, finality)
         asset = await known_asset(client, terms.asset)
-        day = await _today(client, finality)
+        day = (await client.economy(finality=finality)).day
         if account is not None:
             who = await find_account(client, options.section, account, "ACCOUNT")
             row = await _recipient(client, programme, who, finality)
@@ -171,7 +170,6 @@ async def claim(
     """
     async with options.client() as client:
         action = Claim(programme)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 
@@ -194,7 +192,7 @@ async def enlist(
         Their addresses, @handles or names.
     """
     async with options.client() as client:
-        named = await _found(client, options, accounts, "ACCOUNTS")
+        named = await find_accounts(client, options.section, accounts, "ACCOUNTS")
         actions = [Enlist(programme, each) for each in _batches(named)]
         await propose_all(client, options, proposal, actions, as_json=json)
 
@@ -218,7 +216,7 @@ async def remove(
         Their addresses, @handles or names.
     """
     async with options.client() as client:
-        named = await _found(client, options, accounts, "ACCOUNTS")
+        named = await find_accounts(client, options.section, accounts, "ACCOUNTS")
         actions = [Remove(programme, each) for each in _batches(named)]
         await propose_all(client, options, proposal, actions, as_json=json)
 
@@ -255,8 +253,8 @@ async def assess(
                 f"{programme} has months 1 to {terms.months}", field="MONTH", code=NO_MONTH.code
             )
         outcomes = {
-            "deferred": await _found(client, options, defer, "--defer"),
-            "dropped": await _found(client, options, drop, "--drop"),
+            "deferred": await find_accounts(client, options.section, defer, "--defer"),
+            "dropped": await find_accounts(client, options.section, drop, "--drop"),
         }
         due = await _due(client, programme, month)
         _check_due(due, outcomes)
@@ -301,12 +299,6 @@ def _batches(accounts: Sequence[bytes]) -> list[tuple[bytes, ...]]:
     return [tuple(accounts[start : start + MOST_NAMED]) for start in starts]
 
 
-async def _found(
-    client: Client, options: SendOptions, names: Sequence[str], option: str
-) -> list[bytes]:
-    return [await find_account(client, options.section, name, option) for name in names]
-
-
 async def _programmes(client: Client, finality: Finality) -> dict[str, Programme]:
     return {
         str(item.key["programme"]): Programme.from_json(item.row)
@@ -341,19 +333,12 @@ async def _recipient(
 
 async def _due(client: Client, programme: str, month: int) -> list[bytes]:
     """The recipients whose month is over and not decided on."""
-    day = await _today(client, Finality.HEAD)
+    day = (await client.economy(finality=Finality.HEAD)).day
     return [
         parse_address(str(item.key["account"]))
         async for item in client.rows(RECIPIENTS.name, programme, finality=Finality.HEAD)
         if is_due(Recipient.from_json(item.row), month, day)
     ]
-
-
-async def _today(client: Client, finality: Finality) -> int:
-    state = no_rows()
-    for table in (CLOCK, ECONOMY):
-        await copy_rows(client, state, table, finality=finality)
-    return today(state)
 
 
 def _months(row: Recipient, day: int) -> list[tuple[int, int, str]]:

@@ -18,6 +18,7 @@ from node.commands.asking import (
     KnownAsset,
     NodeOptions,
     find_account,
+    find_accounts,
     known_asset,
     own_account,
 )
@@ -89,7 +90,7 @@ class OfferOptions:
             return None
         asset, price = await read_price(client, "--price", self.price)
         section = options.section
-        teams = [await find_account(client, section, name, "--team") for name in self.team]
+        teams = await find_accounts(client, section, self.team, "--team")
         return SetOffer(
             video,
             asset.symbol,

@@ -3,7 +3,6 @@
 from typing import cast
 
 from consensus.address import format_address
-from node.clock import SlotClock
 from node.events import place_of
 from node.query.chain_view import ChainView
 from node.query.ranking_answers import (
@@ -15,7 +14,6 @@ from node.query.ranking_answers import (
     SlotsAnswer,
 )
 from node.query.state_queries import scan
-from vm.modules.chain import chain_constants
 from vm.modules.live import ROOMS, SHOWS, Room, prepaid_by
 from vm.modules.ranking import (
     PLACES,
@@ -65,9 +63,7 @@ def live(view: ChainView, owner: bytes) -> LiveAnswer:
 
 def _item(view: ChainView, kind: str, subject: str) -> RankingItem:
     score = score_of(view.state, kind, subject)
-    constants = chain_constants(view.state)
-    time_ms = SlotClock(constants.genesis_time_ms, constants.slot_ms).start_ms(view.block.slot)
-    tick = tempo_of(view.state).tick_at(time_ms)
+    tick = tempo_of(view.state).tick_at(view.time_ms)
     return RankingItem(subject, points_at(score.strength, tick), score.votes)
 
 

@@ -11,6 +11,7 @@ from vm.modules.content.committing import (
 )
 from vm.modules.content.lineage import line_of, owner_of
 from vm.modules.content.naming import SetName, home_of, resolve
+from vm.modules.content.noting import note_at
 from vm.modules.content.publishing import Publish
 from vm.modules.content.ruling import Reassign, Restore, TakeDown, is_served
 from vm.modules.content.soundness import clips_agree, lines_agree, spaces_agree
@@ -95,6 +96,7 @@ __all__ = [
     "keep_commitment",
     "line_of",
     "lines_agree",
+    "note_at",
     "owner_of",
     "resolve",
     "spaces_agree",

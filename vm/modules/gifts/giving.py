@@ -9,7 +9,7 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind, note
-from vm.modules.content import home_of, owner_of
+from vm.modules.content import note_at, owner_of
 from vm.modules.gifts.tables import (
     APPS,
     CATALOGUE,
@@ -142,8 +142,10 @@ class Give(Action):
             referrer=self.referrer,
             is_won=False,
         )
-        home = None if self.video is None else home_of(state, self.video)
-        note(context, sender, ActivityKind.PAYMENT, creator=self.to, space=home)
+        if self.video is None:
+            note(context, sender, ActivityKind.PAYMENT, creator=self.to)
+        else:
+            note_at(context, sender, self.video, ActivityKind.PAYMENT)
 
 
 @gifts.action(gas=3_000, governed=True)

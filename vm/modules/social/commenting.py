@@ -8,9 +8,8 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind
-from vm.modules.content import VIDEOS
+from vm.modules.content import VIDEOS, note_at
 from vm.modules.rebate import COMMENT, note_activity
-from vm.modules.social.noting import note_at
 from vm.modules.social.tables import (
     COMMENTS,
     COUNTS,

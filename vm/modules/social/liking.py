@@ -8,7 +8,7 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind
-from vm.modules.social.noting import note_at
+from vm.modules.content import note_at
 from vm.modules.social.tables import (
     COUNTS,
     LIKERS,

@@ -15,10 +15,9 @@ from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import authority_of
 from vm.modules.activity import ActivityKind
-from vm.modules.content import owner_of
+from vm.modules.content import note_at, owner_of
 from vm.modules.economy import CLOCK, economy_constants
 from vm.modules.personhood import is_person
-from vm.modules.social.noting import note_at
 from vm.modules.social.tables import (
     AGENDA,
     COUNTS,

@@ -7,11 +7,10 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind
-from vm.modules.content import owner_of
+from vm.modules.content import note_at, owner_of
 from vm.modules.ranking import vote
 from vm.modules.rebate import collect
 from vm.modules.referral import check_referrer, pay_creator, terms_of
-from vm.modules.social.noting import note_at
 from vm.modules.social.tables import TIP_FEE_PPM, TIPS, UNKNOWN_VIDEO, Tips, social
 from vm.modules.tokens import BALANCES, PositiveAmount, asset_row, debit
 from vm.view import View

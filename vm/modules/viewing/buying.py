@@ -8,8 +8,8 @@ from consensus.record import Record, record
 from consensus.sealed_key import ViewingKey
 from vm.context import Context
 from vm.declare import Action
-from vm.modules.activity import ActivityKind, note
-from vm.modules.content import home_of
+from vm.modules.activity import ActivityKind
+from vm.modules.content import note_at
 from vm.modules.ranking import vote
 from vm.modules.rebate import collect
 from vm.modules.referral import check_referrer, pay_creator
@@ -193,7 +193,7 @@ def _pay_out(context: Context, video: Cid, buyer: bytes, row: Purchase, seller: 
     PURCHASES.delete(state, video, buyer)
     _count(state, video, row)
     vote(context, voter=buyer, creator=seller, asset=row.asset, fee=fee, video=video)
-    note(context, buyer, ActivityKind.PAYMENT, creator=seller, space=home_of(state, video))
+    note_at(context, buyer, video, ActivityKind.PAYMENT, creator=seller)
     paid = (left - referral, row.referrer, referral, fee)
     context.emit(PaidOut(video, buyer, row.asset, seller, *paid))
 
