@@ -14,6 +14,7 @@ from node.commands.airdrop_file import AirdropList, read_airdrop, write_airdrop
 from node.commands.arguments import JsonFlag, Most
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset, known_assets
 from node.commands.holdings_snapshot import exported_holdings, read_holdings
+from node.commands.rows import list_numbered, read_numbered
 from node.commands.sending import (
     NO_SEND_OPTIONS,
     SendOptions,
@@ -139,8 +140,7 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        listed = await client.first_rows(AIRDROPS.name, most=most, finality=finality)
-        found = [(int(str(item.key["airdrop"])), Airdrop.from_json(item.row)) for item in listed]
+        found = await list_numbered(client, AIRDROPS, finality, most=most)
         assets = await known_assets(client, (row.asset for _, row in found))
     if json:
         print_json({"airdrops": [{"number": n, **row.to_json()} for n, row in found]})
@@ -327,15 +327,15 @@ def _list_of(file: Path, asset: KnownAsset, number: int, row: Airdrop) -> Airdro
 
 
 async def _airdrop(client: Client, number: int, finality: Finality) -> Airdrop:
-    answer = await client.row(AIRDROPS.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no airdrop {number}, or it is over; `reelect airdrop list` shows what there "
-            "is",
-            field="AIRDROP",
-            code=UNKNOWN_AIRDROP.code,
-        )
-    return Airdrop.from_json(answer.item.row)
+    return await read_numbered(
+        client,
+        AIRDROPS,
+        number,
+        finality,
+        missing=f"there is no airdrop {number}, or it is over: see `reelect airdrop list`",
+        field="AIRDROP",
+        error=UNKNOWN_AIRDROP,
+    )
 
 
 async def _is_taken(client: Client, airdrop: int, place: int, finality: Finality) -> bool:

@@ -7,23 +7,24 @@ from cyclopts import App
 
 from consensus.address import format_address
 from node.client import Client
-from node.commands.arguments import JsonFlag, Most
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset, known_assets
-from node.commands.order import order_terms, read_order
+from node.commands.order import order_terms
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
+from node.commands.rows import list_numbered, read_numbered, read_row
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
-from node.failure import Refused, Usage
+from node.failure import Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from vm.modules.orders import (
     BATCHES,
     MOST_GATHERED,
+    ORDERS,
     UNKNOWN_BATCH,
     Approve,
     Batch,
     Dissolve,
     Gather,
-    Order,
 )
 
 app = App(name="batch", help="Batches of service orders: gather, approve, and see what was issued.")
@@ -48,11 +49,10 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        items = await client.first_rows(BATCHES.name, most=most, finality=finality)
-        found = [(str(item.key["batch"]), Batch.from_json(item.row)) for item in items]
+        found = await list_numbered(client, BATCHES, finality, most=most)
         assets = await _assets(client, [row for _, row in found], finality)
     if json:
-        print_json({"batches": [{"batch": int(n), **row.to_json()} for n, row in found]})
+        print_json({"batches": [{"batch": number, **row.to_json()} for number, row in found]})
         return
     if not found:
         print_line("there is no batch: `reelect batch gather` gathers orders in one")
@@ -89,7 +89,7 @@ def _shared(row: Batch, assets: Mapping[str, KnownAsset]) -> str:
 
 @app.command
 async def show(
-    batch: int,
+    batch: Number,
     *,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -107,7 +107,9 @@ async def show(
     async with options.client() as client:
         row = await read_batch(client, batch, finality)
         assets = await _assets(client, [row], finality)
-        orders = [(n, await _order(client, n, finality)) for n in row.orders]
+        orders = [
+            (n, await read_row(client, ORDERS, str(n), finality=finality)) for n in row.orders
+        ]
     if json:
         items = [{"order": n, **order.to_json()} for n, order in orders if order is not None]
         print_json({"batch": batch, **row.to_json(), "rows": items})
@@ -144,24 +146,18 @@ async def show(
     )
 
 
-async def _order(client: Client, number: int, finality: Finality) -> Order | None:
-    try:
-        return await read_order(client, number, finality)
-    except Refused:
-        return None
-
-
 async def read_batch(client: Client, number: int, finality: Finality) -> Batch:
     """A batch; raises Refused (`BATCH`) if there is none of this number."""
-    answer = await client.row(BATCHES.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no batch {number}, or it was refused or dissolved; `reelect batch list` "
-            "shows what there is",
-            field="BATCH",
-            code=UNKNOWN_BATCH.code,
-        )
-    return Batch.from_json(answer.item.row)
+    return await read_numbered(
+        client,
+        BATCHES,
+        number,
+        finality,
+        missing=f"there is no batch {number}, or it was refused or dissolved: see `reelect batch "
+        "list`",
+        field="BATCH",
+        error=UNKNOWN_BATCH,
+    )
 
 
 @app.command
@@ -196,7 +192,7 @@ async def gather(
 
 @app.command
 async def dissolve(
-    batch: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    batch: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """As who gathered it, take back a batch that is not approved; its orders can be scored and
     gathered anew.
@@ -213,7 +209,7 @@ async def dissolve(
 
 @app.command
 async def approve(
-    batch: int,
+    batch: Number,
     *,
     proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
     options: SendOptions = NO_SEND_OPTIONS,

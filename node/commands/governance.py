@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from consensus.address import parse_address
 from node.client import Client
+from node.commands.rows import read_row
 from node.failure import Refused
 from node.query.chain_view import Finality
 from vm.forms import formed
@@ -26,7 +27,6 @@ from vm.modules.gov import (
 )
 from vm.modules.gov.membership import UNKNOWN_BODY
 from vm.modules.gov.proposing import UNKNOWN_POLICY
-from vm.modules.gov.tables import Alternates
 from vm.modules.gov.voting import UNKNOWN_PROPOSAL
 from vm.registry import REGISTRY
 
@@ -110,8 +110,7 @@ async def read_policy(client: Client, name: str, finality: Finality) -> Policy:
 
 async def read_limit(client: Client, policy: str, finality: Finality) -> Limit | None:
     """How many actions a policy may carry out in a span of time; None: any number."""
-    answer = await client.row(LIMITS.name, policy, finality=finality)
-    return None if answer is None else Limit.from_json(answer.item.row)
+    return await read_row(client, LIMITS, policy, finality=finality)
 
 
 async def read_bodies(client: Client, finality: Finality) -> dict[str, Body]:
@@ -145,5 +144,5 @@ async def read_members(client: Client, body: str, finality: Finality) -> dict[by
 
 async def read_alternates(client: Client, body: str, finality: Finality) -> tuple[bytes, ...]:
     """Who fills a body's vacancies, the next first."""
-    answer = await client.row(ALTERNATES.name, body, finality=finality)
-    return () if answer is None else Alternates.from_json(answer.item.row).accounts
+    row = await read_row(client, ALTERNATES, body, finality=finality)
+    return () if row is None else row.accounts

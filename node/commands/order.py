@@ -11,7 +11,7 @@ from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
 from node.client_failures import Missing
-from node.commands.arguments import JsonFlag, Most
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     KnownAsset,
@@ -23,6 +23,7 @@ from node.commands.asking import (
 from node.commands.content_argument import content_id
 from node.commands.profile_options import format_percent
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
+from node.commands.rows import list_numbered, read_numbered, read_row
 from node.commands.score_file import read_scores
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
@@ -129,16 +130,16 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        items = await client.first_rows(
-            ORDERS.name,
+        found = await list_numbered(
+            client,
+            ORDERS,
+            finality,
             most=most,
             wanted=lambda item: status is None or item.row["status"] == status,
-            finality=finality,
         )
-        found = [(str(item.key["order"]), Order.from_json(item.row)) for item in items]
         assets = await known_assets(client, (row.asset for _, row in found))
     if json:
-        print_json({"orders": [{"order": int(n), **row.to_json()} for n, row in found]})
+        print_json({"orders": [{"order": number, **row.to_json()} for number, row in found]})
         return
     if not found:
         print_line("there is no such order: `reelect order place` places one")
@@ -161,7 +162,7 @@ async def list_(
 
 @app.command
 async def show(
-    order: int,
+    order: Number,
     *,
     most: Most = 100,
     finality: Finality = Finality.HEAD,
@@ -208,11 +209,9 @@ async def _list_of(
     if row.listing is None:
         return None, []
     number = str(row.listing)
-    answer = await client.row(LISTINGS.name, number, finality=finality)
-    if answer is None:
-        return None, []
+    listing = await read_row(client, LISTINGS, number, finality=finality)
     items = await client.first_rows(SHARES.name, number, most=most, finality=finality)
-    return Listing.from_json(answer.item.row), [ShareRow.from_json(item.row) for item in items]
+    return listing, [ShareRow.from_json(item.row) for item in items]
 
 
 def _entry(listing: Listing | None, place: int, share: ShareRow) -> JsonObject:
@@ -257,15 +256,15 @@ def _fields(
 
 async def read_order(client: Client, number: int, finality: Finality) -> Order:
     """An order; raises Refused (`ORDER`) if there is none of this number."""
-    answer = await client.row(ORDERS.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no order {number}, or it was closed; `reelect order list` shows what there "
-            "is",
-            field="ORDER",
-            code=UNKNOWN_ORDER.code,
-        )
-    return Order.from_json(answer.item.row)
+    return await read_numbered(
+        client,
+        ORDERS,
+        number,
+        finality,
+        missing=f"there is no order {number}, or it was closed: see `reelect order list`",
+        field="ORDER",
+        error=UNKNOWN_ORDER,
+    )
 
 
 @app.command
@@ -303,7 +302,7 @@ async def place(
 
 @app.command
 async def cancel(
-    order: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    order: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Take back an order of your own that is not accepted yet, with its fee.
 
@@ -319,7 +318,7 @@ async def cancel(
 
 @app.command
 async def accept(
-    order: int,
+    order: Number,
     *,
     leader: str,
     proposal: ProposalOptions = NO_PROPOSAL_OPTIONS,
@@ -343,7 +342,7 @@ async def accept(
 
 @app.command
 async def score(
-    order: int,
+    order: Number,
     file: Path,
     *,
     first: Count = 0,

@@ -6,7 +6,7 @@ from cyclopts import App, Parameter, validators
 
 from consensus.address import format_address
 from node.client import Client
-from node.commands.arguments import JsonFlag, Most, argument
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     NodeOptions,
@@ -16,8 +16,8 @@ from node.commands.asking import (
     known_assets,
 )
 from node.commands.otc_sale import app as sale
+from node.commands.rows import list_numbered, read_numbered
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
-from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from vm.modules.otc import LONGEST_MS, OFFERS, UNKNOWN_OFFER, MakeOffer, Offer, Take, Withdraw
@@ -74,7 +74,7 @@ async def offer(
 
 @app.command
 async def take(
-    offer: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    offer: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Take an offer: pay its price, and get its amount in the same action.
 
@@ -91,7 +91,7 @@ async def take(
 
 @app.command
 async def withdraw(
-    offer: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    offer: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Take an offer of one's own back.
 
@@ -122,8 +122,7 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        listed = await client.first_rows(OFFERS.name, most=most, finality=finality)
-        found = [(int(str(item.key["offer"])), Offer.from_json(item.row)) for item in listed]
+        found = await list_numbered(client, OFFERS, finality, most=most)
         symbols = [symbol for _, row in found for symbol in (row.asset, row.price_asset)]
         assets = await known_assets(client, symbols)
     if json:
@@ -150,7 +149,7 @@ async def list_(
 
 @app.command
 async def show(
-    offer: int,
+    offer: Number,
     *,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -185,12 +184,12 @@ async def show(
 
 
 async def _offer(client: Client, number: int, finality: Finality) -> Offer:
-    argument("OFFER", OFFERS.key[0].kind.from_json, number)
-    answer = await client.row(OFFERS.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no offer {number}, or it is over: see `reelect otc list`",
-            field="OFFER",
-            code=UNKNOWN_OFFER.code,
-        )
-    return Offer.from_json(answer.item.row)
+    return await read_numbered(
+        client,
+        OFFERS,
+        number,
+        finality,
+        missing=f"there is no offer {number}, or it is over: see `reelect otc list`",
+        field="OFFER",
+        error=UNKNOWN_OFFER,
+    )

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter, validators
 from consensus.address import format_address
 from consensus.kinds import JsonObject
 from node.client import Client
-from node.commands.arguments import JsonFlag, Most, argument
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     NodeOptions,
@@ -16,8 +16,9 @@ from node.commands.asking import (
     known_asset,
     known_assets,
 )
+from node.commands.rows import list_numbered, read_numbered
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
-from node.failure import Refused, Usage
+from node.failure import Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from vm.declare import Action
@@ -97,7 +98,9 @@ async def make(
 
 
 @app.command
-async def buy(sale: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False) -> None:
+async def buy(
+    sale: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+) -> None:
     """Buy what a sale has, for the bond. Pay by its terms, and mark it in time (`otc sale paid`):
     else the bond is the seller's.
 
@@ -120,7 +123,7 @@ async def buy(sale: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFl
 
 @app.command
 async def paid(
-    sale: int,
+    sale: Number,
     *,
     evidence: str = "",
     options: SendOptions = NO_SEND_OPTIONS,
@@ -141,7 +144,7 @@ async def paid(
 
 @app.command
 async def release(
-    sale: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    sale: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Give, as the seller, the buyer what was sold, once you have the payment; or take a sale back
     that nobody has bought. Both sides have their bonds again.
@@ -156,7 +159,7 @@ async def release(
 
 @app.command
 async def dispute(
-    sale: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    sale: Number, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
 ) -> None:
     """Ask, as either side, for a decision on a sale that is marked as paid.
 
@@ -170,7 +173,7 @@ async def dispute(
 
 @app.command
 async def decide(
-    sale: int,
+    sale: Number,
     *,
     has_paid: Flag = False,
     has_not_paid: Flag = False,
@@ -211,8 +214,7 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        listed = await client.first_rows(SALES.name, most=most, finality=finality)
-        found = [(int(str(item.key["sale"])), Sale.from_json(item.row)) for item in listed]
+        found = await list_numbered(client, SALES, finality, most=most)
         assets = await known_assets(client, (row.asset for _, row in found))
         native = await known_asset(client)
     if json:
@@ -240,7 +242,7 @@ async def list_(
 
 @app.command
 async def show(
-    sale: int,
+    sale: Number,
     *,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -283,12 +285,12 @@ async def _do(action: Action, options: SendOptions, *, as_json: bool) -> None:
 
 
 async def _sale(client: Client, number: int, finality: Finality) -> Sale:
-    argument("SALE", SALES.key[0].kind.from_json, number)
-    answer = await client.row(SALES.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no sale {number}, or it is over: see `reelect otc sale list`",
-            field="SALE",
-            code=UNKNOWN_SALE.code,
-        )
-    return Sale.from_json(answer.item.row)
+    return await read_numbered(
+        client,
+        SALES,
+        number,
+        finality,
+        missing=f"there is no sale {number}, or it is over: see `reelect otc sale list`",
+        field="SALE",
+        error=UNKNOWN_SALE,
+    )

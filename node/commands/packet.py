@@ -9,7 +9,7 @@ from consensus.address import format_address
 from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
 from node.client import Client
-from node.commands.arguments import JsonFlag, Most, argument
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     NodeOptions,
@@ -17,6 +17,7 @@ from node.commands.asking import (
     known_asset,
     known_assets,
 )
+from node.commands.rows import list_numbered, read_numbered
 from node.commands.secret_file import new_secret, read_secret
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
@@ -97,7 +98,7 @@ async def make(
 
 @app.command
 async def claim(
-    packet: int,
+    packet: Number,
     *,
     link: str | None = None,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -143,8 +144,7 @@ async def list_(
         Read the head, which may still change, or the final state.
     """
     async with options.client() as client:
-        listed = await client.first_rows(PACKETS.name, most=most, finality=finality)
-        found = [(int(str(item.key["packet"])), Packet.from_json(item.row)) for item in listed]
+        found = await list_numbered(client, PACKETS, finality, most=most)
         assets = await known_assets(client, (row.asset for _, row in found))
     if json:
         print_json({"packets": [{"packet": number, **row.to_json()} for number, row in found]})
@@ -171,7 +171,7 @@ async def list_(
 
 @app.command
 async def show(
-    packet: int,
+    packet: Number,
     *,
     finality: Finality = Finality.HEAD,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -247,12 +247,12 @@ def _link_key(row: Packet, secret: bytes | None) -> KeyPair | None:
 
 
 async def _packet(client: Client, number: int, finality: Finality) -> Packet:
-    argument("PACKET", PACKETS.key[0].kind.from_json, number)
-    answer = await client.row(PACKETS.name, str(number), finality=finality)
-    if answer is None:
-        raise Refused(
-            f"there is no packet {number}, or it was removed: see `reelect packet list`",
-            field="PACKET",
-            code=UNKNOWN_PACKET.code,
-        )
-    return Packet.from_json(answer.item.row)
+    return await read_numbered(
+        client,
+        PACKETS,
+        number,
+        finality,
+        missing=f"there is no packet {number}, or it was removed: see `reelect packet list`",
+        field="PACKET",
+        error=UNKNOWN_PACKET,
+    )

@@ -20,6 +20,7 @@ from node.commands.asking import (
     known_assets,
 )
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose_all
+from node.commands.rows import read_row
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_fields, print_json, print_line, print_table
@@ -321,14 +322,12 @@ async def _programme(client: Client, name: str, finality: Finality) -> Programme
 async def _recipient(
     client: Client, programme: str, account: bytes, finality: Finality
 ) -> Recipient:
-    answer = await client.row(
-        RECIPIENTS.name, programme, format_address(account), finality=finality
-    )
-    if answer is None:
+    row = await read_row(client, RECIPIENTS, programme, format_address(account), finality=finality)
+    if row is None:
         raise Refused(
             f"the account is no recipient of {programme}", field="ACCOUNT", code=NOT_LISTED.code
         )
-    return Recipient.from_json(answer.item.row)
+    return row
 
 
 async def _due(client: Client, programme: str, month: int) -> list[bytes]:

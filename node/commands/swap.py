@@ -9,7 +9,7 @@ from consensus.address import format_address
 from consensus.hashing import sha256
 from consensus.kinds import JsonObject
 from node.client import Client
-from node.commands.arguments import JsonFlag, Most, argument
+from node.commands.arguments import JsonFlag, Most, Number
 from node.commands.asking import (
     NO_NODE_OPTIONS,
     NodeOptions,
@@ -19,6 +19,7 @@ from node.commands.asking import (
     known_assets,
     own_account,
 )
+from node.commands.rows import read_numbered
 from node.commands.secret_file import new_secret, read_secret
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
@@ -87,7 +88,7 @@ async def offer(
 
 @app.command
 async def answer(
-    swap: int,
+    swap: Number,
     amount: str,
     *,
     chain: str,
@@ -143,10 +144,10 @@ async def answer(
 
 @app.command
 async def claim(
-    swap: int,
+    swap: Number,
     *,
     secret: str | None = None,
-    secret_of: int | None = None,
+    secret_of: Number | None = None,
     chain: str | None = None,
     hurry: Flag = False,
     options: SendOptions = NO_SEND_OPTIONS,
@@ -244,7 +245,7 @@ async def list_(
 
 @app.command
 async def show(
-    swap: int,
+    swap: Number,
     *,
     finality: Finality = Finality.FINAL,
     options: NodeOptions = NO_NODE_OPTIONS,
@@ -334,13 +335,13 @@ async def _shown_secret(client: Client, chain: str, number: int) -> bytes:
 
 
 async def _swap(client: Client, number: int, finality: Finality, option: str = "SWAP") -> Swap:
-    argument(option, SWAPS.key[0].kind.from_json, number)
-    row = await client.row(SWAPS.name, str(number), finality=finality)
-    if row is None:
-        raise Refused(
-            f"there is no swap {number} on the chain of {client.base_url}, or it was removed; one "
-            "that was just made is seen when it is final",
-            field=option,
-            code=UNKNOWN_SWAP.code,
-        )
-    return Swap.from_json(row.item.row)
+    return await read_numbered(
+        client,
+        SWAPS,
+        number,
+        finality,
+        missing=f"there is no swap {number} on the chain of {client.base_url}, or it was removed; "
+        "one that was just made is seen when it is final",
+        field=option,
+        error=UNKNOWN_SWAP,
+    )
