@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, limit
 from node.query import activity_queries, state_queries
 from node.query.activity_answers import (
@@ -22,11 +23,7 @@ async def _activity(call: Call) -> Response:
 
 
 async def _days(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    size, cursor = call.value(ITEMS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(activity_queries.days(view, size, cursor))
-    )
+    return await paged(call, ITEMS_LIMIT, activity_queries.days)
 
 
 async def _account_activity(call: Call) -> Response:
@@ -42,11 +39,7 @@ async def _pairing(call: Call) -> Response:
 
 
 async def _standings(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    size, cursor = call.value(ITEMS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(activity_queries.standings(view, size, cursor))
-    )
+    return await paged(call, ITEMS_LIMIT, activity_queries.standings)
 
 
 ENDPOINTS = (

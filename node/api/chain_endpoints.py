@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import CBOR, Call, Content, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import AFTER_HEIGHT, BLOCK, CURSOR, FINALITY, FORMAT, limit
 from node.query.answers import (
     BlockAnswer,
@@ -31,10 +32,7 @@ async def _status(call: Call) -> Response:
 
 
 async def _blocks(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    size, cursor = call.value(BLOCKS_LIMIT), call.value(CURSOR)
-    blocks = call.node.blocks
-    return await call.node.in_thread(lambda: json_response(blocks.blocks(view, size, cursor)))
+    return await paged(call, BLOCKS_LIMIT, call.node.blocks.blocks)
 
 
 async def _block(call: Call) -> Response:
@@ -46,10 +44,8 @@ async def _block(call: Call) -> Response:
 
 
 async def _block_transactions(call: Call) -> Response:
-    view, name, blocks = call.node.view(call.value(FINALITY)), call.value(BLOCK), call.node.blocks
-    size, cursor = call.value(TRANSACTIONS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(blocks.block_transactions(view, name, size, cursor))
+    return await paged(
+        call, TRANSACTIONS_LIMIT, call.node.blocks.block_transactions, call.value(BLOCK)
     )
 
 

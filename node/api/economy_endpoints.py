@@ -5,6 +5,7 @@ from starlette.responses import Response
 from consensus.kinds import JSON_INTEGER_MAX
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, integer, limit
 from node.query import economy_queries, state_queries
 from node.query.economy_answers import (
@@ -24,11 +25,7 @@ async def _economy(call: Call) -> Response:
 
 
 async def _revenue(call: Call) -> Response:
-    view, from_day = call.node.view(call.value(FINALITY)), call.value(FROM_DAY)
-    size, cursor = call.value(ACCOUNTS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(economy_queries.revenue(view, from_day, size, cursor))
-    )
+    return await paged(call, ACCOUNTS_LIMIT, economy_queries.revenue, call.value(FROM_DAY))
 
 
 async def _rebate(call: Call) -> Response:

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import CURSOR, FINALITY, GIFT, limit
 from node.query import gift_queries
 from node.query.gift_answers import GiftAnswer, GiftsAnswer, GivingsAnswer
@@ -14,9 +15,7 @@ GIVINGS_LIMIT = limit(50, GIVINGS_KEPT)
 
 
 async def _gifts(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    size, cursor = call.value(GIFTS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(lambda: json_response(gift_queries.gifts(view, size, cursor)))
+    return await paged(call, GIFTS_LIMIT, gift_queries.gifts)
 
 
 async def _gift(call: Call) -> Response:

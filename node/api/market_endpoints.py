@@ -4,8 +4,9 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged_of_account
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, PAIR, limit
-from node.query import market_queries, state_queries
+from node.query import market_queries
 from node.query.market_answers import (
     BookAnswer,
     OrdersAnswer,
@@ -44,12 +45,7 @@ async def _price(call: Call) -> Response:
 
 
 async def _orders(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    account = state_queries.account_of(view, call.value(ACCOUNT))
-    size, cursor = call.value(ORDERS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(market_queries.orders(view, account, size, cursor))
-    )
+    return await paged_of_account(call, ORDERS_LIMIT, market_queries.orders)
 
 
 ENDPOINTS = (

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, TASK, WAITING, limit
 from node.query import participation_queries, state_queries
 from node.query.participation_answers import (
@@ -17,11 +18,7 @@ LIMIT = limit(100)
 
 
 async def _tasks(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    size, cursor = call.value(LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(participation_queries.tasks(view, size, cursor))
-    )
+    return await paged(call, LIMIT, participation_queries.tasks)
 
 
 async def _task(call: Call) -> Response:

@@ -8,6 +8,7 @@ from consensus.errors import InvalidEncoding
 from node.api.admin import ADMIN_PROBLEMS, check_admin
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged_of_account
 from node.api.parameters import ACCOUNT, CID, CURSOR, FINALITY, Param, limit
 from node.api.problems import malformed
 from node.query import possession_queries
@@ -17,7 +18,6 @@ from node.query.possession_queries import (
     ProvidersAnswer,
     SegmentsAnswer,
 )
-from node.query.state_queries import account_of
 from vm.modules.possession import MAX_SEGMENTS
 
 PLEDGES_LIMIT = limit(50)
@@ -50,12 +50,7 @@ async def _providers(call: Call) -> Response:
 
 
 async def _provider(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    account = account_of(view, call.value(ACCOUNT))
-    size, cursor = call.value(PLEDGES_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(possession_queries.provider(view, account, size, cursor))
-    )
+    return await paged_of_account(call, PLEDGES_LIMIT, possession_queries.provider)
 
 
 async def _hash_more(call: Call) -> Response:

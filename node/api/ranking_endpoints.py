@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, SUBJECT_KIND, VIEWER, limit
 from node.query import ranking_queries, state_queries
 from node.query.ranking_answers import LiveAnswer, RankingAnswer, RoomsAnswer, SlotsAnswer
@@ -13,11 +14,7 @@ ROOMS_LIMIT = limit(50)
 
 
 async def _ranking(call: Call) -> Response:
-    view, kind = call.node.view(call.value(FINALITY)), call.value(SUBJECT_KIND)
-    size, cursor = call.value(RANKING_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(ranking_queries.ranking(view, kind, size, cursor))
-    )
+    return await paged(call, RANKING_LIMIT, ranking_queries.ranking, call.value(SUBJECT_KIND))
 
 
 async def _slots(call: Call) -> Response:
@@ -29,11 +26,7 @@ async def _slots(call: Call) -> Response:
 
 
 async def _rooms(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    size, cursor = call.value(ROOMS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(ranking_queries.rooms(view, size, cursor))
-    )
+    return await paged(call, ROOMS_LIMIT, ranking_queries.rooms)
 
 
 async def _live(call: Call) -> Response:

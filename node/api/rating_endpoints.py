@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged_of_account
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, limit
 from node.query import rating_queries, state_queries
 from node.query.rating_answers import InvitationsAnswer, StandingAnswer
@@ -18,12 +19,7 @@ async def _standing(call: Call) -> Response:
 
 
 async def _invitations(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    account = state_queries.account_of(view, call.value(ACCOUNT))
-    size, cursor = call.value(INVITATIONS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(rating_queries.invitations(view, account, size, cursor))
-    )
+    return await paged_of_account(call, INVITATIONS_LIMIT, rating_queries.invitations)
 
 
 ENDPOINTS = (

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from consensus.errors import InvalidEncoding
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged_of_account
 from node.api.parameters import (
     ACCOUNT,
     ASSET,
@@ -54,12 +55,7 @@ async def _session(call: Call) -> Response:
 
 
 async def _sessions(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    account = state_queries.account_of(view, call.value(ACCOUNT))
-    size, cursor = call.value(SESSIONS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(session_queries.sessions(view, account, size, cursor))
-    )
+    return await paged_of_account(call, SESSIONS_LIMIT, session_queries.sessions)
 
 
 ENDPOINTS = (

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged, paged_of_account
 from node.api.parameters import (
     ACCOUNT,
     AUCTION,
@@ -17,7 +18,7 @@ from node.api.parameters import (
     VOUCHER,
     limit,
 )
-from node.query import shop_queries, state_queries
+from node.query import shop_queries
 from node.query.shop_answers import (
     AuctionAnswer,
     AuctionsAnswer,
@@ -47,19 +48,11 @@ async def _auction(call: Call) -> Response:
 
 
 async def _bids(call: Call) -> Response:
-    view, number = call.node.view(call.value(FINALITY)), call.value(AUCTION)
-    size, cursor = call.value(LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(shop_queries.bids(view, number, size, cursor))
-    )
+    return await paged(call, LIMIT, shop_queries.bids, call.value(AUCTION))
 
 
 async def _slots(call: Call) -> Response:
-    view, place = call.node.view(call.value(FINALITY)), call.value(AUCTION_PLACE)
-    size, cursor = call.value(LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(shop_queries.slots(view, place, size, cursor))
-    )
+    return await paged(call, LIMIT, shop_queries.slots, call.value(AUCTION_PLACE))
 
 
 async def _offers(call: Call) -> Response:
@@ -84,20 +77,11 @@ async def _offer(call: Call) -> Response:
 
 
 async def _vouchers_issued(call: Call) -> Response:
-    view, number = call.node.view(call.value(FINALITY)), call.value(OFFER)
-    size, cursor = call.value(LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(shop_queries.vouchers_issued(view, number, size, cursor))
-    )
+    return await paged(call, LIMIT, shop_queries.vouchers_issued, call.value(OFFER))
 
 
 async def _vouchers_held(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    account = state_queries.account_of(view, call.value(ACCOUNT))
-    size, cursor = call.value(LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(shop_queries.vouchers_held(view, account, size, cursor))
-    )
+    return await paged_of_account(call, LIMIT, shop_queries.vouchers_held)
 
 
 async def _voucher(call: Call) -> Response:
@@ -138,7 +122,7 @@ ENDPOINTS = (
     Endpoint(
         "GET",
         "/v1/slots",
-        "listSlots",
+        "listAuctionSlots",
         "What places show now, and their advertising slots ahead.",
         _slots,
         json_answer(AuctionsAnswer),

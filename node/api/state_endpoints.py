@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged
 from node.api.parameters import ACCOUNT, CURSOR, FINALITY, KEY_PARTS, ROW_KEY, TABLE, limit
 from node.query import state_queries
 from node.query.answers import AccountAnswer, RowAnswer, RowsAnswer, TablesAnswer
@@ -29,10 +30,8 @@ async def _tables(call: Call) -> Response:
 
 
 async def _rows(call: Call) -> Response:
-    view, table = call.node.view(call.value(FINALITY)), call.value(TABLE)
-    parts, size, cursor = call.value(KEY_PARTS), call.value(ROWS_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(state_queries.rows(view, table, parts, size, cursor))
+    return await paged(
+        call, ROWS_LIMIT, state_queries.rows, call.value(TABLE), call.value(KEY_PARTS)
     )
 
 

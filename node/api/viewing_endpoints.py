@@ -4,8 +4,9 @@ from starlette.responses import Response
 
 from node.api.endpoint import Call, Endpoint, json_answer
 from node.api.node_access import json_response
+from node.api.paging import paged, paged_of_account
 from node.api.parameters import ACCOUNT, CID, CURSOR, FINALITY, limit
-from node.query import state_queries, viewing_queries
+from node.query import viewing_queries
 from node.query.viewing_answers import AccessesAnswer, PurchasesAnswer, ViewingAnswer
 
 VIEWING_LIMIT = limit(100)
@@ -17,20 +18,11 @@ async def _viewing(call: Call) -> Response:
 
 
 async def _purchases(call: Call) -> Response:
-    view, video = call.node.view(call.value(FINALITY)), call.value(CID)
-    size, cursor = call.value(VIEWING_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(viewing_queries.purchases(view, video, size, cursor))
-    )
+    return await paged(call, VIEWING_LIMIT, viewing_queries.purchases, call.value(CID))
 
 
 async def _accesses(call: Call) -> Response:
-    view = call.node.view(call.value(FINALITY))
-    account = state_queries.account_of(view, call.value(ACCOUNT))
-    size, cursor = call.value(VIEWING_LIMIT), call.value(CURSOR)
-    return await call.node.in_thread(
-        lambda: json_response(viewing_queries.accesses(view, account, size, cursor))
-    )
+    return await paged_of_account(call, VIEWING_LIMIT, viewing_queries.accesses)
 
 
 ENDPOINTS = (

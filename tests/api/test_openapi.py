@@ -102,6 +102,11 @@ def test_every_endpoint_is_as_the_page_says(case: Case[Any], call: Call) -> None
     call(case)
 
 
+def test_every_operation_has_a_name_of_its_own() -> None:
+    names = [endpoint.name for endpoint in ENDPOINTS]
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_every_record_that_the_page_refers_to_is_on_it() -> None:
     text = json.dumps(openapi(ENDPOINTS))
     named = set(re.findall(r"#/components/schemas/(\w+)", text))
