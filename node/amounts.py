@@ -4,6 +4,9 @@ import re
 
 from consensus.codec import UINT64_MAX
 from consensus.errors import InvalidEncoding
+from vm.parameter import PARTS_PER_MILLION
+
+PERCENT_DECIMALS = 4  # that millionths have
 
 _SPELLING = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,18}))?", re.ASCII)
 
@@ -29,3 +32,18 @@ def format_amount(units: int, decimals: int) -> str:
         return str(units)
     whole, fraction = divmod(units, 10**decimals)
     return f"{whole}.{fraction:0{decimals}}".rstrip("0").rstrip(".")
+
+
+def parse_percent(text: str) -> int:
+    """Millionths from a percentage such as 12.5%; raises InvalidEncoding."""
+    if not text.endswith("%"):
+        raise InvalidEncoding(f"a percentage such as 10% is expected, got {text[:40]!r}")
+    ppm = parse_amount(text[:-1], PERCENT_DECIMALS)
+    if ppm > PARTS_PER_MILLION:
+        raise InvalidEncoding(f"{text} is more than the whole")
+    return ppm
+
+
+def format_percent(ppm: int) -> str:
+    """Millionths in percent, such as 2.5%."""
+    return f"{format_amount(ppm, PERCENT_DECIMALS)}%"

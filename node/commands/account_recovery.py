@@ -11,7 +11,7 @@ from node.client import Client
 from node.commands.account_authority import Keys, authority_fields, read_authority
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Usage
 from node.output import print_fields, print_json
 from node.query.chain_view import Finality
@@ -135,7 +135,6 @@ async def set_(
             named = await _account(client, options, recovery_account, "RECOVERY_ACCOUNT")
             guard = Guard(named, delay_s)
         action = SetRecovery(guard)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 
@@ -162,7 +161,6 @@ async def start(
     authority = read_authority(options.section, key, threshold)
     async with options.client() as client:
         action = StartRecovery(await _account(client, options, account, "ACCOUNT"), authority)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cyclopts import App
 
 from consensus.address import format_address
-from node.amounts import format_amount
+from node.amounts import format_amount, format_percent
 from node.commands.arguments import JsonFlag
 from node.commands.asking import (
     NO_NODE_OPTIONS,
@@ -14,7 +14,6 @@ from node.commands.asking import (
     find_account,
     known_asset,
 )
-from node.commands.profile_options import format_percent
 from node.output import print_fields, print_json, print_line, print_table
 from node.query.activity_answers import AccountActivityAnswer, ActivityAnswer
 from node.query.chain_view import Finality

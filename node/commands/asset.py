@@ -9,7 +9,7 @@ from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, find_account, known_asset
 from node.commands.copied_state import copy_rows, no_rows
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused
 from node.output import print_fields, print_json, print_table
 from node.query.chain_view import Finality
@@ -114,7 +114,6 @@ async def issue(
         to = await find_account(client, options.section, recipient, "RECIPIENT")
         units = (await known_asset(client, asset)).parse_positive("AMOUNT", amount)
         action = GatewayIssue(to, asset, units, memo)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 
@@ -141,7 +140,6 @@ async def burn(
     async with options.client() as client:
         chosen = await known_asset(client, asset)
         action = Burn(chosen.symbol, chosen.parse_positive("AMOUNT", amount), memo)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

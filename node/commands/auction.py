@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from consensus.address import format_address
 from consensus.kinds import Json, JsonObject
+from node.amounts import parse_percent
 from node.commands.arguments import JsonFlag, Number, argument, parse_time
 from node.commands.asking import (
     NO_NODE_OPTIONS,
@@ -20,7 +21,6 @@ from node.commands.asking import (
 from node.commands.content_argument import content_id
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
-from node.commands.viewing import parse_percent
 from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality

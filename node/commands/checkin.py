@@ -4,10 +4,10 @@ from cyclopts import App
 
 from consensus.address import format_address
 from consensus.kinds import JSON_INTEGER_MAX, JsonObject
+from node.amounts import format_percent
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import NO_NODE_OPTIONS, KnownAsset, NodeOptions, known_asset, own_account
-from node.commands.profile_options import format_percent
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality

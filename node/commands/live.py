@@ -134,7 +134,6 @@ async def invite(
     async with options.client() as client:
         found = await find_accounts(client, options.section, accounts, "ACCOUNTS")
         action = Invite(tuple(found))
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

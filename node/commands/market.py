@@ -271,7 +271,6 @@ async def place(
             not immediate,
             None if valid_s is None else int(time.time() * 1000) + 1000 * valid_s,
         )
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

@@ -9,6 +9,7 @@ from cyclopts import App, Parameter, validators
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
+from node.amounts import format_percent
 from node.client import Client
 from node.client_failures import Missing
 from node.commands.arguments import JsonFlag, Most, Number
@@ -21,7 +22,6 @@ from node.commands.asking import (
     known_assets,
 )
 from node.commands.content_argument import content_id
-from node.commands.profile_options import format_percent
 from node.commands.proposal import NO_PROPOSAL_OPTIONS, ProposalOptions, propose
 from node.commands.rows import list_numbered, read_numbered, read_row
 from node.commands.score_file import read_scores

@@ -4,13 +4,11 @@ from cyclopts import App
 
 from consensus.address import format_address
 from consensus.kinds import Json
-from node.amounts import format_amount
+from node.amounts import format_amount, format_percent, parse_percent
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, known_asset, own_account
 from node.commands.copied_state import copy_row, no_rows
-from node.commands.profile_options import format_percent
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
-from node.commands.viewing import parse_percent
 from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table
 from node.query.activity_answers import AccountDay

@@ -3,6 +3,7 @@
 from cyclopts import App
 
 from consensus.address import format_address
+from node.amounts import format_percent
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions
@@ -12,7 +13,6 @@ from node.query.chain_view import Finality
 from vm.modules.pots import SPLITS, Destination, Split
 from vm.modules.tokens import ASSETS, POTS
 from vm.overlay import Overlay
-from vm.parameter import PARTS_PER_MILLION
 
 app = App(name="pot", help="Look at pots, which belong to no account, and what they pass on.")
 
@@ -82,11 +82,7 @@ async def _pots(client: Client, finality: Finality) -> Overlay:
 
 
 def _shares(split: Split) -> list[str]:
-    return [f"{_percent(ppm)} {destination(to)}" for ppm, to in split.parts if ppm]
-
-
-def _percent(ppm: int) -> str:
-    return f"{ppm * 100 / PARTS_PER_MILLION:g}%"
+    return [f"{format_percent(ppm)} {destination(to)}" for ppm, to in split.parts if ppm]
 
 
 def destination(to: Destination) -> str:

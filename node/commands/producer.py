@@ -9,7 +9,7 @@ from cyclopts import App
 from consensus.address import format_address
 from consensus.keys import KeyPair
 from consensus.kinds import Json, JsonObject
-from node.amounts import format_amount
+from node.amounts import format_amount, format_percent
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import (
@@ -19,7 +19,7 @@ from node.commands.asking import (
     known_asset,
     local_accounts,
 )
-from node.commands.profile_options import NO_PROFILE_OPTIONS, ProfileOptions, format_percent
+from node.commands.profile_options import NO_PROFILE_OPTIONS, ProfileOptions
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.commands.standings import Standing, Standings, find_standing, read_standings
 from node.config.sections import ClientSection
@@ -184,7 +184,6 @@ async def update(
         )
         if action == Update(row.name, row.profile, row.commission.next_ppm):
             raise Usage("say what to change: --name, --website, …, --commission", field="--name")
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

@@ -57,10 +57,3 @@ class ProfileOptions:
 
 
 NO_PROFILE_OPTIONS = ProfileOptions()
-
-
-def format_percent(ppm: int) -> str:
-    """A share in percent, such as 2.5%."""
-    whole, fraction = divmod(ppm, 10**_PPM_DIGITS)
-    text = f"{whole}.{fraction:0{_PPM_DIGITS}}".rstrip("0").rstrip(".")
-    return f"{text}%"

@@ -6,6 +6,7 @@ from cyclopts import App
 
 from consensus.address import format_address
 from consensus.kinds import Json
+from node.amounts import format_percent
 from node.client import Client
 from node.commands.arguments import JsonFlag
 from node.commands.asking import (
@@ -16,7 +17,6 @@ from node.commands.asking import (
     known_asset,
 )
 from node.commands.copied_state import copy_rows, no_rows
-from node.commands.profile_options import format_percent
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused
 from node.output import print_fields, print_json, print_line, print_table

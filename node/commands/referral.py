@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from consensus.address import format_address
 from consensus.kinds import Json
-from node.amounts import format_amount
+from node.amounts import format_percent, parse_percent
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import (
     NO_NODE_OPTIONS,
@@ -17,7 +17,6 @@ from node.commands.asking import (
 )
 from node.commands.copied_state import copy_rows, no_rows
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
-from node.commands.viewing import parse_percent
 from node.output import print_fields, print_json, print_line, print_table
 from node.query.chain_view import Finality
 from vm.modules.referral import BROUGHT, NO_TERMS, TERMS, SetTerms, Terms
@@ -85,8 +84,8 @@ async def show(
     print_fields(
         {
             "creator": who,
-            "sharers get": _percent(found.sharer_ppm),
-            "teams get": _percent(found.team_ppm),
+            "sharers get": format_percent(found.sharer_ppm),
+            "teams get": format_percent(found.team_ppm),
             "teams": [format_address(each) for each in found.teams],
         }
     )
@@ -130,7 +129,3 @@ async def brought(
             for asset, row in rows
         ),
     )
-
-
-def _percent(ppm: int) -> str:
-    return f"{format_amount(ppm, 4)}%"

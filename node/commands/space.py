@@ -149,7 +149,6 @@ async def update(
     async with options.client() as client:
         row = (await client.space(space, finality=Finality.HEAD)).item.space
         action = UpdateSpace(space, channel or row.channel, title or row.title)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

@@ -14,7 +14,7 @@ from consensus.kinds import JsonObject
 from consensus.segments import GROUP_BYTES, SegmentHasher
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, known_asset, own_account
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.storage_proving import Answering, hash_on_node, right_root
 from node.failure import Refused, Usage
 from node.output import live_line, print_fields, print_json, print_table, progress
@@ -129,7 +129,6 @@ async def pledge(
         registered = await client.storage_providers(video)
         await right_root(client, video, registered.root)
         action = PledgeFor(video, periods)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

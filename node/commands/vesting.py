@@ -9,7 +9,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
 from node.commands.copied_state import copy_rows, format_units, no_rows
 from node.commands.pot import destination
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused
 from node.output import print_fields, print_json, print_table
 from node.query.chain_view import Finality
@@ -111,7 +111,6 @@ async def claim(
         if account is not None:
             owner = await find_account(client, options.section, account, "ACCOUNT")
         action = Claim(owner, grant)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

@@ -15,7 +15,7 @@ from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import NO_NODE_OPTIONS, NodeOptions, find_account
 from node.commands.delivering import deliver
 from node.commands.sealing import NO_READER_OPTIONS, ReaderOptions, sealing_for
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.social import comment, comments, like, unlike
 from node.commands.video_publish import publish, reporter
 from node.commands.video_spending import share, sign_view, submit_views, tip
@@ -207,7 +207,6 @@ async def update(
         video = answer.item.video
         kept = video.licence if licence is None else licence or None
         action = Update(named, media_type or video.media_type, title or video.title, kept)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

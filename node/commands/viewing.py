@@ -10,7 +10,7 @@ from consensus.cid import Cid, parse_cid
 from consensus.errors import InvalidEncoding
 from consensus.kinds import Json
 from consensus.sealed_key import CONTENT_KEY_BYTES, commitment_to, open_sealed_key, viewing_key_of
-from node.amounts import parse_amount
+from node.amounts import parse_percent
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import (
@@ -33,7 +33,7 @@ from node.commands.sealing import (
     sealing_for,
     secret_for,
 )
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
 from node.output import print_json, print_table, utc
 from node.query.chain_view import Finality
@@ -43,8 +43,6 @@ from vm.declare import Action
 from vm.modules.viewing import Appoint, Buy, CloseOffer, Commit, Dispute, Grant, Offer, SetOffer
 
 _PRICE = re.compile(r"([0-9.]+) ?([A-Z][A-Z0-9]{0,11})?", re.ASCII)
-_PERCENT_DECIMALS = 4  # so that a unit is a millionth
-_MOST_PPM = 1_000_000
 
 
 @Parameter(name="*")
@@ -116,16 +114,6 @@ async def read_price(
     return asset, asset.parse_positive(option, found[1])
 
 
-def parse_percent(text: str) -> int:
-    """Millionths from a percentage such as 12.5%; raises InvalidEncoding."""
-    if not text.endswith("%"):
-        raise InvalidEncoding(f"a percentage such as 10% is expected, got {text[:40]!r}")
-    ppm = parse_amount(text[:-1], _PERCENT_DECIMALS)
-    if ppm > _MOST_PPM:
-        raise InvalidEncoding(f"{text} is more than the whole")
-    return ppm
-
-
 async def offer(
     cid: str,
     *,
@@ -149,7 +137,6 @@ async def offer(
         raise Usage("give a price, or --close, and not both", field="--price")
     async with options.client() as client:
         action = await terms.action(client, options, video) or CloseOffer(video)
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 
@@ -235,7 +222,6 @@ async def grant(
         readable_by = await _viewing_key(client, to, viewing_key)
         key = (await sealing_for(client, reader, video)).key
         action = Grant(video, to, readable_by, seal_key(key, readable_by))
-        check_action(action)
         await send(client, options, [action], as_json=json)
 
 

@@ -10,7 +10,7 @@ from consensus.address import parse_address
 from consensus.errors import Invalid
 from node.client import Client
 from node.commands.arguments import JsonFlag
-from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
+from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.commands.stake import read_bond
 from node.commands.standings import Standings, find_standing, read_standings
 from node.failure import Refused, Usage
@@ -90,7 +90,6 @@ async def _change(
         if bond is not None and approved == now:
             raise Refused("the account approves just these already", field="PRODUCERS")
         action = Approve(tuple(sorted(approved)))
-        check_action(action)
         await send(client, options, [action], as_json=as_json)
 
 
