@@ -7,6 +7,7 @@ They are never compiled in place: a stale extension would shadow later edits.
 
 import ast
 import os
+from glob import glob
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -28,7 +29,11 @@ def extensions() -> list[Extension]:
         from Cython.Build import cythonize
     except ImportError:
         return []
-    wanted = [Extension(name, [name.replace(".", "/") + ".py"]) for name in compiled_modules()]
+    wanted = [
+        Extension(name, [f"{path}.py"], depends=glob(f"{path}.pxd"))
+        for name in compiled_modules()
+        for path in (name.replace(".", "/"),)
+    ]
     made: list[Extension] = cythonize(wanted, language_level=3, build_dir="build/cython")
     for extension in made:
         extension.optional = True  # cythonize drops it when given before

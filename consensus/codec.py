@@ -1,3 +1,4 @@
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
 """Strict DAG-CBOR: one encoding for each value, and no other is accepted.
 
 The values are None, bool, int (int64 or uint64), bytes, str, Cid (tag 42) and lists of these:
@@ -5,10 +6,7 @@ positional arrays carry every record, so maps and floats do not exist here (DAG-
 specification; RFC 8949 section 4.2.1).
 """
 
-from collections.abc import Callable
 from typing import TypeAlias
-
-import cbor2
 
 from consensus.cid import CID_BYTES, Cid
 from consensus.errors import InvalidEncoding
@@ -17,29 +15,67 @@ Wire: TypeAlias = "bool | int | bytes | str | Cid | list[Wire] | None"
 
 MAX_DEPTH = 12
 UINT64_MAX = 2**64 - 1
+INT64_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
 
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _TAG, _SIMPLE = 0, 1, 2, 3, 4, 6, 7
 _LINK_TAG = 42
 # The tag, a byte string of a CID's length and one more, and the identity multibase's prefix.
 _LINK_HEAD = bytes((0xC0 | 24, _LINK_TAG, 0x40 | 24, CID_BYTES + 1, 0))
-_SIMPLE_VALUES: dict[int, bool | None] = {20: False, 21: True, 22: None}
-
-
-def _write_link(encoder: cbor2.CBOREncoder, link: Cid) -> None:
-    encoder.write(_LINK_HEAD + link.binary)
-
-
-def _refuse(_: cbor2.CBOREncoder, value: object) -> None:
-    raise TypeError(f"{type(value).__name__} has no encoding")
-
-
-_ENCODERS: dict[type, Callable[[cbor2.CBOREncoder, Cid], None]] = {Cid: _write_link}
+_FALSE, _TRUE, _NONE = 20, 21, 22
 
 
 def encode(value: Wire) -> bytes:
-    """The canonical bytes of `value`, which must hold only the types of `Wire`."""
-    return cbor2.dumps(value, encoders=_ENCODERS, default=_refuse)
+    """The canonical bytes of `value`; raises TypeError unless it is all of the types of `Wire`."""
+    out = bytearray()
+    _write(out, value)
+    return bytes(out)
+
+
+def _write(out: bytearray, value: Wire) -> None:
+    if isinstance(value, bytes):
+        _write_head(out, _BYTES, len(value))
+        out += value
+    elif isinstance(value, str):
+        text = value.encode()
+        _write_head(out, _TEXT, len(text))
+        out += text
+    elif value is None:
+        out.append(_SIMPLE << 5 | _NONE)
+    elif isinstance(value, bool):
+        out.append(_SIMPLE << 5 | (_TRUE if value else _FALSE))
+    elif isinstance(value, int):
+        _write_integer(out, value)
+    elif isinstance(value, list):
+        _write_head(out, _ARRAY, len(value))
+        for item in value:
+            _write(out, item)
+    elif isinstance(value, Cid):
+        out += _LINK_HEAD
+        out += value.binary
+    else:
+        raise TypeError(f"{type(value).__name__} has no encoding")
+
+
+def _write_integer(out: bytearray, value: int) -> None:
+    if 0 <= value <= UINT64_MAX:
+        _write_head(out, _UNSIGNED, value)
+    elif INT64_MIN <= value < 0:
+        _write_head(out, _NEGATIVE, -1 - value)
+    else:
+        raise TypeError(f"{value} is neither an int64 nor a uint64")
+
+
+def _write_head(out: bytearray, major: int, argument: int) -> None:
+    if argument < 24:
+        out.append(major << 5 | argument)
+    elif argument < 0x100:
+        out.append(major << 5 | 24)
+        out.append(argument)
+    else:
+        sign = 25 if argument < 0x1_0000 else 26 if argument < 0x1_0000_0000 else 27
+        out.append(major << 5 | sign)
+        out += argument.to_bytes(1 << (sign - 24), "big")
 
 
 def decode(data: bytes) -> Wire:
@@ -53,102 +89,103 @@ def decode(data: bytes) -> Wire:
     return item
 
 
-def decode_at(  # noqa: C901, PLR0912 - the hot loop stays in one piece
+def decode_at(  # noqa: C901, PLR0912, PLR0915 - the hot loop stays in one piece
     data: bytes, position: int
 ) -> tuple[Wire, int]:
     """Read the value that begins at `position`; returns it and where it ends. Raises
     InvalidEncoding unless these bytes are its encoding.
 
-    No recursion: open arrays are kept on a stack of at most MAX_DEPTH.
+    No recursion: arrays that are open around the present one wait on a stack.
     """
-    end = len(data)
-    stack: list[tuple[list[Wire], int]] = []
+    view, end = data, len(data)
+    item: Wire
+    items: list[Wire] | None = None  # of the array that is being read, which lacks `missing`
+    missing = 0
+    around: list[tuple[list[Wire] | None, int]] = []
     while True:
         if position >= end:
             raise InvalidEncoding("truncated")
-        initial = data[position]
-        major = initial >> 5
-        if major == _SIMPLE:
-            if (initial & 31) not in _SIMPLE_VALUES:
-                raise InvalidEncoding(
-                    f"byte {position}: floats and other simple values are not used"
-                )
-            item: Wire = _SIMPLE_VALUES[initial & 31]
-            position += 1
-        else:
-            argument, position = _read_argument(data, position, end)
-            if major == _UNSIGNED:
-                item = argument
-            elif major == _ARRAY:
-                if argument > end - position:
-                    raise InvalidEncoding(f"an array of {argument} items cannot fit the input")
-                if len(stack) >= MAX_DEPTH:
-                    raise InvalidEncoding(f"nested deeper than {MAX_DEPTH}")
-                if argument:
-                    stack.append(([], argument))
-                    continue
-                item = []
-            elif major in (_BYTES, _TEXT):
-                item, position = _read_string(data, position, end, argument, major)
-            elif major == _TAG:
-                item, position = _read_link(data, position, end, argument)
-            elif major == _NEGATIVE:
-                if -1 - argument < INT64_MIN:
-                    raise InvalidEncoding("an integer below -2^63")
-                item = -1 - argument
+        initial = view[position]
+        major, argument = initial >> 5, initial & 31
+        position += 1
+        if argument >= 24 and major != _SIMPLE:
+            size = 1 << (argument & 3)
+            argument = _read_long(view, position, end, argument)
+            position += size
+        if major == _UNSIGNED:
+            item = argument
+        elif major in (_BYTES, _TEXT):
+            if argument > end - position:
+                raise InvalidEncoding("truncated")
+            start, position = position, position + argument
+            if major == _BYTES:
+                item = view[start:position]
             else:
-                raise InvalidEncoding("maps are not used")
-        while stack:
-            items, size = stack[-1]
+                try:
+                    item = view[start:position].decode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise InvalidEncoding("text that is not UTF-8") from error
+        elif major == _ARRAY:
+            if argument > end - position:
+                raise InvalidEncoding(f"an array of {argument} items cannot fit the input")
+            if len(around) >= MAX_DEPTH:
+                raise InvalidEncoding(f"nested deeper than {MAX_DEPTH}")
+            if argument:
+                around.append((items, missing))
+                items, missing = [], argument
+                continue
+            item = []
+        elif major == _SIMPLE:
+            if argument == _NONE:
+                item = None
+            elif argument in (_FALSE, _TRUE):
+                item = argument == _TRUE
+            else:
+                raise InvalidEncoding(
+                    f"byte {position - 1}: floats and other simple values are not used"
+                )
+        elif major == _TAG:
+            item, position = _read_link(data, position, argument)
+        elif major == _NEGATIVE:
+            if argument > INT64_MAX:
+                raise InvalidEncoding("an integer below -2^63")
+            item = argument
+            item = -1 - item
+        else:
+            raise InvalidEncoding("maps are not used")
+        while items is not None:
             items.append(item)
-            if len(items) < size:
+            missing -= 1
+            if missing:
                 break
             item = items
-            stack.pop()
+            items, missing = around.pop()
         else:
             return item, position
 
 
-def _read_argument(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """The argument of the head at `position` and the position after it, shortest form only."""
-    short = data[position] & 31
-    position += 1
-    if short < 24:
-        return short, position
+def _read_long(view: bytes, position: int, end: int, short: int) -> int:
+    """The argument whose bytes begin at `position`, after the head's first that says how many
+    there are; shortest form only, so never 0."""
     if short > 27:
         raise InvalidEncoding(f"byte {position - 1}: indefinite lengths are not used")
-    size = 1 << (short - 24)
-    if position + size > end:
-        raise InvalidEncoding("truncated")
-    value = int.from_bytes(data[position : position + size], "big")
-    smallest = 24 if size == 1 else 1 << (4 * size)
-    if value < smallest:
-        raise InvalidEncoding(f"byte {position - 1}: not the shortest form")
-    return value, position + size
-
-
-def _read_string(
-    data: bytes, position: int, end: int, size: int, major: int
-) -> tuple[bytes | str, int]:
+    size = 1 << (short & 3)
     if size > end - position:
         raise InvalidEncoding("truncated")
-    raw = data[position : position + size]
-    position += size
-    if major == _BYTES:
-        return raw, position
-    try:
-        return raw.decode("utf-8"), position
-    except UnicodeDecodeError as error:
-        raise InvalidEncoding("text that is not UTF-8") from error
+    value = 0
+    for place in range(position, position + size):
+        value = value << 8 | view[place]
+    if value < (24 if size == 1 else 1 << (4 * size)):
+        raise InvalidEncoding(f"byte {position - 1}: not the shortest form")
+    return value
 
 
-def _read_link(data: bytes, position: int, end: int, tag: int) -> tuple[Cid, int]:
+def _read_link(data: bytes, position: int, tag: int) -> tuple[Cid, int]:
     if tag != _LINK_TAG:
         raise InvalidEncoding(f"tag {tag}: only links (tag 42) are used")
-    if position >= end or data[position] >> 5 != _BYTES:
+    if position >= len(data) or data[position] >> 5 != _BYTES:
         raise InvalidEncoding("a link holds a byte string")
-    size, position = _read_argument(data, position, end)
-    raw, position = _read_string(data, position, end, size, _BYTES)
+    raw, position = decode_at(data, position)
     if not isinstance(raw, bytes) or raw[:1] != b"\x00":
         raise InvalidEncoding("a link begins with the multibase byte 0")
     return Cid(raw[1:]), position
