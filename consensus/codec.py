@@ -118,13 +118,10 @@ def decode_at(  # noqa: C901, PLR0912, PLR0915 - the hot loop stays in one piece
             if argument > end - position:
                 raise InvalidEncoding("truncated")
             start, position = position, position + argument
-            if major == _BYTES:
-                item = view[start:position]
-            else:
-                try:
-                    item = view[start:position].decode("utf-8")
-                except UnicodeDecodeError as error:
-                    raise InvalidEncoding("text that is not UTF-8") from error
+            try:
+                item = view[start:position] if major == _BYTES else view[start:position].decode()
+            except UnicodeDecodeError as error:
+                raise InvalidEncoding("text that is not UTF-8") from error
         elif major == _ARRAY:
             if argument > end - position:
                 raise InvalidEncoding(f"an array of {argument} items cannot fit the input")
@@ -136,14 +133,9 @@ def decode_at(  # noqa: C901, PLR0912, PLR0915 - the hot loop stays in one piece
                 continue
             item = []
         elif major == _SIMPLE:
-            if argument == _NONE:
-                item = None
-            elif argument in (_FALSE, _TRUE):
-                item = argument == _TRUE
-            else:
-                raise InvalidEncoding(
-                    f"byte {position - 1}: floats and other simple values are not used"
-                )
+            if not _FALSE <= argument <= _NONE:
+                raise InvalidEncoding(f"simple value {argument}: floats and others are not used")
+            item = None if argument == _NONE else argument == _TRUE
         elif major == _TAG:
             item, position = _read_link(data, position, argument)
         elif major == _NEGATIVE:
