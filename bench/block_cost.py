@@ -78,7 +78,7 @@ class _BlockBench:
         candidate = read_block(raw)
         begun_cpu = time.thread_time()
         for each in pending:  # its signature is known to be good in any case
-            chain.verified.check_transaction(each.transaction, each.id, field="")
+            chain.verified.check_transaction(each.transaction, each.id)
             if cache in ("admitted", "read_ahead"):
                 check_transaction(chain, each)
         if cache == "read_ahead":

@@ -6,6 +6,7 @@ positional arrays carry every record, so maps and floats do not exist here (DAG-
 specification; RFC 8949 section 4.2.1).
 """
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from consensus.cid import CID_BYTES, Cid
@@ -87,6 +88,23 @@ def decode(data: bytes) -> Wire:
     if position != len(data):
         raise InvalidEncoding(f"{len(data) - position} bytes after the end")
     return item
+
+
+def items_at(data: bytes, position: int) -> Iterator[tuple[Wire, bytes]]:
+    """The items of the array that begins at `position`, which must end the input, each with its
+    own encoding; raises InvalidEncoding."""
+    if position >= len(data) or data[position] >> 5 != _ARRAY:
+        raise InvalidEncoding("an array is expected")
+    size, position = data[position] & 31, position + 1
+    if size >= 24:
+        width = 1 << (size & 3)
+        size, position = _read_long(data, position, len(data), size), position + width
+    for _ in range(size):
+        item, end = decode_at(data, position)
+        yield item, data[position:end]
+        position = end
+    if position != len(data):
+        raise InvalidEncoding(f"{len(data) - position} bytes after the end")
 
 
 def decode_at(  # noqa: C901, PLR0912, PLR0915 - the hot loop stays in one piece

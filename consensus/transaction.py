@@ -8,6 +8,8 @@ from consensus.errors import InvalidEncoding, InvalidTransaction
 from consensus.hashing import sha256
 from consensus.keys import KeyPair, verifies
 from consensus.kinds import (
+    KEY_BYTES,
+    SIGNATURE_BYTES,
     AccountId,
     Amount,
     Asset,
@@ -69,6 +71,10 @@ class Authorization(Record):
     signature: Signature
 
 
+_LONG_ARRAY = 24  # so many items have a head of two bytes
+_AUTHORIZATION_BYTES = len(Authorization(bytes(KEY_BYTES), bytes(SIGNATURE_BYTES)).encode())
+
+
 @record("transaction")
 class Transaction(Record):
     """A signed order to run actions.
@@ -93,9 +99,14 @@ class Transaction(Record):
         """The account that pays the fee."""
         return self.sender if self.payer is None else self.payer
 
-    def signing_bytes(self) -> bytes:
-        """What each signature covers: the encoding without the signatures."""
-        return encode(self.pack()[:-1])
+    def signing_bytes(self, encoding: bytes | None = None) -> bytes:
+        """What each signature covers: the encoding without the signatures. It is cut out of the
+        transaction's whole encoding where that is at hand."""
+        if encoding is None:
+            return encode(self.pack()[:-1])
+        count = len(self.signatures)
+        size = (1 if count < _LONG_ARRAY else 2) + count * _AUTHORIZATION_BYTES
+        return _SIGNING_HEAD + encoding[len(_SIGNING_HEAD) : -size]
 
     def signed(self, *keys: KeyPair) -> "Transaction":
         """This transaction with one signature more by each key, ordered by key."""
@@ -114,15 +125,16 @@ class Transaction(Record):
             tuple(made[key] for key in sorted(made)),
         )
 
-    def check_signatures(self) -> None:
+    def check_signatures(self, encoding: bytes | None = None) -> None:
         """Raise InvalidTransaction unless all signatures verify and keys are in strict order.
 
         Whether these keys may act for sender and payer is for the account module to say.
+        `encoding` is the transaction's own, for whoever has it.
         """
         keys = [item.key for item in self.signatures]
         if any(low >= high for low, high in pairwise(keys)):
             raise InvalidTransaction("keys must be distinct and in order", field="signatures")
-        message = self.signing_bytes()
+        message = self.signing_bytes(encoding)
         for i, item in enumerate(self.signatures):
             if not verifies(item.key, message, item.signature):
                 raise InvalidTransaction(
@@ -130,6 +142,10 @@ class Transaction(Record):
                     field=f"signatures[{i}]",
                     code="invalid-signature",
                 )
+
+
+# What is signed begins as an array of one item less than the transaction.
+_SIGNING_HEAD = bytes((0x80 + 2 + len(Transaction.fields) - 1,))
 
 
 def decode_transaction(data: bytes) -> Transaction:

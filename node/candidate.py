@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from consensus.block import Block, Body, Header
 from consensus.cid import DAG_CBOR, Cid, cid_of
-from consensus.codec import decode, decode_at, encode
+from consensus.codec import Wire, decode, decode_at, encode, items_at
 from consensus.errors import InvalidEncoding
 from consensus.finality import ChainBlock
 from consensus.producers import ProducerSet
@@ -132,25 +132,42 @@ def _shared(key: bytes) -> bytes:
 
 def read_block(raw: bytes) -> Candidate:
     """Decode a block's bytes; raises InvalidEncoding."""
-    block = Block.decode(raw)
-    transactions = tuple(item.encode() for item in block.body.transactions)
-    return Candidate(cid_of(DAG_CBOR, block.header.encode()), block, raw, transactions)
+    front = _read_front(raw)
+    items = list(items_at(raw, front.end))
+    body: list[Wire] = [front.certificate, [item for item, _ in items]]
+    block = Block.unpack([Block.tag, Block.version, front.header, front.signature, body])
+    return Candidate(front.id, block, raw, tuple(data for _, data in items))
 
 
 def read_head(raw: bytes) -> BlockHead:
     """Read a block's bytes as far as its certificate; raises InvalidEncoding."""
+    front = _read_front(raw)
+    header = Header.unpack(front.header)
+    if not isinstance(front.certificate, bytes):
+        raise InvalidEncoding("not a certificate", field="body.certificate")
+    return BlockHead(front.id, header, front.certificate)
+
+
+class _Front(NamedTuple):
+    """What an encoded block begins with, up to where its transactions do."""
+
+    id: Cid
+    header: Wire
+    signature: Wire
+    certificate: Wire
+    end: int
+
+
+def _read_front(raw: bytes) -> _Front:
     if not raw.startswith(_BLOCK_HEAD):
         raise InvalidEncoding("not a block")
-    wire, end = decode_at(raw, len(_BLOCK_HEAD))
-    header = Header.unpack(wire)
+    header, end = decode_at(raw, len(_BLOCK_HEAD))
     block_id = cid_of(DAG_CBOR, raw[len(_BLOCK_HEAD) : end])
-    _, end = decode_at(raw, end)
+    signature, end = decode_at(raw, end)
     if not raw.startswith(_BODY_HEAD, end):
         raise InvalidEncoding("not a body", field="body")
-    certificate, _ = decode_at(raw, end + len(_BODY_HEAD))
-    if not isinstance(certificate, bytes):
-        raise InvalidEncoding("not a certificate", field="body.certificate")
-    return BlockHead(block_id, header, certificate)
+    certificate, end = decode_at(raw, end + len(_BODY_HEAD))
+    return _Front(block_id, header, signature, certificate, end)
 
 
 def recorded(

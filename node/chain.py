@@ -30,7 +30,6 @@ from consensus.headers import (
 from consensus.light import DynastyStep
 from consensus.merkle import merkle_root
 from consensus.producers import ProducerSet
-from consensus.transaction import transaction_id
 from genesis.file import Genesis, GenesisHead
 from node.candidate import Candidate, Recorded, header_of, read_block, recorded
 from node.chain_point import point_of
@@ -262,19 +261,15 @@ class Chain:
                 "no transactions are allowed while so many blocks are not final",
                 field="body.transactions",
             )
-        self._check_transactions(candidate)
+        self.verified.check_transactions(
+            body.transactions, candidate.transactions, field="body.transactions"
+        )
         state = self.state_of(parent)
-        outcome = execute_block(state, self.context_of(placed, body.certificate), body.transactions)
+        context = self.context_of(placed, body.certificate)
+        outcome = execute_block(state, context, body.transactions, candidate.transactions)
         layer, root = make_layer(state, outcome.writes)
         _check_roots(header, roots_of(outcome, root))
         return recorded(placed, candidate.raw, body, layer, outcome)
-
-    def _check_transactions(self, candidate: Candidate) -> None:
-        transactions = candidate.block.body.transactions
-        pairs = zip(transactions, candidate.transactions, strict=True)
-        for i, (transaction, data) in enumerate(pairs):
-            field = f"body.transactions[{i}]"
-            self.verified.check_transaction(transaction, transaction_id(data), field=field)
 
     def insert(self, valid: Recorded) -> Finalized | None:
         """Add a valid block; returns what its certificate made final.

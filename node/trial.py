@@ -22,7 +22,7 @@ def check_transaction(chain: Chain, pending: Pending) -> None:
 
     A nonce that comes later than the sender's next is run as if it were the next.
     """
-    chain.verified.check_transaction(pending.transaction, pending.id, field="")
+    chain.verified.check_transaction(pending.transaction, pending.id, pending.data)
     state = chain.state_of(chain.fork.head)
     transaction = _in_turn(state, pending.transaction)
     BlockExecution(state, _next_context(chain)).check(transaction, pending.size_bytes)

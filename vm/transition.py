@@ -249,15 +249,22 @@ def check_signers(view: View, transaction: Transaction) -> bool:
     return by_duty
 
 
-def execute_block(view: View, block: BlockContext, transactions: Sequence[Transaction]) -> Outcome:
+def execute_block(
+    view: View,
+    block: BlockContext,
+    transactions: Sequence[Transaction],
+    encodings: Sequence[bytes] | None = None,
+) -> Outcome:
     """Run a whole block; raises InvalidHeader or InvalidBlock, naming the transaction at fault.
 
-    The signatures of the transactions must have been verified.
+    The signatures of the transactions must have been verified; `encodings` are the transactions'
+    own, for whoever has them.
     """
     execution = BlockExecution(view, block)
     execution.begin()
-    for i, transaction in enumerate(transactions):
-        data = transaction.encode()
+    if encodings is None:
+        encodings = [transaction.encode() for transaction in transactions]
+    for i, (transaction, data) in enumerate(zip(transactions, encodings, strict=True)):
         try:
             execution.apply(transaction, transaction_id(data), len(data))
         except Invalid as error:

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.cid import CODEC_NAMES, Cid, cid_of
-from consensus.codec import INT64_MIN, MAX_DEPTH, UINT64_MAX, Wire, decode, decode_at, encode
+from consensus.codec import (
+    INT64_MIN,
+    MAX_DEPTH,
+    UINT64_MAX,
+    Wire,
+    decode,
+    decode_at,
+    encode,
+    items_at,
+)
 from consensus.errors import InvalidEncoding
 
 LINKS = st.builds(cid_of, st.sampled_from(sorted(CODEC_NAMES)), st.binary(max_size=8))
@@ -149,6 +158,22 @@ def test_depth_is_bounded() -> None:
         decode(b"\x81" * (MAX_DEPTH + 1) + b"\x00")
     with pytest.raises(InvalidEncoding, match="deeper"):
         decode(b"\x81" * 1_000_000)
+
+
+@given(st.lists(VALUES, max_size=30), st.binary(max_size=5))
+def test_the_items_of_an_array_come_with_their_own_bytes(items: list[Wire], before: bytes) -> None:
+    data = before + encode(items)
+    assert list(items_at(data, len(before))) == [(item, encode(item)) for item in items]
+    with pytest.raises(InvalidEncoding, match="after the end"):
+        list(items_at(data + b"\x00", len(before)))
+    with pytest.raises(InvalidEncoding):
+        list(items_at(data[:-1], len(before)))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x41\x00", b"\x98", b"\x98\x17", b"\x9f\xff"])
+def test_what_is_no_array_has_no_items(data: bytes) -> None:
+    with pytest.raises(InvalidEncoding):
+        list(items_at(data, 0))
 
 
 @pytest.mark.parametrize("value", [1.5, {}, (), object(), [1, {}], UINT64_MAX + 1, INT64_MIN - 1])

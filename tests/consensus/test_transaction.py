@@ -7,8 +7,10 @@ import pytest
 from consensus.codec import encode
 from consensus.errors import InvalidEncoding, InvalidTransaction
 from consensus.hashing import sha256
+from consensus.keys import KeyPair
 from consensus.transaction import (
     MAX_ACTIONS,
+    MAX_SIGNATURES,
     MAX_TRANSACTION_BYTES,
     Authorization,
     Transaction,
@@ -22,6 +24,14 @@ DRAFT = Transaction(
     bytes(32), ALICE.public, None, 0, 10, "REEL", 5, (["token.transfer", 1, b"x", 2],), ()
 )
 SIGNED = DRAFT.signed(ALICE)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 23, 24, MAX_SIGNATURES])
+def test_what_is_signed_is_cut_out_of_the_encoding(count: int) -> None:
+    keys = [KeyPair.from_seed(bytes([i]) * 32) for i in range(count)]
+    order = replace(SIGNED, signatures=()).signed(*keys)
+    assert order.signing_bytes(order.encode()) == order.signing_bytes()
+    order.check_signatures(order.encode())
 
 
 def test_the_bytes_come_back_and_give_the_id() -> None:

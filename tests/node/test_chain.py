@@ -87,7 +87,7 @@ def test_what_verified_long_before_a_final_block_is_forgotten(
     check_transaction(chain, payment)
     again: list[bytes] = []
     monkeypatch.setattr(
-        type(payment.transaction), "check_signatures", lambda self: again.append(self.chain)
+        type(payment.transaction), "check_signatures", lambda self, _: again.append(self.chain)
     )
     run_slots([chain], SEATS, range(1, 7))
     check_transaction(chain, payment)

@@ -41,13 +41,46 @@ def test_a_signature_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_transaction_is_verified_once_and_a_bad_one_is_refused_each_time() -> None:
     known, good = Verified(), signed(1)
-    known.check_transaction(good, transaction_id(good.encode()), field="")
-    known.check_transaction(signed(2), transaction_id(good.encode()), field="")
+    known.check_transaction(good, transaction_id(good.encode()))
+    known.check_transaction(signed(2), transaction_id(good.encode()))
     bad = Authorization(KEY.public, bytes(64))
     forged = replace(good, nonce=3, signatures=(bad,))
     for _ in range(2):
         with pytest.raises(InvalidTransaction, match="not a signature"):
-            known.check_transaction(forged, transaction_id(forged.encode()), field="")
+            known.check_transaction(forged, transaction_id(forged.encode()))
+
+
+@pytest.mark.parametrize("bad", [(), (0,), (3,), (150, 37), (199,)])
+def test_the_first_bad_transaction_of_a_block_is_named_whatever_thread_finds_one(
+    bad: tuple[int, ...],
+) -> None:
+    known = Verified()
+    orders = [
+        replace(order, signatures=(Authorization(KEY.public, bytes(64)),)) if i in bad else order
+        for i, order in ((i, signed(i)) for i in range(200))
+    ]
+    encodings = [order.encode() for order in orders]
+    if not bad:
+        known.check_transactions(orders, encodings, field="body.transactions")
+    for _ in range(2):
+        if bad:
+            with pytest.raises(InvalidTransaction) as caught:
+                known.check_transactions(orders, encodings, field="body.transactions")
+            place = min(bad)
+            assert caught.value.field == f"body.transactions[{place}].signatures[0]"
+            assert caught.value.code == "invalid-signature"
+
+
+def test_a_block_of_verified_transactions_verifies_none_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known, orders = Verified(), [signed(i) for i in range(100)]
+    encodings = [order.encode() for order in orders]
+    for order, data in zip(orders[:50], encodings, strict=False):
+        known.check_transaction(order, transaction_id(data), data)
+    known.check_transactions(orders[50:], encodings[50:], field="")
+    monkeypatch.setattr("consensus.transaction.verifies", lambda *_: False)
+    known.check_transactions(orders, encodings, field="")
 
 
 def test_what_verified_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,15 +54,20 @@ class _Known(Generic[K, V]):
         return found
 
 
-def _sharing_execution() -> Callable[[StateReader, BlockContext, Sequence[Transaction]], Outcome]:
+Execute = Callable[[StateReader, BlockContext, Sequence[Transaction], Sequence[bytes]], Outcome]
+
+
+def _sharing_execution() -> Execute:
     known: _Known[tuple[bytes | None, BlockContext, tuple[bytes, ...]], Outcome] = _Known()
 
     def execute(
-        view: StateReader, block: BlockContext, transactions: Sequence[Transaction]
+        view: StateReader,
+        block: BlockContext,
+        transactions: Sequence[Transaction],
+        encodings: Sequence[bytes],
     ) -> Outcome:
-        encoded = tuple(transaction.encode() for transaction in transactions)
-        key = (view.page(tree.ROOT_POSITION), block, encoded)
-        return known.find(key, lambda: execute_block(view, block, transactions))
+        key = (view.page(tree.ROOT_POSITION), block, tuple(encodings))
+        return known.find(key, lambda: execute_block(view, block, transactions, encodings))
 
     return execute
 
