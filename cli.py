@@ -86,6 +86,10 @@ BROKEN_PIPE = 141
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its code (see node/failure.py)."""
+    if os.environ.get("REELECT_PURE"):
+        from node.version import prefer_sources
+
+        prefer_sources()
     sys.exit(run(sys.argv[1:]))
 
 

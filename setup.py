@@ -1,6 +1,6 @@
 """Optional compiled modules; everything else about the package is in pyproject.toml.
 
-The modules of node/version.py's COMPILED_MODULES are compiled from their unchanged Python source,
+The modules of node/version.py's COMPILED_MODULES are compiled from their Python source as it is,
 with C's types for what the .pxd file beside it names, where Cython and a C compiler are at hand;
 where not, or with REELECT_PURE set, they stay Python.
 They are never compiled in place: a stale extension would shadow later edits.

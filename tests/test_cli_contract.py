@@ -4,9 +4,11 @@ import errno
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -230,6 +232,22 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["--version"]) == 0
     out = capsys.readouterr().out
     assert out in (f"reelect {VERSION} (pure)\n", f"reelect {VERSION} (compiled)\n")
+
+
+def test_the_reference_runs_where_it_is_wanted_though_there_are_extensions(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, '.'); import node.version as version; "
+        "version.prefer_sources(); import consensus.codec; "
+        "print(consensus.codec.__file__, version.build())"
+    )
+    for name in ("consensus", "node"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "consensus" / f"codec{EXTENSION_SUFFIXES[0]}").write_bytes(b"no extension")
+    command = [sys.executable, "-P", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [str(tmp_path / "consensus" / "codec.py"), "pure"]
+    command[-1] = script.replace("version.prefer_sources(); ", "")
+    assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in cli.COMMANDS])

@@ -1,10 +1,16 @@
 """The codec: one encoding for each value, and every other refused."""
 
+from collections.abc import Callable
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import ModuleType
+
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import consensus
 from consensus.cid import CODEC_NAMES, Cid, cid_of
 from consensus.codec import (
     INT64_MIN,
@@ -17,6 +23,7 @@ from consensus.codec import (
     items_at,
 )
 from consensus.errors import InvalidEncoding
+from node.version import source_of
 
 LINKS = st.builds(cid_of, st.sampled_from(sorted(CODEC_NAMES)), st.binary(max_size=8))
 LEAVES: st.SearchStrategy[Wire] = st.one_of(
@@ -28,6 +35,42 @@ LEAVES: st.SearchStrategy[Wire] = st.one_of(
     LINKS,
 )
 VALUES: st.SearchStrategy[Wire] = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=6))
+
+
+def _reference() -> ModuleType:
+    """The codec as its Python source, whichever build is under test."""
+    spec = source_of("consensus.codec", Path(consensus.__path__[0]))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+REFERENCE = _reference()
+
+
+def outcome(decoder: Callable[[bytes], Wire], data: bytes) -> object:
+    """What a decoder makes of any bytes."""
+    try:
+        return decoder(data)
+    except InvalidEncoding as error:
+        return str(error)
+
+
+@given(VALUES)
+def test_both_builds_write_and_read_the_same(value: Wire) -> None:
+    data = encode(value)
+    assert data == REFERENCE.encode(value)
+    assert decode(data) == REFERENCE.decode(data) == value
+
+
+@given(st.one_of(st.binary(max_size=80), VALUES.map(encode)), st.data())
+def test_both_builds_refuse_the_same_with_the_same_words(data: bytes, draw: st.DataObject) -> None:
+    if data:
+        place, byte = draw.draw(st.integers(0, len(data) - 1)), draw.draw(st.integers(0, 255))
+        data = data[:place] + bytes((byte,)) + data[place + 1 :]
+    assert outcome(decode, data) == outcome(REFERENCE.decode, data)
 
 
 def as_cbor2(value: Wire) -> object:
