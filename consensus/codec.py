@@ -185,7 +185,7 @@ def _read_long(view: bytes, position: int, end: int, short: int) -> int:
     value = 0
     for place in range(position, position + size):
         value = value << 8 | view[place]
-    if value < (24 if size == 1 else 1 << (4 * size)):
+    if value < 24 if size == 1 else not value >> (4 * size):  # the upper half would be 0
         raise InvalidEncoding(f"byte {position - 1}: not the shortest form")
     return value
 

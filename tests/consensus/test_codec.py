@@ -65,7 +65,17 @@ def test_both_builds_write_and_read_the_same(value: Wire) -> None:
     assert decode(data) == REFERENCE.decode(data) == value
 
 
-@given(st.one_of(st.binary(max_size=80), VALUES.map(encode)), st.data())
+HEADS = st.builds(
+    lambda major, width, value: (
+        bytes((major << 5 | 24 + width,)) + value.to_bytes(8)[-(1 << width) :]
+    ),
+    st.integers(0, 7),
+    st.integers(0, 3),
+    st.integers(0, 63).map(lambda bits: (1 << bits) - 1) | st.integers(0, UINT64_MAX),
+)
+
+
+@given(st.one_of(st.binary(max_size=80), VALUES.map(encode), HEADS), st.data())
 def test_both_builds_refuse_the_same_with_the_same_words(data: bytes, draw: st.DataObject) -> None:
     if data:
         place, byte = draw.draw(st.integers(0, len(data) - 1)), draw.draw(st.integers(0, 255))
