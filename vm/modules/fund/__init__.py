@@ -14,6 +14,7 @@ from vm.modules.fund.tables import (
     MEMBERS,
     MOST_OPEN,
     NO,
+    PAID,
     PASSED,
     PROPOSALS,
     SHORTEST_S,
@@ -27,6 +28,8 @@ from vm.modules.fund.tables import (
     Proposal,
     Terms,
     fund,
+    fund_row,
+    member_row,
 )
 from vm.modules.fund.voting import Propose, Proposed, Vote
 
@@ -40,6 +43,7 @@ __all__ = [
     "MEMBERS",
     "MOST_OPEN",
     "NO",
+    "PAID",
     "PASSED",
     "PROPOSALS",
     "SHORTEST_S",
@@ -64,7 +68,9 @@ __all__ = [
     "Vote",
     "claimable",
     "fund",
+    "fund_row",
     "go_on",
+    "member_row",
     "passes",
     "soundness",
 ]
