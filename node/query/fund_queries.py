@@ -84,7 +84,8 @@ def funds_of(view: ChainView, account: bytes, limit: int, cursor: str | None) ->
 def _fund(view: ChainView, number: int) -> Fund:
     row = FUNDS.get(view.state, number)
     if row is None:
-        raise NotFound(f"there is no fund {number}", field="fund", code=UNKNOWN_FUND.code)
+        message = f"there is no fund {number}, or it is wound up"
+        raise NotFound(message, field="fund", code=UNKNOWN_FUND.code)
     return row
 
 

@@ -161,7 +161,7 @@ def fund_row(view: View, number: int) -> Fund:
     """The fund; raises ActionFailed (`fund`) if there is none."""
     row = FUNDS.get(view, number)
     if row is None:
-        raise UNKNOWN_FUND.failed(f"there is no fund {number}", field="fund")
+        raise UNKNOWN_FUND.failed(f"there is no fund {number}, or it is wound up", field="fund")
     return row
 
 
