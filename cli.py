@@ -41,6 +41,7 @@ COMMANDS = (
     ("packet", "node.commands.packet:app", "Red packets, which those who come first share."),
     ("swap", "node.commands.swap:app", "Exchange between two chains, both halves or neither."),
     ("otc", "node.commands.otc:app", "Trade over the counter, with escrow."),
+    ("fund", "node.commands.fund:app", "Token funds: invest by vote, and share what comes back."),
     ("redemption", "node.commands.redemption:app", "What the token buys: offers and vouchers."),
     ("order", "node.commands.order:app", "Service orders: place, accept, score; buy back."),
     ("batch", "node.commands.batch:app", "Batches of orders: gather, approve, see them."),

@@ -59,6 +59,7 @@ from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
 from node.client_economy import EconomyClient
 from node.client_failures import Missing
+from node.client_funds import FundClient
 from node.client_mail import MailClient
 from node.client_market import MarketClient
 from node.client_orders import OrderClient
@@ -109,6 +110,7 @@ class Client(
     ActivityClient,
     ContentClient,
     EconomyClient,
+    FundClient,
     MailClient,
     MarketClient,
     OrderClient,

@@ -25,6 +25,7 @@ from vm.modules.economy import economy
 from vm.modules.elections import elections
 from vm.modules.fee import fee
 from vm.modules.finance import finance
+from vm.modules.fund import fund
 from vm.modules.gifts import gifts
 from vm.modules.gov import gov
 from vm.modules.live import live
@@ -106,6 +107,7 @@ MODULES: tuple[Module, ...] = (
     packets,
     swaps,
     otc,
+    fund,
     elections,
     vesting,
     possession,

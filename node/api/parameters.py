@@ -257,6 +257,7 @@ OFFER_STATUS: Param[str | None] = Param(
 OFFER_PROVIDER: Param[bytes | None] = Param(
     "provider", "Only this account's offers.", Account().schema(), parse_address, None
 )
+FUND = number_in_path("fund", "A fund's number.")
 TASK = number_in_path("task", "A task's number.")
 WAITING = flag("waiting", "Only claims that are not decided.")
 VOUCHER = number_in_path("voucher", "A voucher's number.")

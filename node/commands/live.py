@@ -290,4 +290,4 @@ async def guests(
 
 
 def _for_whom(item: RoomItem) -> str:
-    return "everybody" if item.room.is_public else "who is invited"
+    return "every person" if item.room.is_public else "who is invited"

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from consensus.kinds import JsonObject
 from vm.modules.auctions import Raised
+from vm.modules.fund import Founded
+from vm.modules.fund import Proposed as FundProposed
 from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
@@ -29,6 +31,8 @@ _TOLD = {
     Locked.tag: ("swap", "swap"),
     OfferMade.tag: ("offer", "offer"),
     Sold.tag: ("sale", "sale"),
+    Founded.tag: ("fund", "fund"),
+    FundProposed.tag: ("proposal", "proposal"),
     Made.tag: ("packet", "packet"),
     Raised.tag: ("leads", "leads"),
 }

@@ -1,5 +1,5 @@
 """Stories that walks do not come upon: what nodes do by duty, upgrades, a vote that opens late in
-a term, answers to challenges; dealings, service orders, and an alliance."""
+a term, answers to challenges; dealings, service orders, funds, and an alliance."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from tests.economies.proofs import BYTE
 from tests.economies.walk import Step
 from tests.refusals.allying import allying
 from tests.refusals.dealings import dealings
+from tests.refusals.funding import funding
 from tests.refusals.ordering import ordering
 from tests.refusals.story import Story, step_at
 from tests.vm.offences import offend
@@ -39,6 +40,7 @@ def made_stories() -> Iterator[Story]:
     yield from _holding()
     yield from dealings()
     yield from ordering()
+    yield from funding()
     yield from allying()
 
 

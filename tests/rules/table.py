@@ -50,7 +50,7 @@ RULES = {
     "K6": "public batches, finance reports and audits",
     "K7": "three votes missed in a row, and a member is out and barred",
     "K8": "alternates, in order, who fill vacancies at once",
-    "K9": "payments between people: red packets, swaps, escrow; sealed mail",
+    "K9": "payments between people: red packets, swaps, escrow; token funds; sealed mail",
 }
 
 _INTRODUCTION = """# Rules of the economies

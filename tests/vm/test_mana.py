@@ -324,7 +324,7 @@ def test_these_actions_are_free() -> None:
     found = {tag for tag, declared in REGISTRY.actions.items() if declared.free}
     likes = {"social.like", "social.unlike", "social.write_comment"}
     likes |= {"social.share", "social.count_views", "live.enter"}
-    deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote"}
+    deciding = {"account.attest", "gov.propose", "gov.vote", "elections.vote", "fund.vote"}
     taking_part = {"checkin.check_in", "checkin.claim", "packets.claim", "poa.claim"} | {
         "rebate.claim"
     }

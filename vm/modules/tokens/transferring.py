@@ -12,12 +12,12 @@ NOT_TRANSFERABLE = token.error("not-transferable", "Accounts cannot send this as
 NOT_TRADABLE = token.error("not-tradable", "This asset may not be traded.")
 
 
-def transferable_row(view: View, asset: str) -> AssetRow:
-    """The asset's row; raises ActionFailed (`asset`) if there is no such asset, or accounts cannot
-    send it to each other."""
-    row = asset_row(view, asset)
+def transferable_row(view: View, asset: str, *, field: str = "asset") -> AssetRow:
+    """The asset's row; raises ActionFailed, for the field that names it, if there is no such asset,
+    or accounts cannot send it to each other."""
+    row = asset_row(view, asset, field=field)
     if not row.transferable:
-        raise NOT_TRANSFERABLE.failed(field="asset")
+        raise NOT_TRANSFERABLE.failed(field=field)
     return row
 
 
