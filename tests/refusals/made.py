@@ -1,5 +1,5 @@
 """Stories that walks do not come upon: what nodes do by duty, upgrades, a vote that opens late in
-a term, answers to challenges; dealings, service orders, and an alliance."""
+a term, answers to challenges; dealings, service orders, an alliance, and an app."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from tests.economies.walk import Step
 from tests.refusals.allying import allying
 from tests.refusals.dealings import dealings
 from tests.refusals.ordering import ordering
+from tests.refusals.selling import selling
 from tests.refusals.story import Story, step_at
 from tests.vm.offences import offend
 from tests.vm.world import CONSENSUS, PRODUCERS, commitment_of, publish
@@ -40,6 +41,7 @@ def made_stories() -> Iterator[Story]:
     yield from dealings()
     yield from ordering()
     yield from allying()
+    yield from selling()
 
 
 def _voting() -> Story:

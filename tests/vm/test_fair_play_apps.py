@@ -5,7 +5,16 @@ from dataclasses import replace
 from tests.vm.consumption import TOKEN, USDT, Consumption
 from tests.vm.test_apps import CHESS, DEPOSIT, SWORD, WINDOW_S, A, B, Store, charge, pay
 from tests.vm.world import FUNDS
-from vm.modules.apps import REFUND_S, Disable, Enable, Refund, SetSuspended, Withdraw, settle_due
+from vm.modules.apps import (
+    DEPOSIT_UNITS,
+    REFUND_S,
+    Disable,
+    Enable,
+    Refund,
+    SetSuspended,
+    Withdraw,
+    settle_due,
+)
 from vm.modules.economy import today
 from vm.modules.revenue import REVENUE_POT
 from vm.modules.tokens import Issue
@@ -30,6 +39,7 @@ def test_paying_and_refunding_in_a_circle_releases_nothing() -> None:
     two nothing, and the day releases nothing for it; what is kept is rewarded when it settles."""
     stage = Consumption()
     REFUND_S.set(stage.world.state, WINDOW_S)
+    DEPOSIT_UNITS.set(stage.world.state, 0)
     priced = replace(CHESS, asset="USDT")
     assert stage.decide(Issue(A, "USDT", 10 * USDT, "")) == "ok"
     for who, action in ((B, priced), (A, Enable("chess", 0))):

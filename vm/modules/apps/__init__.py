@@ -41,6 +41,7 @@ from vm.modules.apps.tables import (
     charged_on,
     enabling_of,
     fee_ppm_of,
+    own_open_app,
 )
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "charged_on",
     "enabling_of",
     "fee_ppm_of",
+    "own_open_app",
     "payments_are_listed",
     "pots_are_kept",
     "settle_due",

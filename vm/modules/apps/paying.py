@@ -17,7 +17,6 @@ from vm.modules.apps.tables import (
     ENABLINGS,
     FEES_POT,
     NOT_ENABLED,
-    NOT_THE_DEVELOPER,
     NUMBERING,
     PAID,
     PAYMENTS,
@@ -37,6 +36,7 @@ from vm.modules.apps.tables import (
     item_row,
     numbering_of,
     open_app,
+    own_open_app,
 )
 from vm.modules.economy import today
 from vm.modules.tokens import Memo, PositiveAmount, credit, debit, fill_pot
@@ -104,9 +104,7 @@ class Charge(Action):
     memo: Memo
 
     def apply(self, context: Context) -> None:
-        state, row = context.state, open_app(context.state, self.app)
-        if row.developer != context.sender:
-            raise NOT_THE_DEVELOPER.failed(field="app")
+        state, row = context.state, own_open_app(context.state, context.sender, self.app)
         enabling = _check_enabled(state, self.payer, self.app, row)
         _check_price(state, self.app, row, self.item, self.units)
         day = today(state)

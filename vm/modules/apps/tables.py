@@ -218,6 +218,12 @@ def open_app(view: View, name: str) -> App:
     return row
 
 
+def own_open_app(view: View, developer: bytes, name: str) -> App:
+    """The app, if it is this developer's and not suspended; raises ActionFailed (`app`)."""
+    own_app(view, developer, name)
+    return open_app(view, name)
+
+
 def item_row(view: View, app: str, name: str) -> Item:
     """The item of an app; raises ActionFailed (`item`) if there is none of this name."""
     row = ITEMS.get(view, app, name)
