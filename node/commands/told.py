@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from consensus.kinds import JsonObject
+from vm.modules.apps import PaymentMade
 from vm.modules.auctions import Raised
 from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
@@ -31,6 +32,7 @@ _TOLD = {
     Sold.tag: ("sale", "sale"),
     Made.tag: ("packet", "packet"),
     Raised.tag: ("leads", "leads"),
+    PaymentMade.tag: ("payment", "payment"),
 }
 
 

@@ -89,6 +89,9 @@ def test_a_gift_is_given_and_everybody_sees_it(world: World, run: Run) -> None:
 
 def test_an_app_hands_out_what_it_has_paid_for(world: World, run: Run) -> None:
     chess = ("app", "register", "chess", "game", "--title", "Chess", "--manifest", ROSE)
+    poor = run(*chess, "--from", "bob", "--json")
+    assert poor.error["code"] == "apps.deposit-missing"
+    assert run("tx", "transfer", "bob", "200").code == 0
     assert run(*chess, "--from", "bob").code == 0
     assert "no gifts to hand out" in run("gift", "stock", "bob").out
     answer = run("gift", "hand-out", "chess", "rose", "alice", "--from", "bob", "--json")
@@ -162,7 +165,8 @@ def test_what_the_chain_refuses_is_one_sentence(
         (("deliver", "1", "x"), "ANIMATION"),
         (("deliver", "-1", MADE), "order"),
         (("stock-up", "chess", "rose", "0"), "pieces"),
-        (("stock", "nobody"), "APP"),
+        (("hand-out", "Chess!", "rose", "bob"), "APP"),
+        (("stock", "nobody"), "DEVELOPER"),
         (("orders", "nobody"), "ACCOUNT"),
     ],
 )

@@ -241,7 +241,7 @@ def test_payments_in_a_withdrawn_app_are_refunded_or_settled_all_the_same() -> N
     store.act(A, pay(7, None))
     assert store.act(B, Withdraw("chess")) == "ok"
     assert store.act(B, Refund("chess", 1)) == "ok"
-    assert store.act(C, CHESS) == "token.insufficient-balance"
+    assert store.act(C, CHESS) == "apps.deposit-missing"
     assert store.act(A, CHESS) == "ok"
     store.wait(WINDOW_S)
     assert (store.app.developer, store.app.settled, store.pot(REVENUE_POT)) == (A, 0, 1)
@@ -294,7 +294,7 @@ def test_an_app_has_so_many_items_at_most_and_changes_their_prices() -> None:
         (A, CHESS, "apps.name-taken"),
         (A, replace(CHESS, app="other", asset="NONE"), "token.unknown-asset"),
         (A, replace(CHESS, app="other", asset="STUCK"), "token.not-transferable"),
-        (C, replace(CHESS, app="other"), "token.insufficient-balance"),
+        (C, replace(CHESS, app="other"), "apps.deposit-missing"),
         (A, Update("chess", "x", PAGE, takes_any_amount=True), "apps.not-the-developer"),
         (A, Update("go-game", "x", PAGE, takes_any_amount=True), "apps.unknown-app"),
         (A, Withdraw("chess"), "apps.not-the-developer"),

@@ -25,9 +25,12 @@ from vm.modules.apps.tables import (
 )
 from vm.modules.chain import chain_constants
 from vm.modules.content import Title
-from vm.modules.tokens import credit, debit, drain_pot, fill_pot, transferable_row
+from vm.modules.tokens import balance_of, credit, debit, drain_pot, fill_pot, transferable_row
 
 NAME_TAKEN = apps.error("name-taken", "There is an app of this name already.")
+NO_DEPOSIT = apps.error(
+    "deposit-missing", "The account holds less than the deposit for an app (apps.deposit_units)."
+)
 IS_SUSPENDED = apps.error(
     "withdrawal-suspended", "A suspended app is not withdrawn: its deposit stays until it is open."
 )
@@ -86,6 +89,8 @@ class Register(Action):
             raise NAME_TAKEN.failed(f"there is an app {self.app}", field="app")
         transferable_row(state, self.asset)
         native, units = chain_constants(state).native_asset, DEPOSIT_UNITS.read(state)
+        if balance_of(state, sender, native) < units:
+            raise NO_DEPOSIT.failed(f"{units} units of {native} are needed")
         debit(state, sender, native, units)
         fill_pot(state, DEPOSIT_POT, native, units)
         numbering = numbering_of(state)
