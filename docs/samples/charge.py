@@ -8,6 +8,7 @@ APP_SEED is the seed of the developer's account, 64 hexadecimal digits, as
 
 import os
 import sys
+from collections.abc import Mapping
 
 import trio
 
@@ -15,7 +16,7 @@ from consensus.address import parse_address
 from consensus.keys import KeyPair
 from consensus.transaction import Transaction
 from node.client import Client, Until
-from vm.modules.apps import Charge
+from vm.modules.apps import Charge, PaymentMade
 
 VALID_BLOCKS = 600
 WAIT_S = 60.0
@@ -29,7 +30,7 @@ async def charge(node: str, app: str, address: str, item: str) -> int:
         prices = {sold.name: sold.item.price async for sold in client.app_items(app)}
         action = Charge(app, parse_address(address), item, prices[item], "")
         status, account = await client.status(), await client.account(key.public)
-        (asset, *_) = [holding.asset for holding in account.balances]  # which pays the fee
+        asset = account.balances[0].asset  # which pays the fee
 
         def order(max_fee: int) -> Transaction:
             return Transaction(
@@ -51,9 +52,13 @@ async def charge(node: str, app: str, address: str, item: str) -> int:
         done = await client.wait(sent, Until.FINAL, WAIT_S)
     if done.receipt is None or done.receipt.status != "ok":
         raise SystemExit(f"failed: {done.receipt}")
-    made = [event["data"] for event in done.events]
-    return int(next(data["payment"] for data in made if data["type"] == "apps.payment_made"))
+    for event in done.events:
+        data = event["data"]
+        if isinstance(data, Mapping) and data["type"] == PaymentMade.tag:
+            return int(str(data["payment"]))
+    raise SystemExit("the transaction has made no payment")
 
 
 if __name__ == "__main__":
-    print(trio.run(charge, *sys.argv[1:5]))
+    node, app, address, item = sys.argv[1:]
+    print(trio.run(charge, node, app, address, item))

@@ -44,4 +44,5 @@ async def follow(node: str, app: str, last: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(follow, *sys.argv[1:3])
+    node, app = sys.argv[1:]
+    trio.run(follow, node, app)
