@@ -186,7 +186,7 @@ UNKNOWN_APP = apps.error("unknown-app", "There is no app of this name, or it was
 NOT_THE_DEVELOPER = apps.error("not-the-developer", "The app is another account's.")
 SUSPENDED = apps.error("suspended", "The app is suspended: nobody can enable it or pay in it.")
 UNKNOWN_ITEM = apps.error("unknown-item", "The app has no item of this name.")
-NOT_ENABLED = apps.error("not-enabled", "The account has not enabled this app: it must do so first.")
+NOT_ENABLED = apps.error("not-enabled", "The payer has not enabled this app: it must do so first.")
 
 
 def numbering_of(view: View) -> Numbering:
