@@ -54,6 +54,7 @@ COMMANDS = (
     ("ranking", "node.commands.ranking:app", "What fees voted for; what is recommended."),
     ("live", "node.commands.live:app", "Live rooms: packets, invitations, audience, shows."),
     ("referral", "node.commands.referral:app", "Share what links bring; set its terms."),
+    ("app", "node.commands.app:app", "Apps: find, enable and pay in them; offer one."),
     ("gift", "node.commands.gift:app", "Give gifts, have them made, see who gave what."),
     ("mail", "node.commands.mail:app", "Send, read and delete sealed letters; groups."),
     ("claim", "node.commands.claim:app", "Claim what was held on Ethereum; make snapshots."),

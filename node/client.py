@@ -55,6 +55,7 @@ from consensus.light_answer import MAX_ANSWER_BYTES as MAX_LIGHT_ANSWER_BYTES
 from consensus.record import Record
 from consensus.transaction import Transaction, transaction_id
 from node.client_activity import ActivityClient
+from node.client_apps import AppClient
 from node.client_connection import Query, page_query, read_answer
 from node.client_content import ContentClient
 from node.client_economy import EconomyClient
@@ -108,6 +109,7 @@ class Until(Enum):
 
 class Client(
     ActivityClient,
+    AppClient,
     ContentClient,
     EconomyClient,
     FundClient,

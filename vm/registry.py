@@ -14,6 +14,7 @@ from vm.declare import Action, ErrorCode, Module
 from vm.modules.account import account
 from vm.modules.activity import activity
 from vm.modules.agenda import agenda
+from vm.modules.apps import apps
 from vm.modules.auctions import auctions
 from vm.modules.buyback import buyback
 from vm.modules.chain import GOVERNED_ACTION, NOT_GOVERNED, UNKNOWN_ACTION, chain
@@ -92,6 +93,7 @@ MODULES: tuple[Module, ...] = (
     rebate,
     sessions,
     ratings,
+    apps,
     gifts,
     redemption,
     auctions,

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import (
     activity_endpoints,
+    app_endpoints,
     chain_endpoints,
     content_endpoints,
     content_fetch_endpoints,
@@ -64,6 +65,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *rating_endpoints.ENDPOINTS,
     *economy_endpoints.ENDPOINTS,
     *activity_endpoints.ENDPOINTS,
+    *app_endpoints.ENDPOINTS,
     *gift_endpoints.ENDPOINTS,
     *shop_endpoints.ENDPOINTS,
     *participation_endpoints.ENDPOINTS,

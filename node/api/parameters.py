@@ -15,6 +15,8 @@ from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
 from node.query.market_queries import PAIR_PATTERN, parse_pair
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
+from vm.modules.apps import KIND_TEXT as APP_KIND_TEXT
+from vm.modules.apps import NAME_TEXT as APP_TEXT
 from vm.modules.auctions import PLACE_TEXT
 from vm.modules.content import NAME_TEXT
 from vm.modules.gifts import GIFT_TEXT
@@ -245,6 +247,14 @@ VIEWER: Param[bytes | None] = Param(
     "viewer", "For whom, where each viewer has its own.", Account().schema(), parse_address, None
 )
 GIFT: Param[str] = _path("gift", "A gift's name.", GIFT_TEXT.schema(), GIFT_TEXT.unpack)
+APP: Param[str] = _path("app", "An app's name.", APP_TEXT.schema(), APP_TEXT.unpack)
+APP_KIND: Param[str | None] = Param(
+    "kind", "Only apps of this kind.", APP_KIND_TEXT.schema(), APP_KIND_TEXT.unpack, None
+)
+APP_DEVELOPER: Param[bytes | None] = Param(
+    "developer", "Only this account's apps.", Account().schema(), parse_address, None
+)
+OFFICIAL = flag("official", "Only official apps.")
 AUCTION = number_in_path("auction", "An auction's number.")
 AUCTION_PLACE: Param[str | None] = Param(
     "place", "Only slots of this place.", PLACE_TEXT.schema(), PLACE_TEXT.unpack, None

@@ -23,6 +23,7 @@ from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, se
 from node.output import print_fields, print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from node.query.gift_answers import GiftItem
+from vm.modules.apps import NAME_TEXT
 from vm.modules.gifts import GIFT_TEXT, GIVINGS_KEPT, RECEIVED, STOCKS, Give, HandOut, StockUp
 
 app = App(name="gift", help="Give gifts, have them made to order, and see who gave what to whom.")
@@ -172,14 +173,14 @@ async def recent(
         print_line("No gift was given yet.")
         return
     print_table(
-        ("TIME", "GIFT", "FROM", "TO", "PRICE", "RECEIVER GOT", "WON", "VIDEO"),
+        ("TIME", "GIFT", "FROM", "TO", "PRICE", "RECEIVER GOT", "WON IN", "VIDEO"),
         (
             (
                 utc(item.time_ms),
                 item.gift,
                 *(format_address(side) for side in (item.giver, item.to)),
                 *(assets[item.asset].format(units) for units in (item.price, item.earned)),
-                item.is_won,
+                item.app,
                 item.video,
             )
             for item in answer.items
@@ -229,19 +230,26 @@ async def received(
 
 @app.command(name="stock-up")
 async def stock_up(
-    gift: str, pieces: int, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    app: str,
+    gift: str,
+    pieces: int,
+    *,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
 ) -> None:
-    """As an app, pay for pieces of a gift, to be won in it.
+    """As the developer of an app, pay for pieces of a gift, to be won in it.
 
     Parameters
     ----------
+    app
+        The app's name, as `reelect app list` shows it.
     gift
         Its name, as `reelect gift list` shows it.
     pieces
         How many.
     """
     _check_name(gift)
-    action = StockUp(gift, pieces)
+    action = StockUp(app, gift, pieces)
     check_action(action)
     async with options.client() as client:
         await send(client, options, [action], as_json=json)
@@ -249,49 +257,58 @@ async def stock_up(
 
 @app.command(name="hand-out")
 async def hand_out(
-    gift: str, account: str, *, options: SendOptions = NO_SEND_OPTIONS, json: JsonFlag = False
+    app: str,
+    gift: str,
+    account: str,
+    *,
+    options: SendOptions = NO_SEND_OPTIONS,
+    json: JsonFlag = False,
 ) -> None:
-    """As an app, give an account a gift that it has won, out of what the app has paid for.
+    """As the developer of an app, give an account a gift that it has won there, out of what was
+    paid for with `stock-up`.
 
     Parameters
     ----------
+    app
+        The app's name.
     gift
         Its name, as `reelect gift stock` shows it.
     account
         Address, @handle or name of who has won it.
     """
     _check_name(gift)
+    argument("APP", NAME_TEXT.from_json, app)
     async with options.client() as client:
         to = await find_account(client, options.section, account, "ACCOUNT")
         about = await _terms(client, gift)
-        await send(client, options, [HandOut(gift, to)], as_json=json, about=about)
+        await send(client, options, [HandOut(app, gift, to)], as_json=json, about=about)
 
 
 @app.command
 async def stock(
-    app: str,
+    developer: str,
     *,
     finality: Finality = Finality.FINAL,
     options: NodeOptions = NO_NODE_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """List how many pieces of each gift an app has paid for and not handed out.
+    """List how many pieces of each gift the developer of an app has paid for and not handed out.
 
     Parameters
     ----------
-    app
+    developer
         Address, @handle or name of its account.
     finality
         Read the final state, or that of the head, which may still change.
     """
     async with options.client() as client:
-        who = await find_account(client, options.section, app, "APP")
+        who = await find_account(client, options.section, developer, "DEVELOPER")
         state, address = no_rows(), format_address(who)
         await copy_rows(client, state, STOCKS, address, finality=finality)
     rows = [(gift, row) for (_, gift), row in STOCKS.every(state)]
     if json:
         stocks: list[Json] = [{"gift": gift, **row.to_json()} for gift, row in rows]
-        print_json({"app": address, "stock": stocks})
+        print_json({"developer": address, "stock": stocks})
         return
     if not rows:
         print_line("The account has no gifts to hand out; `reelect gift stock-up` buys some.")

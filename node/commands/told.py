@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from consensus.kinds import JsonObject
+from vm.modules.apps import PaymentMade
 from vm.modules.auctions import Raised
 from vm.modules.fund import Founded
 from vm.modules.fund import Proposed as FundProposed
@@ -35,6 +36,7 @@ _TOLD = {
     FundProposed.tag: ("proposal", "proposal"),
     Made.tag: ("packet", "packet"),
     Raised.tag: ("leads", "leads"),
+    PaymentMade.tag: ("payment", "payment"),
 }
 
 

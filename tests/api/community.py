@@ -83,13 +83,12 @@ _SETUP = Setup(
         _list("rose", USDT),
         _list("lily", 2 * USDT + 3),
         {"type": "gifts.retire", "gift": "lily"},
-        {"type": "gifts.set_app", "account": "@bob", "is_app": True},
     ],
 )
 
 
 def community_genesis() -> Genesis:
-    """Alice has 100 USDT, Bob 10, and is an app. A REEL is worth 0.1 USDT, and half of what a fee
+    """Alice has 100 USDT, Bob 10. A REEL is worth 0.1 USDT, and half of what a fee
     is worth is released, 60 % of it to who paid it. A rose costs 1 USDT; lilies are retired."""
     state = GENESIS.state()
     members = ranked(state)

@@ -78,7 +78,7 @@ def test_a_gift_is_given_and_everybody_sees_it(world: World, run: Run) -> None:
     done(run, "give", "rose", "bob")
     assert (held(world, ALICE.public), held(world, BOB.public)) == (98 * USDT, 11_600_000)
     newest, first = table(run, "recent")
-    assert newest[3:] == ["rose", ALICES, BOBS, "1", "USDT", "0.8", "USDT", "no", "-"]
+    assert newest[3:] == ["rose", ALICES, BOBS, "1", "USDT", "0.8", "USDT", "-", "-"]
     assert first[-1] == "-"
     (only,) = listed(run, "items", "recent", "--most", "1")
     assert (only["number"], only["video"], only["earned"]) == (2, None, "800000")
@@ -88,14 +88,21 @@ def test_a_gift_is_given_and_everybody_sees_it(world: World, run: Run) -> None:
 
 
 def test_an_app_hands_out_what_it_has_paid_for(world: World, run: Run) -> None:
+    chess = ("app", "register", "chess", "game", "--title", "Chess", "--manifest", ROSE)
+    poor = run(*chess, "--from", "bob", "--json")
+    assert poor.error["code"] == "apps.deposit-missing"
+    assert run("tx", "transfer", "bob", "200").code == 0
+    assert run(*chess, "--from", "bob").code == 0
     assert "no gifts to hand out" in run("gift", "stock", "bob").out
-    done(run, "stock-up", "rose", "2", "--from", "bob")
+    answer = run("gift", "hand-out", "chess", "rose", "alice", "--from", "bob", "--json")
+    assert answer.error["code"] == "gifts.no-stock"
+    done(run, "stock-up", "chess", "rose", "2", "--from", "bob")
     assert table(run, "stock", "bob") == [["rose", "2"]]
-    done(run, "hand-out", "rose", "alice", "--from", "bob")
+    done(run, "hand-out", "chess", "rose", "alice", "--from", "bob")
     assert listed(run, "stock", "stock", "bob") == [{"gift": "rose", "pieces": 1}]
     assert held(world, ALICE.public) == 100 * USDT + 800_000
     (item,) = listed(run, "items", "recent")
-    assert item["is_won"] is True
+    assert item["app"] == "chess"
 
 
 def test_a_gift_is_made_to_order_and_passed_on(world: World, run: Run, tmp_path: Path) -> None:
@@ -126,9 +133,9 @@ def test_a_gift_is_made_to_order_and_passed_on(world: World, run: Run, tmp_path:
         (("show", "tulip"), "not-found"),
         (("give", "lily", "bob"), "gifts.retired"),
         (("give", "rose", "alice", "--from", "bob", "--max-fee", "0"), "mana.not-free"),
-        (("stock-up", "rose", "1"), "gifts.no-app"),
-        (("hand-out", "rose", "bob"), "gifts.no-app"),
-        (("hand-out", "rose", "alice", "--from", "bob"), "gifts.no-stock"),
+        (("stock-up", "chess", "rose", "1"), "apps.unknown-app"),
+        (("hand-out", "chess", "rose", "bob"), "apps.unknown-app"),
+        (("hand-out", "chess", "rose", "alice", "--from", "bob"), "apps.unknown-app"),
         (("order", "alice", "5USDT", "--brief", BRIEF), "gifts.own-order"),
         (("order", "bob", "500USDT", "--brief", BRIEF), "token.insufficient-balance"),
         (("order", "bob", "5GOLD", "--brief", BRIEF), "refused"),
@@ -157,8 +164,9 @@ def test_what_the_chain_refuses_is_one_sentence(
         (("order", "bob", "5USDT", "--brief", BRIEF, "--wait-s", "59"), "wait_s"),
         (("deliver", "1", "x"), "ANIMATION"),
         (("deliver", "-1", MADE), "order"),
-        (("stock-up", "rose", "0"), "pieces"),
-        (("stock", "nobody"), "APP"),
+        (("stock-up", "chess", "rose", "0"), "pieces"),
+        (("hand-out", "Chess!", "rose", "bob"), "APP"),
+        (("stock", "nobody"), "DEVELOPER"),
         (("orders", "nobody"), "ACCOUNT"),
     ],
 )

@@ -1,5 +1,5 @@
 """Stories that walks do not come upon: what nodes do by duty, upgrades, a vote that opens late in
-a term, answers to challenges; dealings, service orders, funds, and an alliance."""
+a term, answers to challenges; dealings, service orders, funds, an alliance, and an app."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,7 @@ from tests.refusals.allying import allying
 from tests.refusals.dealings import dealings
 from tests.refusals.funding import funding
 from tests.refusals.ordering import ordering
+from tests.refusals.selling import selling
 from tests.refusals.story import Story, step_at
 from tests.vm.offences import offend
 from tests.vm.world import CONSENSUS, PRODUCERS, commitment_of, publish
@@ -42,6 +43,7 @@ def made_stories() -> Iterator[Story]:
     yield from ordering()
     yield from funding()
     yield from allying()
+    yield from selling()
 
 
 def _voting() -> Story:

@@ -41,6 +41,7 @@ RULES = {
     "T8": "a reward pool as large as the day was active; proof of activity and of contribution",
     "T9": "paid content: in escrow until the key is delivered",
     "T10": "what advertisers pay: business income, and tokens for the reward pool",
+    "T11": "apps: registered, enabled, paid within limits; split with the platform by a parameter",
     "T12": "content by its id; storage pledged, proved and paid from fees",
     "K1": "21 million for ever; leaders' monthly pay by assessment",
     "K2": "equal-value issue for service orders, by two votes",

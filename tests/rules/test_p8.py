@@ -16,8 +16,8 @@ def test_a_gift_bought_one_won_and_one_made_pay_who_gets_or_makes_them_but_for_t
     shop, price = Shop(), 101
     fee = floor(Fraction(price, 5))
     assert shop.act(A, Give("rose", C, None, None)) == "ok"
-    assert shop.act(B, StockUp("rose", 1)) == "ok"
-    assert shop.act(B, HandOut("rose", C)) == "ok"
+    assert shop.act(B, StockUp("chess", "rose", 1)) == "ok"
+    assert shop.act(B, HandOut("chess", "rose", C)) == "ok"
     assert shop.held(C) == 2 * (price - fee)
     assert shop.act(A, OrderGift(C, "REEL", 1000, FILM, 60)) == "ok"
     assert shop.act(C, Deliver(1, FILM)) == "ok"

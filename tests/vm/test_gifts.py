@@ -12,6 +12,7 @@ from consensus.cid import RAW, cid_of
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, commit_to, publish
 from vm.declare import Action
+from vm.modules.apps import DEPOSIT_UNITS, Register, SetSuspended
 from vm.modules.gifts import (
     ESCROW_POT,
     GIVINGS,
@@ -31,7 +32,6 @@ from vm.modules.gifts import (
     PassOn,
     Received,
     Retire,
-    SetApp,
     StockUp,
     pay_back_late,
 )
@@ -41,16 +41,19 @@ from vm.modules.tokens import Create, Issue
 A, B, C = ANNA.public, BEN.public, CLEO.public
 FILM = cid_of(RAW, b"animation")
 ROSE = ListGift("rose", "REEL", 101, FILM)
+CHESS = Register("chess", "game", "Chess", FILM, "REEL", takes_any_amount=False)
 
 
 @dataclass
 class Shop(Days):
-    """A rose costs 101 units, of which the platform gets a fifth, rounded down; Ben is an app."""
+    """A rose costs 101 units, of which the platform gets a fifth, rounded down; Ben has an app, for
+    no deposit."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for action in (ROSE, SetApp(B, is_app=True)):
-            assert self.decide(action) == "ok"
+        DEPOSIT_UNITS.set(self.world.state, 0)
+        assert self.decide(ROSE) == "ok"
+        assert self.act(B, CHESS) == "ok"
 
     def wait(self, seconds: int) -> None:
         """Time goes by."""
@@ -69,13 +72,13 @@ def test_who_is_given_a_gift_gets_its_price_but_for_the_fee() -> None:
 
 def test_who_gave_what_to_whom_is_kept_of_the_newest() -> None:
     shop = Shop()
-    shop.act(B, StockUp("rose", 1))
+    shop.act(B, StockUp("chess", "rose", 1))
     shop.time_ms += 5_000
     assert shop.act(A, Give("rose", C, None, None)) == "ok"
-    assert shop.act(B, HandOut("rose", A)) == "ok"
+    assert shop.act(B, HandOut("chess", "rose", A)) == "ok"
     assert [row for _, row in GIVINGS.every(shop.world.state)] == [
-        Giving(1, shop.time_ms, "rose", A, C, None, False, "REEL", 101, 81),
-        Giving(2, shop.time_ms, "rose", B, A, None, True, "REEL", 101, 81),
+        Giving(1, shop.time_ms, "rose", A, C, None, None, "REEL", 101, 81),
+        Giving(2, shop.time_ms, "rose", B, A, None, "chess", "REEL", 101, 81),
     ]
     for _ in range(GIVINGS_KEPT):
         assert shop.act(A, Give("rose", C, None, None)) == "ok"
@@ -113,13 +116,26 @@ def test_gifts_can_be_given_on_when_more_was_paid_for_them_than_can_be_counted()
 
 def test_an_app_hands_out_what_it_has_paid_for_also_when_the_gift_is_retired() -> None:
     shop = Shop()
-    assert shop.act(B, StockUp("rose", 2)) == "ok"
+    assert shop.act(B, StockUp("chess", "rose", 2)) == "ok"
     assert (shop.held(B), shop.pot(STOCK_POT)) == (FUNDS - 202, 202)
     assert shop.decide(Retire("rose")) == "ok"
-    assert shop.act(B, StockUp("rose", 1)) == "gifts.retired"
-    assert [shop.act(B, HandOut("rose", C)) for _ in range(3)] == ["ok", "ok", "gifts.no-stock"]
+    assert shop.act(B, StockUp("chess", "rose", 1)) == "gifts.retired"
+    assert [shop.act(B, HandOut("chess", "rose", C)) for _ in range(3)] == [
+        "ok",
+        "ok",
+        "gifts.no-stock",
+    ]
     assert (shop.held(C), shop.pot(STOCK_POT), shop.pot(REVENUE_POT)) == (162, 0, 40)
     assert list(STOCKS.every(shop.world.state)) == []
+    assert shop.sound()
+
+
+def test_a_suspended_app_hands_out_nothing() -> None:
+    shop = Shop()
+    assert shop.act(B, StockUp("chess", "rose", 1)) == "ok"
+    assert shop.decide(SetSuspended("chess", B, is_suspended=True)) == "ok"
+    assert shop.act(B, StockUp("chess", "rose", 1)) == "apps.suspended"
+    assert shop.act(B, HandOut("chess", "rose", C)) == "apps.suspended"
     assert shop.sound()
 
 
@@ -157,11 +173,13 @@ def test_what_is_declined_or_late_is_paid_back(*, declined: bool) -> None:
     [
         (A, Give("tulip", C, None, None), "gifts.unknown-gift"),
         (C, Give("rose", A, None, None), "token.insufficient-balance"),
-        (A, StockUp("rose", 1), "gifts.no-app"),
-        (B, StockUp("tulip", 1), "gifts.unknown-gift"),
-        (A, HandOut("rose", C), "gifts.no-app"),
-        (B, HandOut("rose", C), "gifts.no-stock"),
-        (B, HandOut("tulip", C), "gifts.unknown-gift"),
+        (A, StockUp("chess", "rose", 1), "apps.not-the-developer"),
+        (B, StockUp("go-game", "rose", 1), "apps.unknown-app"),
+        (B, StockUp("chess", "tulip", 1), "gifts.unknown-gift"),
+        (A, HandOut("chess", "rose", C), "apps.not-the-developer"),
+        (B, HandOut("go-game", "rose", C), "apps.unknown-app"),
+        (B, HandOut("chess", "rose", C), "gifts.no-stock"),
+        (B, HandOut("chess", "tulip", C), "gifts.unknown-gift"),
         (A, OrderGift(A, "REEL", 5, FILM, 60), "gifts.own-order"),
         (A, OrderGift(B, "NONE", 5, FILM, 60), "token.unknown-asset"),
         (C, OrderGift(B, "REEL", 5, FILM, 60), "token.insufficient-balance"),
@@ -186,8 +204,6 @@ def test_what_is_refused_changes_nothing(who: bytes, action: Action, code: str) 
         (ROSE, "gifts.gift-exists"),
         (ListGift("tulip", "NONE", 1, FILM), "token.unknown-asset"),
         (Retire("tulip"), "gifts.unknown-gift"),
-        (SetApp(B, is_app=True), "gifts.already-app"),
-        (SetApp(A, is_app=False), "gifts.no-app"),
     ],
 )
 def test_what_cannot_be_decided_is_named(action: Action, code: str) -> None:
@@ -211,7 +227,7 @@ def test_gifting_oneself_costs_the_fee() -> None:
 
 def test_the_invariant_sees_what_is_not_paid_for() -> None:
     shop = Shop()
-    shop.act(B, StockUp("rose", 1))
+    shop.act(B, StockUp("chess", "rose", 1))
     STOCKS.delete(shop.world.state, B, "rose")
     assert not shop.sound()
 
@@ -246,7 +262,7 @@ class GiftMachine(RuleBasedStateMachine):
     def stock_up(self, pieces: int) -> None:
         """The app buys."""
         good = self.balances[B] >= 101 * pieces
-        assert (self.shop.act(B, StockUp("rose", pieces)) == "ok") is good
+        assert (self.shop.act(B, StockUp("chess", "rose", pieces)) == "ok") is good
         if good:
             self.balances[B] -= 101 * pieces
             self.stock += pieces
@@ -255,7 +271,7 @@ class GiftMachine(RuleBasedStateMachine):
     def win(self, to: bytes) -> None:
         """The app hands out."""
         good = self.stock > 0
-        assert (self.shop.act(B, HandOut("rose", to)) == "ok") is good
+        assert (self.shop.act(B, HandOut("chess", "rose", to)) == "ok") is good
         if good:
             self.stock -= 1
             self.paid(to, 101)

@@ -337,7 +337,9 @@ def test_these_actions_are_free() -> None:
         "tasks.take",
     }
     others = {"stake.approve", "stake.unbond", "possession.prove", "claims.claim"} | {
-        "stipends.claim"
+        "stipends.claim",
+        "apps.enable",
+        "apps.disable",
     }
     assert found == others | likes | deciding | taking_part | tasks
 

@@ -1,6 +1,6 @@
 """Virtual gifts from a catalogue, won in apps, and made to order (P8)."""
 
-from vm.modules.gifts.giving import Give, HandOut, ListGift, Retire, SetApp, StockUp
+from vm.modules.gifts.giving import Give, HandOut, ListGift, Retire, StockUp
 from vm.modules.gifts.ordering import Decline, Deliver, Ordered, OrderGift, PassOn, pay_back_late
 from vm.modules.gifts.tables import (
     CATALOGUE,
@@ -53,7 +53,6 @@ __all__ = [
     "PassOn",
     "Received",
     "Retire",
-    "SetApp",
     "Stock",
     "StockUp",
     "gifts",

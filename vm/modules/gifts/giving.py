@@ -9,9 +9,9 @@ from consensus.record import Record, record
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind, note
+from vm.modules.apps import AppName, own_open_app
 from vm.modules.content import note_at, owner_of
 from vm.modules.gifts.tables import (
-    APPS,
     CATALOGUE,
     FEE_PPM,
     FIRST,
@@ -21,7 +21,6 @@ from vm.modules.gifts.tables import (
     RECEIVED,
     STOCK_POT,
     STOCKS,
-    App,
     Gift,
     GiftName,
     Giving,
@@ -39,10 +38,8 @@ from vm.modules.referral import check_referrer, pay_creator, terms_of
 from vm.modules.tokens import PositiveAmount, asset_row, debit, drain_pot, fill_pot
 
 GIFT_EXISTS = gifts.error("gift-exists", "A gift of this name was listed already.")
-NO_APP = gifts.error("no-app", "The account may not hand out gifts that are won.")
-IS_APP = gifts.error("already-app", "The account may do so already.")
 NOT_THEIRS = gifts.error("not-theirs", "The video is not one of who gets the gift.")
-NO_STOCK = gifts.error("no-stock", "The app has no piece of this gift left: buy some first.")
+NO_STOCK = gifts.error("no-stock", "The developer has no piece of this gift left: buy some first.")
 
 
 @gifts.event
@@ -140,7 +137,7 @@ class Give(Action):
             self.to,
             video=self.video,
             referrer=self.referrer,
-            is_won=False,
+            app=None,
         )
         if self.video is None:
             note(context, sender, ActivityKind.PAYMENT, creator=self.to)
@@ -148,41 +145,18 @@ class Give(Action):
             note_at(context, sender, self.video, ActivityKind.PAYMENT)
 
 
-@gifts.action(gas=3_000, governed=True)
-@record("gifts.set_app")
-class SetApp(Action):
-    """Let an app's account hand out gifts that are won in it, or no longer (P8)."""
-
-    account: AccountId
-    is_app: bool
-
-    def in_words(self) -> str:
-        return f"let an app {'hand out' if self.is_app else 'no longer hand out'} gifts"
-
-    def apply(self, context: Context) -> None:
-        is_one = APPS.get(context.state, self.account) is not None
-        if is_one and self.is_app:
-            raise IS_APP.failed(field="account")
-        if not is_one and not self.is_app:
-            raise NO_APP.failed(field="account")
-        if self.is_app:
-            APPS.put(context.state, App(), self.account)
-        else:
-            APPS.delete(context.state, self.account)
-
-
 @gifts.action(gas=4_000)
 @record("gifts.stock_up")
 class StockUp(Action):
-    """As an app, pay for pieces of a gift, to be won (P8)."""
+    """As the developer of an app, pay for pieces of a gift, to be won in it (P8, T11)."""
 
+    app: AppName
     gift: GiftName
     pieces: Pieces
 
     def apply(self, context: Context) -> None:
         state, sender, row = context.state, context.sender, sold_gift(context.state, self.gift)
-        if APPS.get(state, sender) is None:
-            raise NO_APP.failed()
+        own_open_app(state, sender, self.app)
         debit(state, sender, row.asset, row.price * self.pieces)
         fill_pot(state, STOCK_POT, row.asset, row.price * self.pieces)
         before = STOCKS.get(state, sender, self.gift)
@@ -193,15 +167,16 @@ class StockUp(Action):
 @gifts.action(gas=6_000)
 @record("gifts.hand_out")
 class HandOut(Action):
-    """As an app, give an account a gift that was won, out of what the app has paid for (P8)."""
+    """As the developer of an app, give an account a gift that it has won there, out of what the
+    developer has paid for (P8, T11)."""
 
+    app: AppName
     gift: GiftName
     to: AccountId
 
     def apply(self, context: Context) -> None:
         state, sender, row = context.state, context.sender, gift_row(context.state, self.gift)
-        if APPS.get(state, sender) is None:
-            raise NO_APP.failed()
+        own_open_app(state, sender, self.app)
         stock = STOCKS.get(state, sender, self.gift)
         if stock is None:
             raise NO_STOCK.failed(field="gift")
@@ -210,7 +185,7 @@ class HandOut(Action):
         else:
             STOCKS.delete(state, sender, self.gift)
         drain_pot(state, STOCK_POT, row.asset, row.price)
-        _hand_over(context, self.gift, row, self.to, video=None, referrer=None, is_won=True)
+        _hand_over(context, self.gift, row, self.to, video=None, referrer=None, app=self.app)
 
 
 def _hand_over(
@@ -221,7 +196,7 @@ def _hand_over(
     *,
     video: Cid | None,
     referrer: bytes | None,
-    is_won: bool,
+    app: str | None,
 ) -> None:
     """Give the receiver a price that was taken before."""
     state, giver = context.state, context.sender
@@ -254,5 +229,5 @@ def _hand_over(
     number, time_ms = numbering.givings + 1, context.block.time_ms
     NUMBERING.put(state, replace(numbering, givings=number))
     paid = (row.asset, row.price, earned)
-    giving = Giving(number, time_ms, name, giver, to, video, is_won, *paid)
+    giving = Giving(number, time_ms, name, giver, to, video, app, *paid)
     GIVINGS.put(state, giving, number % GIVINGS_KEPT)

@@ -9,6 +9,7 @@ from consensus.kinds import AccountId, Amount, Asset, Counter, Text, Uint
 from consensus.record import Record, record
 from vm.declare import Module
 from vm.modules.agenda import Agenda
+from vm.modules.apps import AppName
 from vm.modules.tokens import POTS, PositiveAmount
 from vm.table import Table
 from vm.view import View
@@ -59,8 +60,8 @@ class Received(Record):
 @record("gifts.giving")
 class Giving(Record):
     """One of the newest 256 gifts of the catalogue that were given, at its number modulo 256: when
-    (ms from the Unix epoch), by whom and to whom, for which video, whether it was won in the
-    giver's app, and what was paid for it, of which the receiver got `earned`."""
+    (ms from the Unix epoch), by whom and to whom, for which video, in which of the giver's apps it
+    was won (null: it was bought), and what was paid for it, of which the receiver got `earned`."""
 
     number: Counter
     time_ms: Counter
@@ -68,20 +69,15 @@ class Giving(Record):
     giver: AccountId
     to: AccountId
     video: Cid | None
-    is_won: bool
+    app: AppName | None
     asset: Asset
     price: PositiveAmount
     earned: Amount
 
 
-@record("gifts.app")
-class App(Record):
-    """An account that may hand out gifts that are won in it."""
-
-
 @record("gifts.stock")
 class Stock(Record):
-    """How many pieces of a gift an app has paid for and not handed out."""
+    """How many pieces of a gift the developer of an app has paid for and not handed out."""
 
     pieces: Counter
 
@@ -125,8 +121,7 @@ class Numbering(Record):
 CATALOGUE: Table[Gift, str] = gifts.table(Gift, gift=GiftName)
 RECEIVED: Table[Received, bytes, str] = gifts.table(Received, account=AccountId, gift=GiftName)
 GIVINGS: Table[Giving, int] = gifts.table(Giving, place=GivingPlace)
-APPS: Table[App, bytes] = gifts.table(App, account=AccountId)
-STOCKS: Table[Stock, bytes, str] = gifts.table(Stock, app=AccountId, gift=GiftName)
+STOCKS: Table[Stock, bytes, str] = gifts.table(Stock, developer=AccountId, gift=GiftName)
 ORDERS: Table[Order, int] = gifts.table(Order, order=Counter)
 MADE: Table[Made, int] = gifts.table(Made, order=Counter)
 DUE: Table[Due, int, int] = gifts.table(Due, until_ms=Counter, order=Counter)
@@ -157,7 +152,7 @@ def sold_gift(view: View, name: str) -> Gift:
 
 @gifts.invariant
 def stock_and_orders_are_paid_for(view: View) -> Iterator[str]:
-    """The pots hold what apps have paid for their stock, and orderers for their orders."""
+    """The pots hold what developers have paid for their stock, and orderers for their orders."""
     wanted: Tally[tuple[str, str]] = Tally()
     for (_, name), stock in STOCKS.every(view):
         row = gift_row(view, name)
