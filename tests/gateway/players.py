@@ -56,7 +56,15 @@ def probe(url: str) -> tuple[str, float, set[str]]:
 
 def frames(url: str, *, start_s: int = 0) -> int:
     """How many pictures ffmpeg decodes from a time of the film to its end."""
-    place = ("-ss", str(start_s)) if start_s else ()
+    return _decoded(url, *(("-ss", str(start_s)) if start_s else ()))
+
+
+def live_frames(url: str) -> int:
+    """How many pictures ffmpeg decodes of a stream, from what it lists first until it ends."""
+    return _decoded(url, "-live_start_index", "0")
+
+
+def _decoded(url: str, *place: str) -> int:
     progress = run("ffmpeg", *place, "-i", url, "-f", "null", "-progress", "-", "-nostats", "-")
     counts = [line for line in progress.splitlines() if line.startswith("frame=")]
     return int(counts[-1].removeprefix("frame="))
