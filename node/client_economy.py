@@ -11,12 +11,14 @@ GET  /v1/ranking/{kind}             RankingAnswer
 GET  /v1/ranking/{kind}/slots       SlotsAnswer; ?viewer=…
 GET  /v1/live                       RoomsAnswer
 GET  /v1/accounts/{address}/live    LiveAnswer
+POST /v1/admin/live/{address}       FeedAnswer
 """
 
+import json
 from collections.abc import AsyncIterator
 
 from consensus.address import format_address
-from node.client_connection import Connection
+from node.client_connection import Connection, read_answer
 from node.query.chain_view import Finality
 from node.query.economy_answers import (
     AccountRebateAnswer,
@@ -24,6 +26,7 @@ from node.query.economy_answers import (
     RebateAnswer,
     RevenueAnswer,
 )
+from node.query.feed_forms import FeedAnswer, FeedSegment
 from node.query.gift_answers import GiftAnswer, GiftItem, GiftsAnswer, GivingsAnswer
 from node.query.ranking_answers import (
     LiveAnswer,
@@ -91,3 +94,9 @@ class EconomyClient(Connection):
         """An account's live room and packets."""
         path = f"/v1/accounts/{format_address(owner)}/live"
         return await self._get(LiveAnswer, path, {"finality": finality.value})
+
+    async def add_segment(self, owner: bytes, form: FeedSegment) -> FeedAnswer:
+        """Have the node stream the next segment of an account's open live room; raises Refused
+        (live.not-open)."""
+        body, path = json.dumps(form.to_json()).encode(), f"/v1/admin/live/{format_address(owner)}"
+        return read_answer(FeedAnswer, await self._send("POST", path, body, "application/json"))

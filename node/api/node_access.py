@@ -11,6 +11,7 @@ from consensus.kinds import JsonObject
 from consensus.record import Record
 from genesis.file import parse_genesis
 from node.light.answers import LightAnswers
+from node.live.feed import Feeds
 from node.loop_monitor import LoopMonitor
 from node.metrics import Metrics
 from node.query.block_queries import BlockQueries
@@ -42,6 +43,7 @@ class NodeAccess:
         self.blocks = BlockQueries(services.chain.clock)
         self.light = LightAnswers(services.chain, lambda: parse_genesis(services.genesis_file()))
         self.metrics = Metrics(services, monitor)
+        self.feeds = Feeds()
         self.requests = trio.CapacityLimiter(MAX_REQUESTS)
         self.streams = trio.CapacityLimiter(MAX_STREAMS)
         self._threads = trio.CapacityLimiter(MAX_READING_THREADS)

@@ -17,6 +17,7 @@ from node.commands.asking import (
     own_account,
 )
 from node.commands.copied_state import copy_rows, no_rows
+from node.commands.live_stream import stream
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, check_action, send
 from node.failure import Usage
 from node.output import print_fields, print_json, print_line, print_table, utc
@@ -37,7 +38,8 @@ from vm.modules.live import (
 
 Flag = Annotated[bool, Parameter(negative=())]
 
-app = App(name="live", help="Live rooms: buy data packets, open a room, invite and enter.")
+app = App(name="live", help="Live rooms: buy data packets, open a room, stream, invite and enter.")
+app.command(stream)
 
 
 async def _send(options: SendOptions, action: Action, *, as_json: bool) -> None:

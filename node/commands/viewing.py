@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from consensus.address import format_address
 from consensus.cid import Cid, parse_cid
 from consensus.errors import InvalidEncoding
 from consensus.kinds import Json
@@ -35,7 +36,7 @@ from node.commands.sealing import (
 )
 from node.commands.sending import NO_SEND_OPTIONS, SendOptions, send
 from node.failure import Refused, Usage
-from node.output import print_json, print_table, utc
+from node.output import print_json, print_line, print_table, utc
 from node.query.chain_view import Finality
 from node.query.viewing_answers import AccessItem
 from node.wallet.viewing import GRANTS, Sealing, account_viewing_key, seal_key, viewing_secret
@@ -345,7 +346,10 @@ async def purchases(
         rows = [await _row(client, item) for item in items]
     if json:
         found: list[Json] = [{**item.to_json(), "state": _state(item)} for item in items]
-        print_json(found)
+        print_json({"account": format_address(who), "videos": found})
+        return
+    if not items:
+        print_line("Nothing was bought or granted; `reelect video buy` buys the key to a video.")
         return
     print_table(("CID", "TITLE", "STATE", "PRICE", "UNTIL"), rows)
 

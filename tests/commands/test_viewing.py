@@ -59,7 +59,8 @@ def opened(run: Run, cid: str, name: str, out: str = "out.mp4") -> tuple[int, st
 
 
 def listed(run: Run, name: str) -> list[JsonObject]:
-    return cast(list[JsonObject], run("video", "purchases", name, "--json").json)
+    videos = run("video", "purchases", name, "--json").json["videos"]
+    return cast(list[JsonObject], videos)
 
 
 def held(world: World, account: bytes) -> int:
@@ -99,6 +100,7 @@ def test_from_purchase_to_payment(
     world: World, node: LivingTransport, run: Run, home: Path
 ) -> None:
     cid = sold(run, "--referral", "10%")
+    assert "Nothing was bought" in run("video", "purchases", "bob").out
     bought(run, cid, "--referrer", "carol", "--max-price", "5REEL")
     assert opened(run, cid, "bob") == (1, "waiting")
     assert [item["state"] for item in listed(run, "bob")] == ["waiting for the key"]

@@ -43,6 +43,7 @@ RULES = {
     "T10": "what advertisers pay: business income, and tokens for the reward pool",
     "T11": "apps: registered, enabled, paid within limits; split with the platform by a parameter",
     "T12": "content by its id; storage pledged, proved and paid from fees",
+    "T14": "all by HTTP, as OpenAPI describes; standard players play videos and live streams",
     "K1": "21 million for ever; leaders' monthly pay by assessment",
     "K2": "equal-value issue for service orders, by two votes",
     "K3": "once the cap is issued, orders are paid in the token",

@@ -46,6 +46,19 @@ def test_each_further_attested_account_gains_a_share_and_no_more() -> None:
         assert claimed(stage, farm) == k * (POOL // (4 + k))
 
 
+def test_parting_ones_doings_among_attested_accounts_weighs_their_numbers_root() -> None:
+    """In proportion, four accounts that do together what one did weigh sqrt(4) as much: beside an
+    honest one of the same e they have 2 of 3 shares, not 1 of 2."""
+    stage = Liveliness()
+    stage.set("poa.is_team", 0)
+    honest, parts = stage.attest(1)[0], stage.attest(4)
+    stage.do(honest, times=4)
+    for part in parts:
+        stage.do(part)
+    stage.live()
+    assert claimed(stage, parts) == 4 * (POOL * isqrt(10**6 * 250_000) // (3 * 10**6))
+
+
 def test_farms_and_brushing_end_at_the_days_cap() -> None:
     """However often one does something, each kind counts 4 times: six kinds give sqrt(6) as much
     as one."""

@@ -79,7 +79,7 @@ class Closed(Record):
 class OpenRoom(Action):
     """Open the sender's live room, which must hold the least number of packets (T7): an owner of a
     space has one. Every person may enter if it is public, else only who is invited. `stream` is
-    where players find it."""
+    where standard players find it (T14)."""
 
     title: Title
     stream: Stream
