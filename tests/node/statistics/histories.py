@@ -16,6 +16,7 @@ from tests.simulation.database import MemoryDatabase
 ACCOUNTS = [bytes([n]) * 32 for n in range(1, 5)]
 VIDEOS = [cid_of(RAW, b"video %d" % n) for n in range(4)]
 KEEP_DAYS = 3
+MANY = 10_000
 BEFORE = Progress(LAYOUT, 1, 0, VIDEOS[0], 0, 0)  # of an index that begins with the first block
 
 

@@ -24,10 +24,16 @@ from node.statistics.rows import (
     ranking_prefix,
     read_rank_key,
 )
-from tests.node.statistics.histories import ACCOUNTS, VIDEOS, counted, histories, likes, made_of
+from tests.node.statistics.histories import (
+    ACCOUNTS,
+    MANY,
+    VIDEOS,
+    counted,
+    histories,
+    likes,
+    made_of,
+)
 from tests.simulation.database import MemoryDatabase
-
-MANY = 10_000
 
 
 def rows(database: MemoryDatabase, prefix: bytes) -> dict[bytes, bytes]:
