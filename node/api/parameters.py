@@ -260,7 +260,7 @@ ON_DAY: Param[int | None] = Param(
 METRIC: Param[Metric] = _path(
     "metric",
     "What is counted.",
-    {"type": "string", "enum": sorted(RANKED_METRICS)},
+    {"type": "string", "enum": [metric.value for metric in sorted(RANKED_METRICS)]},
     _ranked_metric,
 )
 RANKED_KIND = choice(

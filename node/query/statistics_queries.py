@@ -171,7 +171,7 @@ def ranking(
             items.append(RankedItem(str(Cid(subject)), count))
     place, counted = place_of(view.block), coverage(index)
     return MetricRankingAnswer(
-        metric, kind, of or None, asked.day, tuple(items), following, counted, place
+        metric.value, kind, of or None, asked.day, tuple(items), following, counted, place
     )
 
 

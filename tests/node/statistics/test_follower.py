@@ -157,6 +157,11 @@ def test_blocks_that_were_dropped_before_they_were_counted_are_missed(tmp_path: 
         live(world)
         assert not follower.count()
         assert counted(database) == 0
+        final = world.chain.durable_final.height
+        trio.run(following, world, database, range(700, 703))
+        progress = StatisticsIndex(database, DAYS).progress
+        assert progress is not None
+        assert progress.first_height == final + 1
 
 
 async def following(world: World, database: MemoryDatabase, slots: Iterable[int]) -> None:
