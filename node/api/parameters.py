@@ -14,7 +14,7 @@ from node.query.answers import MAX_PAGE
 from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
 from node.query.market_queries import PAIR_PATTERN, parse_pair
-from node.statistics.metrics import RANKED_KINDS, RANKED_METRICS, Metric
+from node.statistics.metrics import RANKED_KINDS, RANKED_METRICS, Metric, parse_ranked_metric
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.auctions import PLACE_TEXT
 from vm.modules.content import NAME_TEXT
@@ -132,13 +132,6 @@ def _number(text: str) -> int:
 def flag(name: str, sentence: str) -> Param[bool]:
     """A yes or no in the query; no without it."""
     return choice(name, sentence, {"false": False, "true": True}, default=False)
-
-
-def _ranked_metric(text: str) -> Metric:
-    if text not in RANKED_METRICS:
-        known = ", ".join(sorted(RANKED_METRICS))
-        raise InvalidEncoding(f"nothing is ranked by {text[:40]!r}; known are {known}")
-    return Metric(text)
 
 
 def digest_in_path(name: str, sentence: str) -> Param[bytes]:
@@ -261,7 +254,7 @@ METRIC: Param[Metric] = _path(
     "metric",
     "What is counted.",
     {"type": "string", "enum": [metric.value for metric in sorted(RANKED_METRICS)]},
-    _ranked_metric,
+    parse_ranked_metric,
 )
 RANKED_KIND = choice(
     "kind",

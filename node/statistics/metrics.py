@@ -2,6 +2,8 @@
 
 from enum import Enum, StrEnum
 
+from consensus.errors import InvalidEncoding
+
 TOTAL = 2**64 - 1  # the period of all days together; days are lower numbers
 
 
@@ -64,3 +66,11 @@ RANKED_KINDS = {
     "creator": SubjectKind.CREATOR,
     "account": SubjectKind.ACCOUNT,
 }
+
+
+def parse_ranked_metric(text: str) -> Metric:
+    """The metric of this name, if there are rankings by it; raises InvalidEncoding."""
+    if text not in RANKED_METRICS:
+        known = ", ".join(sorted(RANKED_METRICS))
+        raise InvalidEncoding(f"nothing is ranked by {text[:40]!r}; known are {known}")
+    return Metric(text)
