@@ -98,8 +98,13 @@ class Fold:
         if like.is_liked:
             self._list_like(place, like, b"")
         self._rows[key] = place if like.is_liked else b""
-        if before is None and like.is_liked:
+        if like.is_liked and self._is_first_like(before):
             self._count(day, Happening(Metric.LIKES, account=account, video=video))
+
+    @staticmethod
+    def _is_first_like(before: bytes | None) -> bool:
+        """Whether the account had never liked the video, by its row before."""
+        return before is None
 
     def _list_like(self, place: bytes, like: Like, value: bytes | None) -> None:
         at, account, video = newest_first(place), like.account, like.video.binary
