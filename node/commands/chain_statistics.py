@@ -182,7 +182,7 @@ async def video(
         {
             "video": str(wanted),
             "period": _period(day),
-            **_attention(answer.attention, assets),
+            **_at_video(answer.attention, assets),
             "on the chain now": f"{now.likes} likes, {now.comments} comments, "
             f"{now.shares} shares, {now.views} views",
             **_coverage(answer.counted),
@@ -256,6 +256,12 @@ def _attention(attention: Attention, assets: Assets) -> dict[str, object]:
     return {
         "videos published": attention.videos,
         "live rooms opened": attention.shows,
+        **_at_video(attention, assets),
+    }
+
+
+def _at_video(attention: Attention, assets: Assets) -> dict[str, object]:
+    return {
         "likes": attention.likes,
         "comments": f"{attention.comments}, by {attention.commenters} accounts",
         "shares": attention.shares,
