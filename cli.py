@@ -52,6 +52,8 @@ COMMANDS = (
     ("poa", "node.commands.poa:app", "Proof of activity: what being active has earned; claim it."),
     ("poc", "node.commands.poc:app", "Proof of contribution: creators by rank, and their pairs."),
     ("ranking", "node.commands.ranking:app", "What fees voted for; what is recommended."),
+    ("statistics", "node.commands.chain_statistics:app", "What happened, by day and video."),
+    ("recommend", "node.commands.recommend:app", "Videos by who likes what."),
     ("live", "node.commands.live:app", "Live rooms: packets, invitations, audience, shows."),
     ("referral", "node.commands.referral:app", "Share what links bring; set its terms."),
     ("app", "node.commands.app:app", "Apps: find, enable and pay in them; offer one."),

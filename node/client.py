@@ -67,6 +67,7 @@ from node.client_orders import OrderClient
 from node.client_participation import ParticipationClient
 from node.client_sessions import SessionClient
 from node.client_shop import ShopClient
+from node.client_statistics import StatisticsClient
 from node.failure import Refused, TimedOut
 from node.query.answers import (
     FINAL,
@@ -119,6 +120,7 @@ class Client(
     ParticipationClient,
     SessionClient,
     ShopClient,
+    StatisticsClient,
 ):
     """A connection to one node's API; use it in `async with`.
 

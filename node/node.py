@@ -45,6 +45,8 @@ from node.services import Health, Services
 from node.signing import why_unsigned
 from node.snapshots.service import MAX_SPACING, SnapshotService
 from node.stall_log import StallLog
+from node.statistics.follower import StatisticsFollower
+from node.statistics.index import StatisticsIndex, open_index
 from node.sync.catching_up import Sync
 from node.threads import trim_heap
 from node.validator import JOURNAL_FILE, Seat, Validator
@@ -84,6 +86,7 @@ class Storage:
     segment_indexes: SegmentIndexes
     snapshots: SnapshotStore
     mail: MailStore
+    statistics: StatisticsIndex | None
 
 
 @contextmanager
@@ -112,8 +115,13 @@ def open_storage(config: Config) -> Iterator[Storage]:
             with ContentStore(folder / "content", config.content.quota_bytes) as content:
                 segment_indexes = SegmentIndexes(folder / "segment-indexes")
                 snapshots = SnapshotStore(folder / SNAPSHOTS)
-                with closing(MailStore.open(folder / "mail")) as mail:
-                    yield Storage(chain, journal, content, segment_indexes, snapshots, mail)
+                with (
+                    closing(MailStore.open(folder / "mail")) as mail,
+                    open_index(folder / "statistics", config.statistics.keep_days) as statistics,
+                ):
+                    yield Storage(
+                        chain, journal, content, segment_indexes, snapshots, mail, statistics
+                    )
     finally:
         database.close()
 
@@ -236,12 +244,15 @@ class Node:
             self._read_ahead.want(pending.transaction)
 
         self._snapshots = _snapshot_service(config, storage)
+        self._statistics = self._statistics_follower()
 
         def changed(new: Recorded | None, final: tuple[Recorded, ...]) -> None:
             announcer.changed(new, final)
             self.content.note_final(final)
             if final:
                 self._snapshots.note_final(final[-1].placed.height)
+                if self._statistics is not None:
+                    self._statistics.note_final()
 
         self.validator = Validator(chain.id, read_seats(config), storage.journal)
         self._driver = Driver()
@@ -296,6 +307,7 @@ class Node:
             content_exchange=self.content,
             segments=self._segments,
             mail=self.mail,
+            statistics=self._storage.statistics,
             hub=self.hub,
             finality_log=self.engine.finality_log,
             compact_blocks=self._exchange.relay.counts,
@@ -307,6 +319,12 @@ class Node:
             seats=self.validator.producers,
             genesis_file=self._genesis_file,
         )
+
+    def _statistics_follower(self) -> StatisticsFollower | None:
+        chain, index = self._storage.chain, self._storage.statistics
+        if index is None:
+            return None
+        return StatisticsFollower(chain, index, lambda: parse_genesis(self._genesis_file()))
 
     def _genesis_file(self) -> bytes:
         try:
@@ -342,6 +360,8 @@ class Node:
             nursery.start_soon(self._snapshots.run)
             nursery.start_soon(self.content.run)
             nursery.start_soon(self.mail.run)
+            if self._statistics is not None:
+                nursery.start_soon(self._statistics.run)
             nursery.start_soon(keep_room, self._storage.content)
             nursery.start_soon(trim_heap)
             task_status.started()

@@ -16,6 +16,7 @@ from node.mempool import Mempool
 from node.presence import Stall
 from node.query.answers import SyncProgress
 from node.served import Fetch
+from node.statistics.index import StatisticsIndex
 from p2p.budget import Budget
 from p2p.counters import Counters
 from p2p.identity import PeerId
@@ -96,8 +97,8 @@ class Services:
     raises Invalid…; `fetch` brings a content block from this node or its peers, or raises
     ContentTakenDown; `is_served` says whether content may be given out (it is asked in threads);
     `now_ms` is the node's clock (Unix milliseconds); `seats` are the producer ids whose keys the
-    node holds; `genesis_file` reads the genesis file, and raises NotFound if it is gone or was
-    exchanged.
+    node holds; `statistics` is None if the node keeps none; `genesis_file` reads the genesis file,
+    and raises NotFound if it is gone or was exchanged.
     """
 
     chain: Chain
@@ -107,6 +108,7 @@ class Services:
     content_exchange: ContentExchange
     segments: SegmentProver
     mail: MailExchange
+    statistics: StatisticsIndex | None
     hub: Hub
     finality_log: FinalityLog
     compact_blocks: CompactCounts

@@ -96,7 +96,7 @@ ENDPOINTS = (
         "POST",
         "/v1/mail/envelopes",
         "sendMail",
-        "Have an envelope held for its mailbox, and passed on to all nodes.",
+        "Have an envelope held for its mailbox, and passed on to all nodes (K9, T13).",
         _send,
         {202: (Content(record=MailStateAnswer),)},
         bodies=(Content(CBOR),),
@@ -128,7 +128,8 @@ ENDPOINTS = (
         "POST",
         "/v1/mail/fetch",
         "fetchMail",
-        "The envelopes in the mailboxes of a key, as the key asks for them by its signature.",
+        "The envelopes in the mailboxes of a key, as the key asks for them by its signature "
+        "(K9, T13).",
         _fetch,
         json_answer(MailAnswer),
         bodies=(Content(CBOR),),

@@ -14,6 +14,7 @@ from node.query.answers import MAX_PAGE
 from node.query.block_queries import parse_block_name
 from node.query.chain_view import Finality
 from node.query.market_queries import PAIR_PATTERN, parse_pair
+from node.statistics.metrics import RANKED_KINDS, RANKED_METRICS, Metric, parse_ranked_metric
 from vm.modules.account import HANDLE_PATTERN, HANDLE_TEXT
 from vm.modules.apps import KIND_TEXT as APP_KIND_TEXT
 from vm.modules.apps import NAME_TEXT as APP_TEXT
@@ -35,6 +36,7 @@ E = TypeVar("E")
 
 _MAX_TEXT = 2048
 _CID_PATTERN = "^b[a-z2-7]{58}$"
+_NUMBER_SCHEMA: JsonObject = {"type": "integer", "minimum": 0, "maximum": JSON_INTEGER_MAX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,13 @@ def _path(name: str, sentence: str, schema: JsonObject, parse: Callable[[str], E
 def number_in_path(name: str, sentence: str) -> Param[int]:
     """A whole number in the path."""
 
-    def parse(text: str) -> int:
-        if not re.fullmatch("0|[1-9][0-9]{0,15}", text, re.ASCII) or int(text) > JSON_INTEGER_MAX:
-            raise InvalidEncoding("a whole number in digits is expected")
-        return int(text)
+    return _path(name, sentence, _NUMBER_SCHEMA, _number)
 
-    schema: JsonObject = {"type": "integer", "minimum": 0, "maximum": JSON_INTEGER_MAX}
-    return _path(name, sentence, schema, parse)
+
+def _number(text: str) -> int:
+    if not re.fullmatch("0|[1-9][0-9]{0,15}", text, re.ASCII) or int(text) > JSON_INTEGER_MAX:
+        raise InvalidEncoding("a whole number in digits is expected")
+    return int(text)
 
 
 def flag(name: str, sentence: str) -> Param[bool]:
@@ -245,6 +247,29 @@ SUBJECT_KIND: Param[str] = _path(
 )
 VIEWER: Param[bytes | None] = Param(
     "viewer", "For whom, where each viewer has its own.", Account().schema(), parse_address, None
+)
+DAY = number_in_path("day", "A day of the community, by its number.")
+ON_DAY: Param[int | None] = Param(
+    "day", "Only this day; else all days together.", _NUMBER_SCHEMA, _number, None
+)
+METRIC: Param[Metric] = _path(
+    "metric",
+    "What is counted.",
+    {"type": "string", "enum": [metric.value for metric in sorted(RANKED_METRICS)]},
+    parse_ranked_metric,
+)
+RANKED_KIND = choice(
+    "kind",
+    "What is ranked: videos and creators by what others did, accounts by what they did themselves.",
+    {kind: kind for kind in RANKED_KINDS},
+    "video",
+)
+RANKED_ASSET: Param[str | None] = Param(
+    "asset",
+    "Of which asset, if the metric is units of one; else of the native one.",
+    ASSET_TEXT.schema(),
+    ASSET_TEXT.unpack,
+    None,
 )
 GIFT: Param[str] = _path("gift", "A gift's name.", GIFT_TEXT.schema(), GIFT_TEXT.unpack)
 APP: Param[str] = _path("app", "An app's name.", APP_TEXT.schema(), APP_TEXT.unpack)

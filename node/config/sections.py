@@ -36,6 +36,7 @@ MAX_MEMBERS = 1024
 MIN_KEPT_BLOCKS = 1024
 # A node that joins from a snapshot needs all blocks above it, which grow while it fetches it.
 MIN_KEPT_SNAPSHOTS = 2
+MAX_STATISTICS_DAYS = 366
 SEATS = "seats"
 
 
@@ -240,6 +241,20 @@ class MailSection(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class StatisticsSection(Section):
+    """What the node counts of final blocks, for its API (T13)."""
+
+    keep_days: Annotated[
+        int,
+        Setting(
+            90,
+            none_or(1, MAX_STATISTICS_DAYS),
+            "Newest days of which statistics are kept beside the totals; 0: no statistics.",
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class ClientSection(Section):
     """What commands that ask a node or sign begin with."""
 
@@ -282,6 +297,7 @@ class Config:
     storage: StorageSection
     content: ContentSection
     mail: MailSection
+    statistics: StatisticsSection
     client: ClientSection
     seats: tuple[Seat, ...]
 
@@ -295,6 +311,7 @@ SECTIONS: dict[str, type[Section]] = {
     "storage": StorageSection,
     "content": ContentSection,
     "mail": MailSection,
+    "statistics": StatisticsSection,
     "client": ClientSection,
 }
 

@@ -30,6 +30,7 @@ from node.config.sections import (
     P2pSection,
     Seat,
     Section,
+    StatisticsSection,
     StorageSection,
     settings_of,
 )
@@ -77,6 +78,7 @@ class Choices:
             cast(StorageSection, sections["storage"]),
             cast(ContentSection, sections["content"]),
             cast(MailSection, sections["mail"]),
+            cast(StatisticsSection, sections["statistics"]),
             cast(ClientSection, sections["client"]),
             self._seats(),
         )

@@ -32,8 +32,11 @@ from node.mail.index import MailLimits
 from node.mail.mailroom import Mailroom
 from node.mempool import Mempool, Pending
 from node.query.answers import SyncProgress
+from node.query.chain_view import Finality, view_at
 from node.served import served_by, served_only
 from node.services import Health, Services
+from node.statistics.follower import StatisticsFollower
+from node.statistics.index import StatisticsIndex
 from node.trial import check_transaction, nonce_at_head
 from p2p.budget import Budget
 from p2p.counters import Counters
@@ -63,6 +66,7 @@ SEATS = make_seats(4)
 ALICE, BOB = key("alice"), key("bob")
 GENESIS = make_genesis_of(SEATS.values(), [ALICE], [BOB])
 BASE_URL = "http://127.0.0.1:7480"
+STATISTICS_DAYS = 30
 
 
 @dataclass
@@ -165,6 +169,10 @@ class World:
             ),
             self.network,
         )
+        self.statistics_database = Database.open(folder / "statistics")
+        self.statistics = StatisticsIndex(self.statistics_database, STATISTICS_DAYS)
+        self.follower = StatisticsFollower(chain, self.statistics, lambda: GENESIS)
+        self.follower.begin(view_at(chain, Finality.FINAL), lambda: None)
         self.begun = Begun()
         self.content_exchange.fetches.nursery = self.begun  # type: ignore[assignment]
         self.elsewhere: dict[Cid, bytes] = {}
@@ -186,6 +194,7 @@ class World:
             content_exchange=self.content_exchange,
             segments=self.segments,
             mail=self.mail,
+            statistics=self.statistics,
             hub=self.hub,
             finality_log=self.finality_log,
             compact_blocks=self.compact_blocks,
@@ -246,6 +255,7 @@ class World:
             self.announcer.changed(None, tuple(final))
             for recorded in final:
                 self._log_final(recorded)
+            self.follower.count()
             self.mempool.prune(self.next_nonce, self.chain.fork.head.height + 1)
 
     def publish(self, action: Publish, slots: Sequence[int], *before: Pending) -> None:
@@ -279,6 +289,7 @@ def open_world(folder: Path, *, keep_blocks: int = 0) -> Iterator[World]:
             yield world
         finally:
             world.mail_database.close()
+            world.statistics_database.close()
     finally:
         database.close()
 

@@ -9,7 +9,7 @@ from tests.rules.table import RULES, declared, page, proofs_of
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_has_something_that_holds_it_and_a_test(rule: str) -> None:
-    assert declared()[rule], f"no action or parameter names {rule} in its sentence"
+    assert declared()[rule], f"no action, parameter or call of the API names {rule} in its sentence"
     assert proofs_of(rule), f"there is no tests/rules/test_{rule.lower()}.py"
 
 

@@ -12,7 +12,7 @@ from vm.modules.content.committing import (
 from vm.modules.content.lineage import line_of, owner_of
 from vm.modules.content.naming import SetName, home_of, resolve
 from vm.modules.content.noting import note_at
-from vm.modules.content.publishing import Publish
+from vm.modules.content.publishing import Publish, Published
 from vm.modules.content.ruling import Reassign, Restore, TakeDown, is_served
 from vm.modules.content.soundness import clips_agree, lines_agree, spaces_agree
 from vm.modules.content.spaces import CreateSpace, UpdateSpace
@@ -43,7 +43,13 @@ from vm.modules.content.tables import (
     VideoName,
     content,
 )
-from vm.modules.content.transferring import Accept, AcceptSpace, Transfer, TransferSpace
+from vm.modules.content.transferring import (
+    Accept,
+    AcceptSpace,
+    Transfer,
+    Transferred,
+    TransferSpace,
+)
 from vm.modules.content.updating import Update
 
 __all__ = [
@@ -73,6 +79,7 @@ __all__ = [
     "Owned",
     "Place",
     "Publish",
+    "Published",
     "Reassign",
     "Restore",
     "SetName",
@@ -84,6 +91,7 @@ __all__ = [
     "Title",
     "Transfer",
     "TransferSpace",
+    "Transferred",
     "Update",
     "UpdateSpace",
     "Video",

@@ -1,6 +1,6 @@
 """Virtual gifts from a catalogue, won in apps, and made to order (P8)."""
 
-from vm.modules.gifts.giving import Give, HandOut, ListGift, Retire, StockUp
+from vm.modules.gifts.giving import Give, Given, HandOut, ListGift, Retire, StockUp
 from vm.modules.gifts.ordering import Decline, Deliver, Ordered, OrderGift, PassOn, pay_back_late
 from vm.modules.gifts.tables import (
     CATALOGUE,
@@ -43,6 +43,7 @@ __all__ = [
     "Gift",
     "GiftName",
     "Give",
+    "Given",
     "Giving",
     "HandOut",
     "ListGift",
