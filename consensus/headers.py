@@ -5,6 +5,7 @@ Everything but the four roots is recomputed here; the roots are the transition's
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from consensus.beacon import next_beacon
 from consensus.block import BlockRef, Body, Header
@@ -204,6 +205,15 @@ def names_transactions(header: Header, transaction_ids: Sequence[bytes]) -> bool
     return merkle_root(transaction_ids) == header.transactions_root
 
 
+def _refuse_difference(header: Header, expected: Header) -> NoReturn:
+    """Raise InvalidHeader for the first field that is not as it must be."""
+    for field in Header.fields:
+        found, wanted = getattr(header, field.name), getattr(expected, field.name)
+        if found != wanted:
+            raise InvalidHeader(f"is {found}, must be {wanted}", field=f"header.{field.name}")
+    raise ValueError("the headers are equal")
+
+
 def check_header(
     rules: Rules,
     parent: ChainBlock,
@@ -240,8 +250,6 @@ def check_header(
         header.state_root, header.transactions_root, header.receipts_root, header.events_root
     )
     expected = child_header(rules, parent, duty, roots)
-    for field in Header.fields:
-        found, wanted = getattr(header, field.name), getattr(expected, field.name)
-        if found != wanted:
-            raise InvalidHeader(f"is {found}, must be {wanted}", field=f"header.{field.name}")
+    if header != expected:
+        _refuse_difference(header, expected)
     return child_block(rules, parent, duty, header, block_id)
