@@ -191,7 +191,8 @@ def _show_preset(preset: Preset, *, as_toml: bool, as_json: bool) -> None:
     elif as_json:
         raise Usage("either --toml or --json", field="--toml")
     else:
-        print_line(preset.text.rstrip("\n"))
+        for line in preset.text.splitlines():
+            print_line(line)
 
 
 app.command(list_presets, name="list")
