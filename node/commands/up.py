@@ -71,8 +71,7 @@ async def up(
 
     The first start makes keys and a genesis; later ones go on with the same chain, and
     `reelect reset` deletes it. While it runs, commands such as `reelect tx transfer` ask its
-    first node and sign with its accounts, and `reelect net` cuts and slows its links, pauses, kills
-    and restarts its nodes.
+    first node and sign with its accounts, and `reelect net` disturbs its links and nodes.
 
     Parameters
     ----------
@@ -86,11 +85,9 @@ async def up(
     seats
         How many producers a new network begins with, 4 to 21; else 21.
     spare_seats
-        So many producers more in a new network, 0 to 21, which do not stand for election until
-        `reelect producer stand` is run for them.
+        How many more, 0 to 21, that do not stand for election before `reelect producer stand`.
     preset
-        What a new network starts from: devnet, another of `reelect genesis list`, or a file of
-        one's own that ends in .toml.
+        Of a new network: devnet, another of `reelect genesis list`, or a .toml file of one's own.
     day_s
         Seconds of the community's day in a new network; else the preset's. What lasts days, such
         as a vote, shortens with it, to a minute at least.
