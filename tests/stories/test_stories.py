@@ -9,7 +9,7 @@ from tests.end_to_end.commands import ROOT
 from tests.stories import STORIES, tell
 from tests.stories.telling import skeleton
 
-DEADLINE_S = 1_800  # most of the time they wait for days and votes to be over
+DEADLINE_S = 2_700  # most of the time they wait for days and votes to be over
 
 
 @pytest.mark.timeout(DEADLINE_S + 60)
