@@ -36,7 +36,8 @@ def test_stories_come_true_as_their_pages_say(tmp_path: Path) -> None:
 
 
 def test_a_page_without_its_output_is_told_apart_by_its_commands() -> None:
-    one = "# A\n\n```console\n$ reelect x bafyaaaaaa1\nout 1\n```\n\nText."
+    one = "# A\n\n```console\n$ reelect x bafyaaaaaa1 http://127.0.0.1:74\nout 1\n```\n\nText."
     assert skeleton(one) == skeleton(one.replace("out 1", "out 2").replace("aaa1", "aaa2"))
+    assert skeleton(one) == skeleton(one.replace("127.0.0.1:74", "127.0.0.1:75"))
     assert skeleton(one) != skeleton(one.replace("reelect x", "reelect y"))
     assert skeleton(one) != skeleton(one.replace("Text", "Words"))
