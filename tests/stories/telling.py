@@ -87,7 +87,7 @@ class Telling:
         """Another local network in a folder of this name, the API of whose first node is given; it
         has ended afterwards."""
         words = ("--data-dir", name, *options)
-        self._show(f"{shlex.join(['reelect', 'up', *words])} &", "")
+        self._show(f"{shlex.join(['reelect', 'up', *words, '--base-port', '0'])} &", "")
         async with started(self.folder, *words) as up:
             yield up.apis[0]
             assert await up.stop(signal.SIGINT) == 0
