@@ -154,6 +154,7 @@ def show(
     file: Path | None = None,
     *,
     preset: str | None = None,
+    toml: Annotated[bool, Parameter(negative=())] = False,
     config: Path | None = None,
     json: JsonFlag = False,
 ) -> None:
@@ -165,6 +166,8 @@ def show(
         The genesis file; else `client.genesis` of the configuration.
     preset
         Name of a preset, or a file of one's own that ends in .toml, to show instead.
+    toml
+        Print the preset as it is written, to change a copy of it.
     config
         Configuration file; else $REELECT_CONFIG, else ~/.reelect/node/config.toml, else that of the
         local network.
@@ -172,12 +175,24 @@ def show(
     if preset is not None:
         if file is not None:
             raise Usage("either a file or a preset", field="--preset")
-        show_preset(load_preset(preset), as_json=json)
+        _show_preset(load_preset(preset), as_toml=toml, as_json=json)
         return
+    if toml:
+        raise Usage("it is for presets: name one by --preset", field="--toml")
     place = client_section(config).genesis if file is None else file
     with naming(place):
         genesis = parse_genesis(read_bounded(place, MAX_GENESIS_BYTES))
     _show(genesis, place, as_json=json)
+
+
+def _show_preset(preset: Preset, *, as_toml: bool, as_json: bool) -> None:
+    if not as_toml:
+        show_preset(preset, as_json=as_json)
+    elif as_json:
+        raise Usage("either --toml or --json", field="--toml")
+    else:
+        for line in preset.text.splitlines():
+            print_line(line)
 
 
 app.command(list_presets, name="list")

@@ -10,6 +10,7 @@ from vm.modules.fund import Proposed as FundProposed
 from vm.modules.gifts import Ordered
 from vm.modules.gov import Proposed
 from vm.modules.market import Rested
+from vm.modules.orders import BatchGathered, Placed
 from vm.modules.otc import Offered as OfferMade
 from vm.modules.otc import Sold
 from vm.modules.packets import Made
@@ -23,6 +24,8 @@ _TOLD = {
     Proposed.tag: ("proposal", "proposal"),
     Rested.tag: ("order", "number"),
     Ordered.tag: ("order", "order"),
+    Placed.tag: ("order", "order"),
+    BatchGathered.tag: ("batch", "batch"),
     Opened.tag: ("session", "session"),
     Requested.tag: ("session", "session"),
     Published.tag: ("task", "task"),

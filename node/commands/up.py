@@ -13,7 +13,6 @@ import trio
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
-from consensus.producers import MAX_PRODUCERS
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.link_options import NO_LINK_OPTIONS, LinkOptions
@@ -57,6 +56,7 @@ async def up(
     nodes: int | None = None,
     slot_ms: int | None = None,
     epoch_slots: int | None = None,
+    seats: int | None = None,
     spare_seats: int | None = None,
     preset: str | None = None,
     day_s: int | None = None,
@@ -67,28 +67,27 @@ async def up(
     links: LinkOptions = NO_LINK_OPTIONS,
     json: JsonFlag = False,
 ) -> None:
-    """Run a local network until Ctrl-C: real nodes, 21 producers, funded accounts.
+    """Run a local network until Ctrl-C: real nodes, their producers, funded accounts.
 
     The first start makes keys and a genesis; later ones go on with the same chain, and
     `reelect reset` deletes it. While it runs, commands such as `reelect tx transfer` ask its
-    first node and sign with its accounts, and `reelect net` cuts and slows its links, pauses, kills
-    and restarts its nodes.
+    first node and sign with its accounts, and `reelect net` disturbs its links and nodes.
 
     Parameters
     ----------
     nodes
-        How many nodes share the 21 producers, 1 to 21; 4 for a new network.
+        How many nodes share the producers, 1 to 21; 4 for a new network.
     slot_ms
         Milliseconds of a slot of a new network; else the preset's.
     epoch_slots
         Slots of an epoch of a new network, 63 or more; else the preset's. A new set of producers
         takes over at the beginning of an epoch.
+    seats
+        How many producers a new network begins with, 4 to 21; else 21.
     spare_seats
-        So many producers more in a new network, 0 to 21, which do not stand for election until
-        `reelect producer stand` is run for them.
+        How many more, 0 to 21, that do not stand for election before `reelect producer stand`.
     preset
-        What a new network starts from: devnet, another of `reelect genesis list`, or a file of
-        one's own that ends in .toml.
+        Of a new network: devnet, another of `reelect genesis list`, or a .toml file of one's own.
     day_s
         Seconds of the community's day in a new network; else the preset's. What lasts days, such
         as a vote, shortens with it, to a minute at least.
@@ -105,7 +104,7 @@ async def up(
     if for_slots is not None and not 1 <= for_slots <= MAX_RUN_SLOTS:
         raise Usage(f"1 to {MAX_RUN_SLOTS} slots, not {for_slots}", field="--for-slots")
     folder = LocalFolder.at(data_dir)
-    wishes = LocalWishes(nodes, preset, slot_ms, epoch_slots, spare_seats, day_s)
+    wishes = LocalWishes(nodes, preset, slot_ms, epoch_slots, seats, spare_seats, day_s)
     wiring = _wiring(shape, links)
     figures: JsonObject | None = None
     try:
@@ -169,7 +168,7 @@ async def _run(plan: Plan, *, as_json: bool) -> JsonObject | None:
         async with _all_alive(network):
             await wait_until_ready(network)
             if plan.for_slots is not None:
-                return await run_slots(network, plan.for_slots)
+                return await run_slots(network, form.seats, plan.for_slots)
         with listening(folder) as listener:
             _show_banner(folder, chain, network, as_json=as_json)
             try:
@@ -213,8 +212,8 @@ async def _tell_end(network: LocalNetwork, node: NodeProcess) -> None:
     await node.wait()
     if node.ended_by_itself:
         warn(
-            f"{node.ended()}. Blocks become final as long as 15 of the 21 producers run; to start "
-            f"it again: {_command()} net restart {node.name}"
+            f"{node.ended()}. Blocks become final as long as more than two thirds of the producers "
+            f"run; to start it again: {_command()} net restart {node.name}"
         )
     if all(node.ended_by_itself for node in network.nodes):
         raise Refused("all nodes have ended; see their logs", code="node-ended")
@@ -285,7 +284,7 @@ def _show_banner(
     command = _command()
     print_line(f"In another terminal: {command} status, {_first_command(chain, command)}")
     if chain.form.spare_seats and not BY_APPOINTMENT.read(chain.genesis.state()):
-        spare = list(producers)[MAX_PRODUCERS]
+        spare = list(producers)[chain.form.seats]
         print_line(
             f"{chain.form.spare_seats} spare producers: {command} producer list, "
             f"{command} producer stand --from {spare}"

@@ -22,7 +22,7 @@ from typing import Annotated, Self
 
 from consensus.errors import Invalid
 from consensus.kinds import Text, Uint
-from consensus.producers import MAX_PRODUCERS
+from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
 from consensus.record import Record, part
 from genesis.preset import PresetEpochSlots
 from node.failure import Refused
@@ -32,7 +32,7 @@ from vm.modules.chain import SlotMs
 from vm.modules.economy import DayS
 
 DEFAULT_FOLDER = Path("~/.reelect/local")
-FORMAT = "reelect-local/2"
+FORMAT = "reelect-local/3"
 _MAX_FILE_BYTES = 4096
 _NODE_PREFIX = "node-"
 
@@ -40,14 +40,15 @@ _NODE_PREFIX = "node-"
 @part
 class LocalNetworkForm(Record):
     """What a local network is from its first start on: how many nodes, from which preset, with
-    slots of how many milliseconds, epochs of how many slots, how many producers beyond the first
-    set, and days of how many seconds."""
+    slots of how many milliseconds, epochs of how many slots, how many producers in the first set
+    and beyond it, and days of how many seconds."""
 
     format: Annotated[str, Text(32, 1, FORMAT)]
     nodes: Annotated[int, Uint(MAX_PRODUCERS, 1)]
     preset: Annotated[str, Text(1024, 1)]
     slot_ms: SlotMs
     epoch_slots: PresetEpochSlots
+    seats: Annotated[int, Uint(MAX_PRODUCERS, MIN_PRODUCERS)]
     spare_seats: Annotated[int, Uint(MAX_SPARE_SEATS)]
     day_s: DayS
 

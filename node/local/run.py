@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import trio
 
 from consensus.kinds import JsonObject
-from consensus.producers import MAX_PRODUCERS
 from node.client import Client
 from node.failure import TimedOut
 from node.finality_log import MAX_ENTRIES
@@ -46,8 +45,9 @@ async def wait_until_ready(network: LocalNetwork) -> None:
     await _sleep_until(network.clock.start_ms(0))
 
 
-async def run_slots(network: LocalNetwork, slots: int) -> JsonObject:
-    """Let so many slots pass on a network that is ready; the figures of `run_report`."""
+async def run_slots(network: LocalNetwork, seats: int, slots: int) -> JsonObject:
+    """Let so many slots pass on a network of so many seats that is ready; the figures of
+    `run_report`."""
     first = network.clock.slot_at(now_ms()) + LEAD_SLOTS
     counted = range(first, first + slots)
     # Late in a slot its block and votes are everywhere, and heights are alike.
@@ -58,7 +58,7 @@ async def run_slots(network: LocalNetwork, slots: int) -> JsonObject:
         await _ask(node, status, counted)
         for node, status in zip(network.nodes, statuses, strict=True)
     ]
-    return run_report(counted, MAX_PRODUCERS, runs)
+    return run_report(counted, seats, runs)
 
 
 async def _all_statuses(network: LocalNetwork) -> list[StatusAnswer]:

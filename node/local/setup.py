@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from consensus.errors import Invalid
 from consensus.kinds import Kind
-from consensus.producers import MAX_PRODUCERS
+from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS
 from consensus.record import kind_of
 from genesis.build import build_genesis
 from genesis.file import MAX_GENESIS_BYTES, Genesis, parse_genesis
@@ -52,6 +52,7 @@ class LocalWishes:
     preset: str | None = None
     slot_ms: int | None = None
     epoch_slots: int | None = None
+    seats: int | None = None
     spare_seats: int | None = None
     day_s: int | None = None
 
@@ -96,6 +97,7 @@ def _check_wishes(form: LocalNetworkForm, wishes: LocalWishes) -> None:
         ("--preset", wishes.preset, form.preset),
         ("--slot-ms", wishes.slot_ms, form.slot_ms),
         ("--epoch-slots", wishes.epoch_slots, form.epoch_slots),
+        ("--seats", wishes.seats, form.seats),
         ("--spare-seats", wishes.spare_seats, form.spare_seats),
         ("--day-s", wishes.day_s, form.day_s),
     ):
@@ -121,7 +123,8 @@ def _new_form(wishes: LocalWishes) -> LocalNetworkForm:
     epoch_slots = chosen.chain.epoch_slots if wishes.epoch_slots is None else wishes.epoch_slots
     _check_option("--slot-ms", kind_of(SlotMs), slot_ms)
     _check_option("--epoch-slots", kind_of(PresetEpochSlots), epoch_slots)
-    spare_seats = _spare_seats(wishes.spare_seats, len(chosen.seats.spares), nodes)
+    seats = _seats(wishes.seats, nodes)
+    spare_seats = _spare_seats(wishes.spare_seats, len(chosen.seats.spares), nodes, seats)
     day_s = chosen.economy.day_s if wishes.day_s is None else wishes.day_s
     _check_option("--day-s", kind_of(DayS), day_s)
     if len(chosen.setup.roles) > chosen.funding.accounts:
@@ -130,7 +133,7 @@ def _new_form(wishes: LocalWishes) -> LocalNetworkForm:
             f"funding.accounts says, {chosen.funding.accounts}",
             field="--preset",
         )
-    return LocalNetworkForm(FORMAT, nodes, preset, slot_ms, epoch_slots, spare_seats, day_s)
+    return LocalNetworkForm(FORMAT, nodes, preset, slot_ms, epoch_slots, seats, spare_seats, day_s)
 
 
 def _check_option(option: str, kind: Kind, value: int) -> None:
@@ -140,15 +143,27 @@ def _check_option(option: str, kind: Kind, value: int) -> None:
         raise Usage(error.message, field=option) from None
 
 
-def _spare_seats(wish: int | None, usual: int, nodes: int) -> int:
-    """How many there are to be; a node has at most MAX_PRODUCERS seats in all."""
+def _seats(wish: int | None, nodes: int) -> int:
+    """How many producers there are to be in the first set; each node has one at least."""
     if wish is None:
-        return min(usual, (nodes - 1) * MAX_PRODUCERS)
+        return MAX_PRODUCERS
+    if not MIN_PRODUCERS <= wish <= MAX_PRODUCERS:
+        raise Usage(f"{MIN_PRODUCERS} to {MAX_PRODUCERS} seats, not {wish}", field="--seats")
+    if nodes > wish:
+        raise Usage(f"{nodes} nodes cannot share {wish} seats", field="--seats")
+    return wish
+
+
+def _spare_seats(wish: int | None, usual: int, nodes: int, seats: int) -> int:
+    """How many there are to be; a node has at most MAX_PRODUCERS seats in all."""
+    room = nodes * MAX_PRODUCERS - seats
+    if wish is None:
+        return min(usual, room)
     if not 0 <= wish <= MAX_SPARE_SEATS:
         raise Usage(f"0 to {MAX_SPARE_SEATS} spare seats, not {wish}", field="--spare-seats")
-    if MAX_PRODUCERS + wish > nodes * MAX_PRODUCERS:
+    if wish > room:
         raise Usage(
-            f"a node has at most {MAX_PRODUCERS} seats: spare seats need 2 --nodes or more",
+            f"a node has at most {MAX_PRODUCERS} seats: so many spare ones need more --nodes",
             field="--spare-seats",
         )
     return wish
@@ -160,31 +175,31 @@ def _create(
     folder.begin(form)
     preset = load_preset(form.preset, form.day_s)
     mnemonic = new_mnemonic()
-    seats = MAX_PRODUCERS + form.spare_seats
+    seats = form.seats + form.spare_seats
     roles = tuple(preset.setup.roles)
     accounts = make_local_accounts(mnemonic, preset.funding.accounts, seats, roles)
     write_local_accounts(folder.accounts_file, accounts)
-    records = _create_nodes(folder, form.nodes, mnemonic, _called(preset.seats, seats))
+    records = _create_nodes(folder, form.nodes, mnemonic, _called(preset.seats, form.seats, seats))
     units = preset.funding.account_units
     genesis = build_genesis(
         preset,
-        records[:MAX_PRODUCERS],
+        records[: form.seats],
         [(account, units) for account in accounts.accounts]
         + [(account, units // PRODUCER_FUNDS_DIVISOR) for account in accounts.producers],
         genesis_time_ms(form.nodes),
         slot_ms=form.slot_ms,
         epoch_slots=form.epoch_slots,
-        spares=records[MAX_PRODUCERS:],
+        spares=records[form.seats :],
         roles=accounts.of_roles(),
     )
     write_new(folder.genesis_file, genesis.encode())
     folder.finish()
 
 
-def _called(seats: Seats, count: int) -> list[str]:
-    """What the producers are called, in order: the spare ones last."""
+def _called(seats: Seats, first: int, count: int) -> list[str]:
+    """What the producers are called, in order: the spare ones after the first set."""
     usual = [producer_name(place) for place in range(count)]
-    named = [*seats.producers, *usual[len(seats.producers) : MAX_PRODUCERS], *seats.spares]
+    named = [*seats.producers[:first], *usual[len(seats.producers) : first], *seats.spares]
     return [*named[:count], *usual[len(named) :]]
 
 

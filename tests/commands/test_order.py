@@ -101,6 +101,15 @@ def held(world: World, account: bytes, asset: str) -> int:
     return balance_of(world.chain.state.view(), account, asset)
 
 
+def test_who_places_an_order_and_gathers_a_batch_is_told_its_number(
+    transport: LivingTransport, run: Run, home: Path
+) -> None:
+    placed = run("order", "place", "A", "--fee", "1", "--brief", CID, "--from", "bob")
+    assert fields(placed.out)["order"] == "1"
+    listed(run, home, "2")
+    assert fields(run("batch", "gather", "2", "--price", "2").out)["batch"] == "1"
+
+
 def test_an_order_goes_its_way_to_its_shares(
     world: World, transport: LivingTransport, run: Run, home: Path
 ) -> None:

@@ -32,6 +32,15 @@ def test_a_preset_is_shown_in_words_and_sound(run: Run, name: str) -> None:
     assert json.loads(run("genesis", "check", name, "--json").out)["sound"] is True
 
 
+def test_a_preset_is_printed_as_it_is_written_to_change_a_copy(run: Run) -> None:
+    assert run("genesis", "show", "--preset", "kol", "--toml").out == preset_text("kol")
+    both = run("genesis", "show", "--preset", "kol", "--toml", "--json")
+    assert (both.code, both.out) == (2, "")
+    alone = run("genesis", "show", "--toml")
+    assert (alone.code, alone.out) == (2, "")
+    assert "--preset" in alone.err
+
+
 def test_an_error_in_a_preset_of_ones_own_names_its_line(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     text = preset_text("wepos").replace("units = 9_100_000", "units = 9_000_000", 1)

@@ -48,6 +48,11 @@ class Up:
         assert isinstance(nodes, list)
         self.pids = [int(node["pid"]) for node in nodes]
         self.apis = [str(node["api"]) for node in nodes]
+        self.addresses: dict[str, str] = {}
+        for group in ("accounts", "roles", "producers"):
+            named = banner[group]
+            assert isinstance(named, dict)
+            self.addresses |= named
 
     async def stop(self, number: int) -> int:
         """Send the signal; the exit code."""
@@ -70,11 +75,12 @@ class Up:
 
 @asynccontextmanager
 async def started(home: Path, *arguments: str) -> AsyncIterator[Up]:
-    """`reelect up` once it is ready; killed at the end if it still runs."""
+    """`reelect up`, run in this folder, once it is ready; killed at the end if it still runs."""
     process = await trio.lowlevel.open_process(
         command_line("up", "--base-port", "0", "--json", *arguments),
         stdout=subprocess.PIPE,
         env=environment(home),
+        cwd=home,
     )
     try:
         line = b""

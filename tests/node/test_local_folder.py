@@ -197,7 +197,7 @@ def test_a_damaged_form_is_named(folder: LocalFolder) -> None:
 def test_the_form_is_json_that_reads_back(folder: LocalFolder) -> None:
     make(folder, nodes=2)
     form = LocalNetworkForm.from_json(json.loads(folder.form_file.read_text()))
-    wanted = LocalNetworkForm("reelect-local/2", 2, "devnet", 1000, 126, 0, 60)
+    wanted = LocalNetworkForm("reelect-local/3", 2, "devnet", 1000, 126, 21, 0, 60)
     assert form == wanted == folder.form()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from consensus.beacon import RevealChain
 from consensus.keys import KeyPair
+from genesis.preset import load_preset
 from node.config.sources import load_config
 from node.failure import Refused, Usage
 from node.local.accounts import read_local_accounts
@@ -103,9 +104,29 @@ def test_a_network_keeps_its_spares_and_epochs(folder: LocalFolder) -> None:
         assert (refusal.value.code, refusal.value.field) == ("other-network", option)
 
 
+def test_the_first_set_can_be_smaller(folder: LocalFolder) -> None:
+    """Its names are the preset's first ones, and its spare producers follow them."""
+    form = choose_form(folder, LocalWishes(nodes=4, preset="kol", seats=5))
+    chain = open_or_create(folder, form, lambda _: 1_800_000_000_000)
+    state, producers = chain.genesis.state(), chain.accounts.of_producers()
+    assert list(producers) == [f"producer-{i}" for i in range(8)]
+    names = {account: row.name for (account,), row in PRODUCERS.every(state)}
+    kol = load_preset("kol").seats
+    assert [names[each] for each in producers.values()] == [*kol.producers[:5], *kol.spares]
+    assert {item.producer for item in chain.genesis.members} == set(list(producers.values())[:5])
+    assert make(folder).form == form
+    with pytest.raises(Refused) as refusal:
+        make(folder, seats=6)
+    assert (refusal.value.code, refusal.value.field) == ("other-network", "--seats")
+
+
 @pytest.mark.parametrize(
     ("wishes", "option"),
     [
+        ({"seats": 3}, "--seats"),
+        ({"seats": 22}, "--seats"),
+        ({"seats": 6, "nodes": 7}, "--seats"),
+        ({"seats": 20, "spare_seats": 2, "nodes": 1}, "--spare-seats"),
         ({"spare_seats": -1}, "--spare-seats"),
         ({"spare_seats": 22}, "--spare-seats"),
         ({"spare_seats": 1, "nodes": 1}, "--spare-seats"),

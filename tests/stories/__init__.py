@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.stories.kol import KOL_ALLIANCE
 from tests.stories.palchain import PALCHAIN
 from tests.stories.telling import Story, on_network
 from tests.stories.wepos import WEPOS
 
-STORIES: Mapping[str, Story] = MappingProxyType({"palchain": PALCHAIN, "wepos": WEPOS})
+STORIES: Mapping[str, Story] = MappingProxyType(
+    {"palchain": PALCHAIN, "wepos": WEPOS, "kol": KOL_ALLIANCE}
+)
 
 
 async def tell(name: str, folder: Path) -> str:
     """Tell a story in an empty folder; its page."""
     story = STORIES[name]
-    async with on_network(folder, *story.options) as telling:
+    async with on_network(folder, story) as telling:
         telling.pages.append(story.opening())
         try:
             await story.tell(telling)

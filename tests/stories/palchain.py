@@ -4,6 +4,7 @@ import time
 from fractions import Fraction
 
 from consensus.kinds import Json, JsonObject
+from tests.stories.answers import number
 from tests.stories.telling import Story, Telling
 
 DAY_S = 1
@@ -206,12 +207,6 @@ async def _tell(story: Telling) -> None:
     await in_step(story)
     await an_election(story)
     await a_recall(story)
-
-
-def number(amount: Json) -> int:
-    """An amount, as answers spell it."""
-    assert isinstance(amount, str | int)
-    return int(amount)
 
 
 def summed(parts: Json) -> int:

@@ -11,7 +11,7 @@ import shlex
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,18 +23,19 @@ from tests.end_to_end.commands import ROOT, Ended, environment
 from tests.end_to_end.test_up import started
 
 POLL_S = 3.0  # each look costs a process
-COMMAND_S = 120  # a command that takes longer hangs
+COMMAND_S = 300  # a command line that takes longer hangs
 SHELL = "bash"
-# Ids, addresses, hashes and keys differ from one run to the next.
-VARYING = re.compile(r"\b(?:reel1|baf[yk])[a-z0-9]{6,}\b|\b[0-9a-f]{16,}\b")
+# Ids, addresses, hashes, keys and ports differ from one run to the next.
+VARYING = re.compile(r"\b(?:reel1|baf[yk])[a-z0-9]{6,}\b|\b[0-9a-f]{16,}\b|127\.0\.0\.1:\d+")
 
 
 @dataclass
 class Telling:
-    """A story that is being told: `folder` is where its commands run and its files lie, `pages`
-    the Markdown so far."""
+    """A story that is being told: `folder` is where its commands run and its files lie, `addresses`
+    are those of the local network's accounts, by name, and `pages` the Markdown so far."""
 
     folder: Path
+    addresses: Mapping[str, str] = field(default_factory=dict)
     pages: list[str] = field(default_factory=list)
 
     def chapter(self, title: str, text: str = "") -> None:
@@ -49,9 +50,14 @@ class Telling:
 
     async def do(self, line: str) -> str:
         """Run a command line, which must succeed, and show it with what it prints on stdout."""
+        out = await self.run(line)
+        self._show(line, out)
+        return out
+
+    async def run(self, line: str) -> str:
+        """What a command line prints on stdout, which must succeed and is not shown."""
         ended = await self._run(line)
         assert ended.code == 0, f"$ {line}\n{ended.out}{ended.err}"
-        self._show(line, ended.out)
         return ended.out
 
     async def refused(self, line: str, code: str) -> None:
@@ -65,9 +71,7 @@ class Telling:
 
     async def ask(self, line: str) -> JsonObject:
         """The JSON answer of a command line, which is not shown: for what the story checks."""
-        ended = await self._run(f"{line} --json")
-        assert ended.code == 0, f"$ {line}\n{ended.out}{ended.err}"
-        answer: JsonObject = json.loads(ended.out)
+        answer: JsonObject = json.loads(await self.run(f"{line} --json"))
         return answer
 
     async def until(self, line: str, holds: Callable[[JsonObject], bool]) -> JsonObject:
@@ -77,6 +81,16 @@ class Telling:
             if holds(answer):
                 return answer
             await trio.sleep(POLL_S)
+
+    @asynccontextmanager
+    async def beside(self, name: str, *options: str) -> AsyncIterator[str]:
+        """Another local network in a folder of this name, the API of whose first node is given; it
+        has ended afterwards."""
+        words = ("--data-dir", name, *options)
+        self._show(f"{shlex.join(['reelect', 'up', *words, '--base-port', '0'])} &", "")
+        async with started(self.folder, *words) as up:
+            yield up.apis[0]
+            assert await up.stop(signal.SIGINT) == 0
 
     def text(self) -> str:
         """The page."""
@@ -101,36 +115,50 @@ class Telling:
 
 @dataclass(frozen=True)
 class Story:
-    """`options` are those of `reelect up`; `introduction` says whose story it is."""
+    """`introduction` says whose story it is; `options` are those of `reelect up`, and `before` are
+    command lines that come before it."""
 
     title: str
     introduction: str
     options: tuple[str, ...]
     tell: Callable[[Telling], Awaitable[None]]
+    before: tuple[str, ...] = ()
 
     def opening(self) -> str:
         """How the page begins."""
         started = shlex.join(["reelect", "up", *self.options])
         text = " ".join(self.introduction.split())
-        return f"# {self.title}\n\n{text}\n\n```console\n$ {started}\n```"
+        shown = "\n".join(f"$ {line}" for line in (*self.before, started))
+        return f"# {self.title}\n\n{text}\n\n```console\n{shown}\n```"
 
 
 @asynccontextmanager
-async def on_network(folder: Path, *options: str) -> AsyncIterator[Telling]:
-    """A new local network that is ready, on which a story is told; it has ended afterwards."""
+async def on_network(folder: Path, story: Story) -> AsyncIterator[Telling]:
+    """A new local network that is ready, on which the story is told; it has ended afterwards."""
     command = folder / "bin" / "reelect"
     command.parent.mkdir()
     words = shlex.join([sys.executable, str(ROOT / "cli.py")])
     command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    async with started(folder, *options) as up:
-        yield Telling(folder)
+    telling = Telling(folder)
+    for line in story.before:
+        await telling.run(line)
+    async with started(folder, *story.options) as up:
+        telling.addresses = up.addresses
+        yield telling
         assert await up.stop(signal.SIGINT) == 0
 
 
 def _environment(folder: Path) -> dict[str, str]:
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return environment(folder, PATH=path, COLUMNS="100")
+    compiled = str(folder / "compiled")  # once, and not for each command
+    return environment(
+        folder,
+        PATH=path,
+        COLUMNS="100",
+        PYTHONPYCACHEPREFIX=compiled,
+        PYTHONDONTWRITEBYTECODE="",
+    )
 
 
 def skeleton(page: str) -> list[str]:

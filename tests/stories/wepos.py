@@ -1,6 +1,7 @@
 """WePoS's story (W1 to W8): from a month in which nobody took part to a voucher for a book."""
 
-from consensus.kinds import Json, JsonObject
+from consensus.kinds import JsonObject
+from tests.stories.answers import number
 from tests.stories.telling import Story, Telling
 
 DAY_S = 1
@@ -200,12 +201,6 @@ async def _tell(story: Telling) -> None:
     await a_voucher(story)
     await checking_in(story)
     await an_auction(story)
-
-
-def number(amount: Json) -> int:
-    """An amount, as answers spell it."""
-    assert isinstance(amount, str | int)
-    return int(amount)
 
 
 def burned(answer: JsonObject) -> int:

@@ -4,6 +4,7 @@ from vm.modules.orders import soundness
 from vm.modules.orders.batching import (
     Approve,
     BatchApproved,
+    BatchGathered,
     Dissolve,
     Gather,
     follow_votes,
@@ -19,7 +20,7 @@ from vm.modules.orders.listing import (
     go_through_lists,
     share_units,
 )
-from vm.modules.orders.placing import Accept, Cancel, Place, SetTerms
+from vm.modules.orders.placing import Accept, Cancel, Place, Placed, SetTerms
 from vm.modules.orders.tables import (
     BATCHES,
     DECIDE_S,
@@ -72,6 +73,7 @@ __all__ = [
     "Approve",
     "Batch",
     "BatchApproved",
+    "BatchGathered",
     "BoughtBack",
     "BuyBack",
     "Cancel",
@@ -81,6 +83,7 @@ __all__ = [
     "Listing",
     "Order",
     "Place",
+    "Placed",
     "ScoreShares",
     "SetTerms",
     "Share",
