@@ -46,11 +46,13 @@ class StatisticsFollower:
     async def run(self) -> None:
         """Follow until cancelled, or until the index's disk fails, which stops nothing else."""
         try:
+            await self._begin_if_needed()
             while True:
                 self._final = trio.Event()
-                await self._begin_if_needed()
                 if await self._catch_up():
                     await self._final.wait()
+                else:
+                    await self._begin_if_needed()
         except DatabaseError as error:
             logger.warning("no more statistics are made: %s", error)
 
@@ -68,8 +70,6 @@ class StatisticsFollower:
                 return False
             if self._chain.durable_final.height > self._height:
                 await trio.sleep(time.monotonic() - started_s)
-        while await trio.to_thread.run_sync(self._index.expire):
-            pass
         return True
 
     @property
@@ -110,8 +110,8 @@ class StatisticsFollower:
         return self._first_day + slot * self._chain.clock.slot_ms // self._day_ms
 
     def count(self) -> bool:
-        """Count the next blocks, not more than one batch should hold; whether they were here: a
-        node that keeps few blocks may have dropped them."""
+        """Count the next blocks, not more than one batch should hold, and drop some of what is too
+        old; whether the blocks were here: a node that keeps few may have dropped them."""
         blocks: list[CountedBlock] = []
         facts, height = 0, self._height
         end = min(self._chain.durable_final.height, height + MAX_BATCH_BLOCKS)
@@ -124,6 +124,7 @@ class StatisticsFollower:
             facts += len(block.facts)
         if blocks:
             self._index.advance(blocks)
+        self._index.expire()
         return True
 
     def _block(self, height: int) -> CountedBlock | None:

@@ -149,13 +149,14 @@ class StatisticsIndex:
 
     def expire(self) -> bool:
         """Drop a bounded part of the days that are too old; whether more may be left."""
-        view = self.view()
-        if view is None or view.first_day <= self._expired_below:
+        progress = self.progress
+        first_day = 0 if progress is None else progress.day - self._keep_days + 1
+        if first_day <= self._expired_below:
             return False
-        writes = list(_expired(view.rows, view.first_day))
+        writes = list(_expired(self._database, first_day))
         self._database.write(writes, sync=False)
         if not writes:
-            self._expired_below = view.first_day
+            self._expired_below = first_day
         return bool(writes)
 
 
