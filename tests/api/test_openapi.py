@@ -26,19 +26,23 @@ from tests.vm.world import publish
 
 Call = Callable[[Case[Any]], object]
 
+FEW_ACTIONS = ("token.transfer", "account.attest", "market.place")
+
 # No schema can spell checksums, nonces and balances, or how long all headers may be together.
 ACCEPTABLE = ["2xx", "400", "404", "422", "431"]
 
 
 def page_of_few_actions() -> dict[str, Any]:
-    """The page, whose bodies take every sixteenth action only: schemathesis takes minutes to make
-    up cases for hundreds of alternatives, and `tests/refusals` tries each field of all."""
+    """The page, whose bodies take a few actions only: schemathesis takes minutes, in each process
+    that runs tests, to make up cases for hundreds of alternatives; `tests/refusals` tries each
+    field of all."""
     page: dict[str, Any] = json.loads(json.dumps(openapi(ENDPOINTS)))
     for path in ("/v1/transactions", "/v1/transactions/simulate"):
         body = page["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         (form,) = (each for each in body["schema"]["anyOf"] if "actions" in each["properties"])
         actions = form["properties"]["actions"]["items"]
-        actions["oneOf"] = actions["oneOf"][::16]
+        actions["oneOf"] = [each for each in actions["oneOf"] if each["title"] in FEW_ACTIONS]
+        assert len(actions["oneOf"]) == len(FEW_ACTIONS)
     return page
 
 
