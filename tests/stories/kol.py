@@ -1,6 +1,8 @@
 """KOL's story (K1 to K9): from a handful of super nodes to an issue that is used up."""
 
 from collections.abc import Sequence
+from fractions import Fraction
+from math import floor
 
 from consensus.kinds import JsonObject
 from tests.stories.answers import held, in_pot, items, number
@@ -21,6 +23,9 @@ SEATS, NODES = 6, 12  # at the beginning; once the admin has nominated some
 SUPERS = SEATS + 1  # once the nodes have nominated one
 PACKET, SHARES = 9, 3  # KOL in a red packet, and in how many shares
 OVER_THE_COUNTER, PAID = 200, 250  # USDT for KOL
+CONTRIBUTED = {"dev12": 6_000, "producer-1": 2_900, "dev13": 100}  # KOL, to a fund
+INVESTED, RETURNED = 4_500, 1_000  # KOL, as proposed; and what comes back
+FUND_BOND = 1  # KOL that a fund holds as long as it is there
 GIVEN, TAKEN = 10, 25  # KOL of this chain for REEL of the other
 
 
@@ -437,6 +442,120 @@ async def over_the_counter(story: Telling) -> None:
     assert gained == (50 + 5) * KOL, "what was sold, and its bond"
 
 
+async def a_fund_gathers(story: Telling) -> None:
+    """K9."""
+    story.chapter(
+        "A fund gathers",
+        """`dev12` founds a fund for films, and contributes most. Who contributes has a share of
+        it; when two minutes are over nobody can join any more (K9).""",
+    )
+    first, *others = CONTRIBUTED
+    await story.do(
+        f"reelect fund found Films {CONTRIBUTED[first]} --gather-s 120 --vote-s 90 --grace-s 30 "
+        f"--from {first}"
+    )
+    contributions = "; ".join(
+        f"reelect fund contribute 1 {CONTRIBUTED[name]} --wait included --from {name}"
+        for name in others
+    )
+    await story.do(f"({contributions}) > contributions.txt")
+    await story.do("reelect fund members 1")
+    assert await shares_of_fund(story) == {
+        story.addresses[name]: amount * KOL for name, amount in CONTRIBUTED.items()
+    }
+    held_pot = FUND_BOND + sum(CONTRIBUTED.values())
+    assert await in_pot(story, "fund.held", "KOL") == held_pot * KOL
+
+
+async def the_fund_invests(story: Telling) -> None:
+    """K9."""
+    story.chapter(
+        "The fund invests, and one leaves",
+        """The fund takes no contributions any more. `producer-1` proposes that it pays `dev14`, who
+        has a film in mind. Two members are for it. `dev13` is not, and leaves before it is paid:
+        with all that it gave, as nothing was spent (K9).""",
+    )
+    await story.until("reelect fund show 1", lambda answer: answer["gathering"] is False)
+    await story.refused("reelect fund contribute 1 5 --from dev14", "fund.gathered")
+    before = await held(story, "dev13", "KOL")
+    await story.do(
+        f"reelect fund propose 1 dev14 {INVESTED} --memo 'A film; a fifth of its income' "
+        "--wait included --from producer-1"
+    )
+    await story.do(
+        "xargs -n 1 -P 2 reelect fund vote 1 1 yes --wait included --from "
+        "<<< 'dev12 producer-1' > votes.txt"
+    )
+    await story.do("reelect fund leave 1 --from dev13")
+    fee = before + CONTRIBUTED["dev13"] * KOL - await held(story, "dev13", "KOL")
+    assert 0 <= fee < KOL // 100
+    await story.do("reelect fund proposals 1")
+
+
+async def the_fund_returns(story: Telling) -> None:
+    """K9."""
+    everyone = sum(CONTRIBUTED.values())
+    stayed = everyone - CONTRIBUTED["dev13"]
+    paid = floor(Fraction(INVESTED * KOL * stayed, everyone))
+    story.chapter(
+        "What comes back",
+        f"""Of the {INVESTED:,} KOL {INVESTED * stayed // everyone:,} are paid: those who stayed
+        invest their own part, and not that of `dev13` (K9). What the film brings is shared by their
+        shares.""",
+    )
+    (proposal,) = items(
+        await story.until(
+            "reelect fund proposals 1",
+            lambda answer: (
+                row_of(items(answer, "proposals")[0])["status"] not in ("voting", "passed")
+            ),
+        ),
+        "proposals",
+    )
+    row = row_of(proposal)
+    assert row["status"] == "paid"
+    assert number(row["paid_units"]) == paid
+    assert number(row["yes"]) == stayed * KOL
+    liquid = stayed * KOL - paid
+    assert await in_pot(story, "fund.held", "KOL") == FUND_BOND * KOL + liquid
+    await story.do(f"reelect fund pay-in 1 {RETURNED} --memo 'income of May' --from dev14")
+    await story.do("reelect fund members 1")
+    await story.do("reelect fund claim 1 --from dev12")
+    left = FUND_BOND * KOL + liquid + RETURNED * KOL
+    left -= part(RETURNED * KOL, "dev12", stayed)
+    assert await in_pot(story, "fund.held", "KOL") == left
+    await story.refused("reelect fund claim 1 --from dev12", "fund.nothing-returned")
+    story.say(
+        """Who leaves has its part of what the fund has to invest, and of what came back that it
+        has not claimed."""
+    )
+    await story.do("reelect fund leave 1 --from producer-1")
+    left -= part(liquid, "producer-1", stayed) + part(RETURNED * KOL, "producer-1", stayed)
+    assert await in_pot(story, "fund.held", "KOL") == left
+    await story.do("reelect fund show 1")
+    assert await shares_of_fund(story) == {story.addresses["dev12"]: CONTRIBUTED["dev12"] * KOL}
+
+
+def part(units: int, member: str, shares: int) -> int:
+    """What a member of the fund has of so many units, of so many whole shares, in whole units."""
+    return floor(units * Fraction(CONTRIBUTED[member], shares))
+
+
+async def shares_of_fund(story: Telling) -> dict[str, int]:
+    """The shares of the fund's members."""
+    answer = await story.ask("reelect fund members 1")
+    return {
+        str(each["account"]): number(row_of(each)["shares"]) for each in items(answer, "members")
+    }
+
+
+def row_of(item: JsonObject) -> JsonObject:
+    """The row of the chain in an item of an answer."""
+    row = item["row"]
+    assert isinstance(row, dict)
+    return row
+
+
 async def between_two_chains(story: Telling) -> None:
     """K9."""
     story.chapter(
@@ -494,9 +613,12 @@ async def _tell(story: Telling) -> None:
     await the_issue_is_used_up(story)
     await three_votes_are_missed(story)
     await an_order_in_kol(story)
+    await a_fund_gathers(story)
     await an_audit_and_another_admin(story)
+    await the_fund_invests(story)
     await a_red_packet(story)
     await over_the_counter(story)
+    await the_fund_returns(story)
     await between_two_chains(story)
 
 
@@ -511,7 +633,7 @@ KOL_ALLIANCE = Story(
     _tell,
     before=(
         "reelect genesis show --preset kol --toml > kol.toml",
-        f"sed -E 's/^day_s = .*/day_s = {DAY_S}/; s/^window_s = .*/window_s = {WINDOW_S}/' "
-        "kol.toml > alliance.toml",
+        f"sed -E 's/^day_s = .*/day_s = {DAY_S}/; s/^window_s = .*/window_s = {WINDOW_S}/; "
+        f"s/^(fund.shortest_s) = .*/\\1 = {WINDOW_S}/' kol.toml > alliance.toml",
     ),
 )
