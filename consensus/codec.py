@@ -152,7 +152,7 @@ def decode_at(  # noqa: C901, PLR0912, PLR0915 - the hot loop stays in one piece
             item = []
         elif major == _SIMPLE:
             if not _FALSE <= argument <= _NONE:
-                raise InvalidEncoding(f"simple value {argument}: floats and others are not used")
+                raise InvalidEncoding("floats and other simple values are not used")
             item = None if argument == _NONE else argument == _TRUE
         elif major == _TAG:
             item, position = _read_link(data, position, argument)

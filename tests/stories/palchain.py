@@ -85,9 +85,9 @@ async def ratings(story: Telling) -> None:
     """P9."""
     story.chapter("What they thought of each other", "Each side rates the other once (P9).")
     await story.do("reelect rating give 0 5 --from dev10")
+    await story.refused("reelect rating give 0 1 --from dev10", "ratings.already-rated")
     await story.do("reelect rating give 0 4 --from dev11")
     await story.do("reelect rating show dev11")
-    await story.refused("reelect rating give 0 1 --from dev10", "ratings.already-rated")
 
 
 async def the_day_closes(story: Telling) -> None:
