@@ -84,7 +84,7 @@ def statistics(view: ChainView, index: IndexView) -> StatisticsAnswer:
     return StatisticsAnswer(
         _chain(tally),
         _actions(tally),
-        None if newest is None else _day(view, index, newest),
+        None if newest is None else _day(view, newest, _of_day(index, newest)),
         coverage(index),
     )
 
@@ -101,7 +101,7 @@ def days(view: ChainView, index: IndexView, limit: int, cursor: str | None) -> D
         found.append(day)
     else:
         following = None
-    items = tuple(_day(view, index, day) for day in found)
+    items = tuple(_day(view, day, _of_day(index, day)) for day in found)
     return DaysAnswer(items, following, coverage(index))
 
 
@@ -110,9 +110,9 @@ def day(view: ChainView, index: IndexView, wanted: int) -> DayAnswer:
     _check_day(index, wanted)
     if index.rows.get(DAY_ROW + number(wanted)) is None:
         raise NotFound(f"no final block is counted of the day {wanted}", field="day")
-    tally = _tally(index, wanted, SubjectKind.CHAIN, CHAIN_SUBJECT)
+    tally = _of_day(index, wanted)
     return DayAnswer(
-        _day(view, index, wanted),
+        _day(view, wanted, tally),
         _actions(tally),
         DAYS.get(view.state, wanted),
         coverage(index),
@@ -230,13 +230,15 @@ def _days(index: IndexView, newest: int) -> Iterator[int]:
             yield day
 
 
-def _day(view: ChainView, index: IndexView, day: int) -> DayStatistics:
+def _of_day(index: IndexView, day: int) -> Tally:
+    return _tally(index, day, SubjectKind.CHAIN, CHAIN_SUBJECT)
+
+
+def _day(view: ChainView, day: int, tally: Tally) -> DayStatistics:
     constants = economy_constants(view.state)
-    day_ms = 1000 * constants.day_s
     genesis_ms = chain_constants(view.state).genesis_time_ms
-    begins_ms = genesis_ms + (day - constants.first_day) * day_ms
-    tally = _tally(index, day, SubjectKind.CHAIN, CHAIN_SUBJECT)
-    return DayStatistics(day, begins_ms, begins_ms + day_ms, _chain(tally))
+    begins_ms, over_ms = (genesis_ms + constants.begins_ms(each) for each in (day, day + 1))
+    return DayStatistics(day, begins_ms, over_ms, _chain(tally))
 
 
 def _tally(index: IndexView, day: int, kind: SubjectKind, subject: bytes) -> Tally:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from consensus.block import Block
-from consensus.cid import DAG_CBOR, Cid, cid_of
+from consensus.cid import Cid
 from genesis.file import Genesis
 from node.block_results import BlockResults
+from node.candidate import read_block
 from node.chain import Chain
 from node.query.chain_view import ChainView, Finality, NotFound, view_at
 from node.statistics.happenings import Ownership, facts_of
@@ -36,8 +36,7 @@ class StatisticsFollower:
         self._index = index
         self._genesis = genesis
         self._final = trio.Event()
-        constants = economy_constants(chain.state.view())
-        self._day_ms, self._first_day = 1000 * constants.day_s, constants.first_day
+        self._economy = economy_constants(chain.state.view())
 
     def note_final(self) -> None:
         """Blocks have become durably final."""
@@ -96,7 +95,7 @@ class StatisticsFollower:
             except NotFound as error:
                 logger.warning("statistics cannot begin with the first block: %s", error)
             else:
-                progress = self._progress(0, cid_of(DAG_CBOR, genesis.header.encode()), 0)
+                progress = self._progress(0, genesis.header.id(), 0)
                 videos = genesis.state()
         logger.info("statistics are counted from height %d on", progress.first_height)
         self._index.begin(progress, _owned(videos), pause)
@@ -107,7 +106,7 @@ class StatisticsFollower:
 
     def day_of(self, slot: int) -> int:
         """The day of the community in which a slot begins."""
-        return self._first_day + slot * self._chain.clock.slot_ms // self._day_ms
+        return self._economy.day_at(slot * self._chain.clock.slot_ms)
 
     def count(self) -> bool:
         """Count the next blocks, not more than one batch should hold, and drop some of what is too
@@ -131,11 +130,10 @@ class StatisticsFollower:
         raw, results = self._chain.blocks.at(height), self._chain.blocks.receipts(height)
         if raw is None or results is None:
             return None
-        block = Block.decode(raw)
-        header = block.header
-        facts = tuple(facts_of(block.body, BlockResults.decode(results)))
-        block_id = cid_of(DAG_CBOR, header.encode())
-        return CountedBlock(height, block_id, header.slot, self.day_of(header.slot), facts)
+        candidate = read_block(raw)
+        slot = candidate.header.slot
+        facts = tuple(facts_of(candidate.block.body, BlockResults.decode(results)))
+        return CountedBlock(height, candidate.id, slot, self.day_of(slot), facts)
 
 
 def _owned(view: View) -> Iterator[Ownership]:

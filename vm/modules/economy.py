@@ -29,6 +29,14 @@ class EconomyConstants(Record):
     day_s: DayS
     first_day: Counter
 
+    def day_at(self, elapsed_ms: int) -> int:
+        """The day that it is so long after genesis."""
+        return self.first_day + elapsed_ms // (1000 * self.day_s)
+
+    def begins_ms(self, day: int) -> int:
+        """How long after genesis a day begins."""
+        return (day - self.first_day) * 1000 * self.day_s
+
 
 @record("economy.clock")
 class Clock(Record):
@@ -54,11 +62,10 @@ def turn_day(context: Context) -> None:
     if clock is not None and block.time_ms < clock.over_ms:
         return
     constants, genesis_ms = economy_constants(state), chain_constants(state).genesis_time_ms
-    day_ms = 1000 * constants.day_s
-    days = (block.time_ms - genesis_ms) // day_ms
+    day = constants.day_at(block.time_ms - genesis_ms)
     with_blocks = 1 if clock is None else clock.days_with_blocks + 1
-    over_ms = genesis_ms + (days + 1) * day_ms
-    CLOCK.put(state, Clock(constants.first_day + days, with_blocks, block.height, over_ms))
+    over_ms = genesis_ms + constants.begins_ms(day + 1)
+    CLOCK.put(state, Clock(day, with_blocks, block.height, over_ms))
 
 
 def economy_constants(view: View) -> EconomyConstants:
