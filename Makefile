@@ -26,6 +26,9 @@ IDS ?= 1000
 # One worker more than there are processors: stories of real networks wait most of the time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 
+# Tests start thousands of commands, which need not be compiled each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up test live simulate soak fuzz hostile economies content-oracle clean
 
 up: .venv/installed

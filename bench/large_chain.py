@@ -4,8 +4,9 @@ State, newest blocks, indexes, history and meta are what a chain of this size ha
 takes it up and goes on. Of the blocks below only the sizes are right: nobody reads them.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.report import tell
@@ -25,6 +26,7 @@ from consensus.headers import (
 from consensus.history import NO_HISTORY, History
 from consensus.keys import KeyPair
 from consensus.merkle import merkle_root
+from consensus.record import replace
 from consensus.transaction import Transaction, transaction_id
 from consensus.tree import key_path
 from genesis.build import build_genesis
@@ -240,7 +242,7 @@ def _newest_writes(
     qc_target."""
     rules = Rules(genesis.chain, chain_constants(genesis.state()).epoch_slots)
     slot = stretch.header.slot + 1
-    parent = replace(
+    parent = dataclasses.replace(
         genesis_block(genesis.header, genesis.producer_set),
         id=stretch.id,
         header=stretch.header,

@@ -4,7 +4,7 @@ Everything but the four roots is recomputed here; the roots are the transition's
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn
 
 from consensus.beacon import next_beacon
@@ -24,6 +24,7 @@ from consensus.hashing import ZERO_DIGEST, sha256
 from consensus.keys import verifies
 from consensus.merkle import merkle_root
 from consensus.producers import Member, ProducerSet
+from consensus.record import replace
 from consensus.schedule import epoch_of, producer_at, schedule
 from consensus.transaction import transaction_id
 

@@ -7,7 +7,6 @@ anyone. Pure: nothing is fetched here, and time comes as an argument.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.block import MAX_CERTIFICATE_BYTES, Header, Slot
@@ -19,7 +18,7 @@ from consensus.keys import verifies
 from consensus.kinds import Bytes, Counter, Digest
 from consensus.light_rows import CONSTANTS_KEY, Terms, terms_of
 from consensus.producers import MAX_PRODUCERS, MIN_PRODUCERS, Member, ProducerSet
-from consensus.record import AtMost, Record, part, record
+from consensus.record import AtMost, Record, part, record, replace
 from consensus.tree_proof import StateProof
 from consensus.tree_proof import verify as verify_state
 

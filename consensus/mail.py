@@ -9,7 +9,6 @@ Who is no account of the chain pays by work: an id that begins with zero bits (h
 them for what takes more room.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.codec import encode
@@ -17,7 +16,7 @@ from consensus.errors import Invalid
 from consensus.hashing import sha256
 from consensus.keys import KeyPair, check_signature, is_public_key
 from consensus.kinds import AccountId, Bytes, Counter, Digest, PublicKey, Signature
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 
 WORK_BYTES = 8
 MAX_LIFE_MS = 30 * 24 * 3600 * 1000

@@ -1,12 +1,12 @@
-"""Records: frozen dataclasses whose annotations are their encoding.
+"""Records: frozen structs whose annotations are their encoding.
 
 A record travels as the array `[tag, version, field…]`, so that no record can pass for another;
 a part, which only occurs inside records, as `[field…]`.
 """
 
-import dataclasses
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import (
     Annotated,
     ClassVar,
@@ -19,13 +19,15 @@ from typing import (
     get_origin,
 )
 
+from msgspec import Struct, StructMeta, structs
+
 from consensus.cid import Cid
 from consensus.codec import Wire, decode, encode
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.kinds import Boolean, Json, JsonObject, Kind, Link, Many, Nullable
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """A record's field: its name and kind."""
 
@@ -33,10 +35,14 @@ class Field:
     kind: Kind
 
 
-class Record:
+@dataclass_transform(frozen_default=True)
+class _RecordType(StructMeta):
+    """Tells type checkers that all records are frozen, as their base is."""
+
+
+class Record(Struct, frozen=True, metaclass=_RecordType):
     """Base of all records; subclasses are decorated with `record` or `part`."""
 
-    __slots__ = ()
     tag: ClassVar[str] = ""
     version: ClassVar[int] = 0
     fields: ClassVar[tuple[Field, ...]] = ()
@@ -124,7 +130,7 @@ class Record:
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Nested(Kind):
     """A record or part inside another."""
 
@@ -179,7 +185,7 @@ def kind_of(annotation: object) -> Kind:
     raise TypeError(f"no kind for the annotation {annotation!r}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AtMost:
     """Bounds of a `tuple[X, ...]` field: `Annotated[tuple[X, ...], AtMost(n)]`."""
 
@@ -187,22 +193,24 @@ class AtMost:
     minimum: int = 0
 
 
-@dataclass_transform(frozen_default=True)
 def record(tag: str, version: int = 1) -> Callable[[type[R]], type[R]]:
     """Make a class a record with this tag and version."""
 
     def decorate(cls: type[R]) -> type[R]:
-        made = dataclasses.dataclass(frozen=True, slots=True)(cls)
-        made.tag, made.version = tag, version
-        made.fields = tuple(
+        cls.tag, cls.version = tag, version
+        cls.fields = tuple(
             Field(name, kind_of(annotation)) for name, annotation in cls.__annotations__.items()
         )
-        return made
+        return cls
 
     return decorate
 
 
-@dataclass_transform(frozen_default=True)
 def part(cls: type[R]) -> type[R]:
     """Make a class a part: a record without a tag of its own."""
     return record("", 0)(cls)
+
+
+def replace(record: R, **changes: object) -> R:
+    """The record with some fields changed; raises TypeError for a field that it has not."""
+    return structs.replace(record, **changes)

@@ -3,11 +3,11 @@
 Pure: the caller makes the new state durable before anything signed under it leaves.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from consensus.kinds import Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 
 
 @record("safety-state")

@@ -7,10 +7,10 @@ they bring a new record. Who was barred for breaking the rules stays barred.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from consensus.errors import Invalid, InvalidGenesis
+from consensus.record import replace
 from genesis.build import put_producers
 from genesis.file import MAX_GENESIS_ROWS, Genesis, make_genesis
 from genesis.producer_record import ProducerRecord

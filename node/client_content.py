@@ -31,10 +31,10 @@ GET  /v1/content/{cid}/fetch
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from consensus.address import format_address
 from consensus.cid import Cid
+from consensus.record import replace
 from consensus.segments import SegmentProof
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
 from node.client_connection import Connection, page_query, read_answer

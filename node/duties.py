@@ -5,11 +5,11 @@ cost nothing (docs/protocol.md section 14).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
 from consensus.evidence import Evidence
+from consensus.record import replace
 from consensus.transaction import Authorization, Transaction, transaction_id
 from node.mempool import Pending
 from vm.declare import Action

@@ -1,10 +1,10 @@
 """Transactions tried on the head's state: whether one may wait, and what it would do."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from consensus.errors import InvalidTransaction
 from consensus.hashing import ZERO_DIGEST
+from consensus.record import replace
 from consensus.transaction import Transaction
 from node.candidate import Recorded
 from node.chain import Chain

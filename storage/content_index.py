@@ -15,14 +15,13 @@ lost. What is about to change there is noted first as `unsure`, so that opening 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Annotated, TypeVar
 
 from consensus.cid import CID_BYTES, DAG_PB, Cid
 from consensus.dagpb import decode_node
 from consensus.errors import Invalid
 from consensus.kinds import Counter, Uint
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from consensus.unixfs import MAX_CONTENT_BLOCK_BYTES
 from storage.content_pin import Pin, PinKind, pin_key
 from storage.database import DatabaseDamaged, KeyValueStore, Write

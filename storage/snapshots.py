@@ -8,12 +8,12 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
 from consensus.cid import Cid
 from consensus.errors import InvalidEncoding, InvalidProof
+from consensus.record import replace
 from consensus.snapshot import (
     MAX_CHUNKS,
     SnapshotChunk,

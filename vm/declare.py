@@ -32,8 +32,6 @@ class Action(Record):
     before raising is undone.
     """
 
-    __slots__ = ()
-
     def apply(self, context: Context) -> None:
         """Carry out the action for `context.sender`."""
         raise NotImplementedError

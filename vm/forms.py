@@ -54,9 +54,7 @@ def formed(cls: type[R]) -> type[R]:
     fields = tuple(_formed_field(field) for field in cls.fields)
     if fields == cls.fields:
         return cls
-    return type(
-        f"_{cls.__name__}Form", (cls,), {"__slots__": (), "__doc__": cls.__doc__, "fields": fields}
-    )
+    return type(f"_{cls.__name__}Form", (cls,), {"__doc__": cls.__doc__, "fields": fields})
 
 
 def _formed_field(field: Field) -> Field:
@@ -97,14 +95,12 @@ def _with_kind(fields: tuple[Field, ...], name: str, kind: Kind) -> tuple[Field,
 class _TransactionForm(Transaction):
     """A transaction whose actions have a JSON form."""
 
-    __slots__ = ()
     fields = _with_kind(Transaction.fields, "actions", Many(ACTION, MAX_ACTIONS, 1))
 
 
 class _EventForm(Event):
     """An event whose data has a JSON form."""
 
-    __slots__ = ()
     fields = _with_kind(Event.fields, "data", EVENT)
 
 

@@ -1,9 +1,10 @@
 """What a transaction would cost and do, before it is signed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consensus.codec import UINT64_MAX
 from consensus.kinds import SIGNATURE_BYTES
+from consensus.record import replace
 from consensus.transaction import Authorization, Transaction, transaction_id
 from vm.context import BlockContext
 from vm.modules.account import authorities_of, most_of

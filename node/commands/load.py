@@ -1,15 +1,17 @@
 """`reelect load`: put a network under load, and see how much of it becomes final, and when."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter, validators
 
 from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from consensus.transaction import MAX_ACTIONS
 from node.client import Client, Until
 from node.commands.arguments import JsonFlag
@@ -72,7 +74,7 @@ async def load(
         client = await stack.enter_async_context(options.client())
         clients = [client]
         for node in to:
-            other = replace(options, node=node).client()
+            other = dataclasses.replace(options, node=node).client()
             clients.append(await stack.enter_async_context(other))
         slot_ms = (await client.status()).slot_ms
         funded = await _fund(client, options, count, tps)

@@ -1,13 +1,13 @@
 """`reelect mail group`: groups that share a key, which only their owner gives and changes."""
 
 import secrets
-from dataclasses import replace
 
 from cyclopts import App
 
 from consensus.address import format_address
 from consensus.kinds import Json, JsonObject, Text
 from consensus.mail import MAX_LIFE_MS
+from consensus.record import replace
 from node.client import Client
 from node.commands.arguments import JsonFlag, argument
 from node.commands.asking import find_account

@@ -1,7 +1,7 @@
 """An account's mailbox and those of its groups, as commands open them."""
 
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import trio
 from cyclopts import Parameter
@@ -10,6 +10,7 @@ from consensus.address import format_address
 from consensus.errors import Invalid
 from consensus.keys import KeyPair
 from consensus.mail import Envelope, delete
+from consensus.record import replace
 from node.client import Client
 from node.commands.asking import find_account, known_asset
 from node.commands.sealing import Reader, open_reader

@@ -1,8 +1,8 @@
 """What pays for a transaction: a fee, or mana where it suffices; and what was charged."""
 
-from dataclasses import replace
 from typing import TypeAlias
 
+from consensus.record import replace
 from consensus.transaction import Transaction
 from node.client import Client
 from node.commands.asking import KnownAsset

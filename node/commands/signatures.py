@@ -1,10 +1,11 @@
 """Who has signed a transaction, with which weight, and what is missing: as JSON and for people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from consensus.transaction import Transaction
 from node.failure import Refused
 from vm.modules.account import PARTIES, UNSIGNED, Authority, fewest_of, is_authorized

@@ -3,7 +3,8 @@
 Any sending command with `--unsigned FILE` writes one.
 """
 
-from dataclasses import dataclass, replace
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 
 from consensus.errors import InvalidTransaction
 from consensus.kinds import Json, JsonObject
+from consensus.record import replace
 from consensus.transaction import Authorization, Transaction
 from node.client import Client
 from node.commands.arguments import JsonFlag, client_section
@@ -103,7 +105,7 @@ async def sign(
         )
     signed = transaction.signed(*wallet.pairs(chosen))
     replace_transaction(file, signed)
-    _show_signatures(file, replace(found, transaction=signed), as_json=json)
+    _show_signatures(file, dataclasses.replace(found, transaction=signed), as_json=json)
 
 
 def _signers(transaction: Transaction) -> list[Json]:

@@ -8,7 +8,7 @@ made: it is the publisher's own, as no other takes the file.
 import mimetypes
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from consensus.address import format_address
 from consensus.cid import Cid, parse_cid
 from consensus.hashing import ZERO_DIGEST
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from consensus.unixfs import KUBO, Profile, Subtree, profile_named
 from node.client import Client, Until
 from node.commands.arguments import JsonFlag, argument

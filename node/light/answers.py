@@ -1,7 +1,7 @@
 """What a node answers to light clients: facts about its newest final state, each with its proof."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from consensus.block import Header
@@ -22,6 +22,7 @@ from consensus.light_answer import (
     inclusion,
 )
 from consensus.light_rows import CONSTANTS_KEY, PROGRESS_KEY, history_of
+from consensus.record import replace
 from consensus.tree import key_path, root, update
 from consensus.tree_proof import prove
 from genesis.file import Genesis

@@ -5,7 +5,7 @@ the newest counts. What was once seen final stays so.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -29,6 +29,7 @@ from consensus.light_answer import (
     decode_steps,
     verify_answer,
 )
+from consensus.record import replace
 from node.failure import Failure, ProofFailed, Refused, TimedOut
 from node.light.answers import NOT_YET_FINAL, TOO_MANY_STEPS
 from node.light.evidence import CONFLICT, LIE, LightEvidence, shortened

@@ -4,14 +4,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from consensus.errors import Invalid
 from consensus.finality_proof import FinalityProof
 from consensus.hashing import DIGEST_BYTES, sha256
 from consensus.light import LightAnchor, LightState, anchor_state, place_of
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from genesis.file import Genesis
 from node import files
 from node.failure import Refused

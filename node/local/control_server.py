@@ -6,11 +6,11 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import trio
 
 from consensus.errors import InvalidEncoding
+from consensus.record import replace
 from node.failure import Failure, Refused, Unreachable, Usage, failure_of
 from node.files import PRIVATE
 from node.local.control import (

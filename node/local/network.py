@@ -3,11 +3,12 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import trio
 
 from consensus.keys import KeyPair
+from consensus.record import replace
 from node.client import Client
 from node.clock import SlotClock
 from node.config.file import change_config_file, config_toml

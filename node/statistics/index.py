@@ -8,13 +8,13 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.cid import Cid
 from consensus.errors import Invalid
 from consensus.kinds import Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from node.statistics.fold import Fold
 from node.statistics.happenings import Fact, Ownership
 from node.statistics.rows import (

@@ -8,12 +8,11 @@ can be sent in any message.
 
 import base64
 import binascii
-from dataclasses import replace
 
 from consensus.errors import Invalid, InvalidEncoding
 from consensus.keys import KeyPair
 from consensus.kinds import Signature
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.modules.sessions import Settle, Ticket
 
 PREFIX = "ticket:"

@@ -1,7 +1,6 @@
 """Bad input: one problem each, with the status, code and field that it deserves."""
 
 import json
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from starlette.types import Message
 from consensus.address import format_address
 from consensus.cid import RAW, cid_of
 from consensus.codec import encode
+from consensus.record import replace
 from consensus.transaction import MAX_TRANSACTION_BYTES, Authorization, Transaction
 from node.api.endpoint import MAX_DROPPED_BYTES
 from node.api.node_access import MAX_REQUESTS
@@ -177,7 +177,7 @@ async def test_json_that_is_no_transaction(world: World, body: bytes) -> None:
 
 def changed(world: World, **fields: object) -> Transaction:
     payment = transfer(world.chain, ALICE, BOB.public, 1, 0).transaction
-    return replace(payment, signatures=(), **fields).signed(ALICE)  # type: ignore[arg-type]
+    return replace(payment, signatures=(), **fields).signed(ALICE)
 
 
 async def test_transactions_that_the_rules_refuse(world: World) -> None:

@@ -1,9 +1,8 @@
 """A chain on which people take part: alice decides alone, bob attests, and there is something to
 earn. The producers may publish tasks too."""
 
-from dataclasses import replace
-
 from consensus.cid import RAW, cid_of
+from consensus.record import replace
 from genesis.file import Genesis, make_genesis
 from tests.api.world import ALICE, BOB, GENESIS, SEATS
 from vm.modules.account.attesting import ATTESTATIONS, Attestation

@@ -1,7 +1,6 @@
 """Airdrops: a list by what holders have, made, published, and taken from the command line."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from consensus.address import format_address
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from node.client import Client
 from node.commands.airdrop import shared
 from node.commands.airdrop_file import read_airdrop

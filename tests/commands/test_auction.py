@@ -1,7 +1,6 @@
 """Auctions, from the command line to the state (W6)."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +9,7 @@ import pytest
 from consensus.address import format_address
 from consensus.cid import RAW, cid_of
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from node.output import utc
 from node.query.shop_queries import state_of
 from tests.api.world import ALICE, BOB, World

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +9,7 @@ import pytest
 
 from consensus.address import format_address
 from consensus.ethereum import format_ethereum_address
+from consensus.record import replace
 from genesis.file import Genesis, make_genesis
 from genesis.preset import load_preset, parse_preset
 from node.claim_file import ClaimFile, read_claim_file

@@ -1,7 +1,6 @@
 """`reelect light query` against a real chain, an honest node and nodes that lie."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from consensus.address import format_address
 from consensus.cid import RAW, cid_of
 from consensus.light_answer import decode_answer
+from consensus.record import replace
 from node.light import client as light_client
 from node.light.answers import NO_DYNASTY_PROOF, NOT_YET_FINAL, LightAnswers
 from node.light.evidence import LightEvidence

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -19,6 +18,7 @@ from consensus.light_answer import (
     decode_proof,
     encode_proof,
 )
+from consensus.record import replace
 from node.candidate import header_of
 from node.light import client as light_client
 from node.light import saved as saved_module

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from genesis.file import Genesis, make_genesis
 from node.client_market import MarketClient
 from node.query.chain_view import Finality

@@ -2,12 +2,12 @@
 alone, and leads; bob is the client."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from consensus.address import format_address
+from consensus.record import replace
 from genesis.file import Genesis, make_genesis
 from tests.api.world import ALICE, BOB, GENESIS, World, open_world
 from tests.commands.conftest import LivingTransport, Run

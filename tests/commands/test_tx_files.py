@@ -1,7 +1,6 @@
 """Transactions that several sign: written, passed around, merged and sent, to the state."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +9,7 @@ import pytest
 from consensus.address import format_address
 from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
+from consensus.record import replace
 from node.commands.transaction_file import read_transaction, write_transaction
 from node.wallet.derivation import KeyKind
 from node.wallet.keystore import Keystore
@@ -178,7 +178,7 @@ def test_different_transactions_do_not_merge(
 ) -> None:
     run("tx", "transfer", "bob", "3", "--unsigned", "one.json")
     made = read_transaction(home / "one.json")
-    write_transaction(home / "other.json", replace(made, **change))  # type: ignore[arg-type]
+    write_transaction(home / "other.json", replace(made, **change))
     answer = run("tx", "merge", "one.json", "other.json", "-o", "both.json", "--json")
     assert (answer.code, answer.error["code"]) == (1, "other-transaction")
     assert answer.error["field"] == f"other.json: {field}"

@@ -1,7 +1,5 @@
 """Chains without a state: real headers, stand-ins for roots and for the signature scheme."""
 
-from dataclasses import replace
-
 from consensus.block import Header, vote_message
 from consensus.certificate import certificate_bytes
 from consensus.cid import Cid
@@ -18,6 +16,7 @@ from consensus.headers import (
     scheduled,
 )
 from consensus.producers import Member, ProducerSet, producer_set
+from consensus.record import replace
 
 CHAIN = b"c" * 32
 RULES = Rules(CHAIN, epoch_slots=1_000)
@@ -138,7 +137,7 @@ def child(
 
 def altered(header: Header, **fields: object) -> Header:
     """The header with some fields replaced."""
-    return replace(header, **fields)  # type: ignore[arg-type]
+    return replace(header, **fields)
 
 
 def add(fork: ForkChoice, *blocks: ChainBlock) -> list[Finalized]:

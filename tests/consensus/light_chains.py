@@ -1,7 +1,7 @@
 """Small chains for light clients: real keys, changes of the set, a history, lists of items."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from consensus.block import BlockRef, Header, Target, vote_message
@@ -25,6 +25,7 @@ from consensus.light_answer import (
 from consensus.light_rows import CONSTANTS_KEY, PROGRESS_KEY, Terms
 from consensus.merkle import merkle_proof, merkle_root
 from consensus.producers import Member, ProducerSet, producer_set
+from consensus.record import replace
 from consensus.tree import key_path, update
 from consensus.tree_proof import prove
 
@@ -139,7 +140,7 @@ class Chain:
             receipts_root=merkle_root(LISTS[RECEIPTS]),
             events_root=merkle_root(LISTS[EVENTS]),
         )
-        header = replace(header, **changed)  # type: ignore[arg-type]
+        header = replace(header, **changed)
         self.headers.append(header)
         self.trees.append(tree)
         return header

@@ -1,7 +1,6 @@
 """Walks of DAGs against naive ones: order, ranges, repeats, bounds."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,6 +21,7 @@ from consensus.dag_walk import (
 from consensus.dagpb import decode_node, decode_unixfs
 from consensus.errors import InvalidEncoding
 from consensus.hashing import ZERO_DIGEST
+from consensus.record import replace
 from consensus.unixfs import (
     MAX_DIRECTORY_BYTES,
     MIN_INNER_BYTES,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -31,6 +30,7 @@ from consensus.finality import ChainBlock, source_of
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
 from consensus.kinds import JSON_INTEGER_MAX
+from consensus.record import replace
 from tests.consensus.chains import CHAIN, altered, child, genesis, members, sign, verify
 from tests.consensus.histories import (
     History,
@@ -148,7 +148,7 @@ def test_every_field_of_each_header_is_covered(offence: str, place: str, name: s
 
 def altered_evidence(made: Evidence, **fields: object) -> Evidence:
     """The evidence with some fields replaced."""
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return replace(made, **fields)
 
 
 @pytest.mark.parametrize("offence", OFFENCES)

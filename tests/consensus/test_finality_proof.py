@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from consensus.finality_proof import (
     check_finality,
 )
 from consensus.producers import ProducerSet
+from consensus.record import replace
 from tests.consensus.chains import (
     CHAIN,
     altered,

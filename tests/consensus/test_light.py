@@ -1,6 +1,5 @@
 """The light client's way from a trusted block on: real keys, and every way to lie about it."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -24,6 +23,7 @@ from consensus.light import (
 )
 from consensus.light_rows import Terms, history_of, terms_of
 from consensus.producers import ProducerSet
+from consensus.record import replace
 from tests.consensus.light_chains import CONSTANTS, TERMS, Chain, chain_of, seats
 from vm.modules.chain import CONSTANTS as CONSTANTS_TABLE
 from vm.modules.chain import FIRST_PROGRESS, PROGRESS, ChainConstants

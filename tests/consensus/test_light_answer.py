@@ -1,7 +1,6 @@
 """Answers to a light client: facts of every kind, and a thousand ways to change each by a byte."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import combinations
 from random import Random
 
@@ -51,6 +50,7 @@ from consensus.light_answer import (
 from consensus.light_rows import PROGRESS_KEY
 from consensus.merkle import merkle_root
 from consensus.producers import MAX_PRODUCERS, Member
+from consensus.record import replace
 from consensus.tree_proof import MAX_PROVED_ROWS, OtherLeaf, StateProof
 from tests.consensus.light_chains import ABSENT, KEY, LISTS, VALUE, Chain, chain_of, seats
 

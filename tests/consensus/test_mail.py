@@ -1,7 +1,5 @@
 """Envelopes, deletions and fetches: what any node takes, and what none does."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +25,7 @@ from consensus.mail import (
     group_mailbox,
     work_of,
 )
+from consensus.record import replace
 from node.mail.index import ROW_BYTES
 from tests.node.mail import CHAIN, NOW_MS, envelope, worked
 from tests.node.network import key

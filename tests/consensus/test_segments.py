@@ -1,7 +1,6 @@
 """Segment trees: the root by definition, proofs that hold, and forged ones that do not."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from consensus.errors import InvalidProof
 from consensus.hashing import sha256
 from consensus.merkle import merkle_root
+from consensus.record import replace
 from consensus.segments import (
     GROUP_BYTES,
     SEGMENT_BYTES,

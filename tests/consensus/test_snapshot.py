@@ -1,7 +1,6 @@
 """How a state is cut into chunks, and how large records of snapshots get."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import consensus.snapshot
 from consensus import tree
 from consensus.errors import InvalidProof
 from consensus.hashing import sha256
+from consensus.record import replace
 from consensus.snapshot import (
     CHUNK_BYTES,
     MAX_CHUNK_ENCODED_BYTES,

@@ -1,13 +1,12 @@
 """Transactions: what is signed, and what is refused before anything runs."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.codec import encode
 from consensus.errors import InvalidEncoding, InvalidTransaction
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
+from consensus.record import replace
 from consensus.transaction import (
     MAX_ACTIONS,
     MAX_SIGNATURES,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from consensus import tree_proof
 from consensus.errors import Invalid, InvalidProof
 from consensus.hashing import ZERO_DIGEST, sha256
+from consensus.record import replace
 from consensus.tree import PATH_BITS, DamagedTree, key_path, update
 from consensus.tree_proof import (
     MAX_PROVED_ROWS,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from consensus import tree_range
 from consensus.errors import Invalid, InvalidEncoding, InvalidProof
 from consensus.hashing import ZERO_DIGEST, sha256
+from consensus.record import replace
 from consensus.tree import PATH_BITS, key_path, update
 from consensus.tree_range import (
     MAX_PREFIX_BITS,

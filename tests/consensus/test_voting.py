@@ -1,11 +1,12 @@
 """The vote rules: each has a test that fails without it."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consensus.record import replace
 from consensus.voting import (
     FRESH_STATE,
     Ballot,
@@ -61,11 +62,11 @@ def test_a_block_after_the_end_of_its_slot_is_late(arrived_ms: int) -> None:
 
 @pytest.mark.parametrize("slot", [19, 20])
 def test_one_vote_a_slot_and_slots_ascend(slot: int) -> None:
-    assert _refusal(replace(ALLOWED, slot=slot)) is Refusal.SLOT_USED
+    assert _refusal(dataclasses.replace(ALLOWED, slot=slot)) is Refusal.SLOT_USED
 
 
 def test_the_source_is_not_older_than_the_lock() -> None:
-    assert _refusal(replace(ALLOWED, source_slot=14)) is Refusal.LOCKED
+    assert _refusal(dataclasses.replace(ALLOWED, source_slot=14)) is Refusal.LOCKED
 
 
 def test_the_lock_compares_dynasties_first() -> None:
@@ -75,8 +76,8 @@ def test_the_lock_compares_dynasties_first() -> None:
 
 def test_no_source_below_the_floor() -> None:
     state = replace(STATE, floor=17)
-    assert _refusal(replace(ALLOWED, source_slot=16), state) is Refusal.BELOW_FLOOR
-    assert _refusal(replace(ALLOWED, source_slot=17), state) is None
+    assert _refusal(dataclasses.replace(ALLOWED, source_slot=16), state) is Refusal.BELOW_FLOOR
+    assert _refusal(dataclasses.replace(ALLOWED, source_slot=17), state) is None
 
 
 def test_a_newer_dynasty_does_not_lift_the_floor() -> None:
@@ -93,8 +94,8 @@ def test_a_vote_moves_slot_and_lock() -> None:
 @pytest.mark.parametrize(
     "ballot",
     [
-        replace(ALLOWED, slot=20),
-        replace(ALLOWED, source_slot=14),
+        dataclasses.replace(ALLOWED, slot=20),
+        dataclasses.replace(ALLOWED, source_slot=14),
         Ballot(slot=21, dynasty=3, source_slot=9),
     ],
 )

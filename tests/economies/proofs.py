@@ -1,10 +1,9 @@
 """What actions carry that cannot be drawn: signatures, commitments, secrets, places in trees."""
 
-from dataclasses import replace
-
 from consensus.cid import RAW, Cid, cid_of
 from consensus.hashing import sha256
 from consensus.merkle import merkle_root
+from consensus.record import replace
 from consensus.sealed_key import viewing_key_of
 from tests.vm.migrations import EthereumKey
 from tests.vm.providers import File

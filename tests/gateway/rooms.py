@@ -1,8 +1,7 @@
 """A live room on the chain of a test's node."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
+from consensus.record import replace
 from consensus.transaction import transaction_id
 from node.mempool import Pending
 from tests.api.world import ALICE, World

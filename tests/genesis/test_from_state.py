@@ -1,6 +1,6 @@
 """A new chain from the state of an old one: what stays, what goes, and what is refused."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
@@ -8,6 +8,7 @@ from consensus.beacon import RevealChain
 from consensus.cid import DAG_PB, RAW, cid_of
 from consensus.codec import UINT64_MAX, encode
 from consensus.errors import InvalidGenesis
+from consensus.record import replace
 from genesis import from_state
 from genesis.file import (
     MAX_GENESIS_BYTES,
@@ -83,7 +84,7 @@ RECORDS = [seat.record() for seat in NEW_SEATS.values()]
 
 
 def _record(seat: Seat, *, reveals: RevealChain | None = None) -> ProducerRecord:
-    return replace(seat, reveals=reveals or seat.reveals).record()
+    return dataclasses.replace(seat, reveals=reveals or seat.reveals).record()
 
 
 @pytest.fixture(scope="module")
@@ -285,7 +286,7 @@ def _of_barred() -> ProducerRecord:
 
 
 def _with_barred_key() -> ProducerRecord:
-    return replace(_new_seat(9), consensus=OLD_SEATS[PLACES[-1]].consensus).record()
+    return dataclasses.replace(_new_seat(9), consensus=OLD_SEATS[PLACES[-1]].consensus).record()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The genesis file: what it fixes, and that every altered part is named."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from consensus.codec import Wire, decode, encode
 from consensus.errors import InvalidGenesis
 from consensus.hashing import sha256
 from consensus.producers import Member
+from consensus.record import replace
 from consensus.tree import key_path, update
 from genesis import file
 from genesis.build import build_genesis

@@ -1,11 +1,11 @@
 """Producer records: made by both keys, and refused if anything in them changed."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
 from consensus.errors import Invalid, InvalidEncoding, InvalidSignature
+from consensus.record import replace
 from genesis.producer_record import ProducerRecord, make_producer_record, read_producer_record
 from tests.vm.world import commitment_of, key
 

@@ -1,7 +1,6 @@
 """A real producer that has turned: its keys, and a chain of its own to use them on."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import trio
 
@@ -13,7 +12,7 @@ from consensus.finality import ChainBlock
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
 from consensus.producers import MAX_PRODUCERS
-from consensus.record import Record
+from consensus.record import Record, replace
 from consensus.transaction import Transaction, transaction_id
 from node.candidate import read_block
 from node.chain import Chain, Screening
@@ -146,7 +145,7 @@ class Renegade:
     def forged(self, raw: bytes, key: KeyPair | None = None, **changes: object) -> bytes:
         """A block with some of its header changed, signed by the producer or by another."""
         block = read_block(raw).block
-        header = replace(block.header, **changes)  # type: ignore[arg-type]
+        header = replace(block.header, **changes)
         signer = self.seat.key if key is None else key
         return Block(header, signer.sign(header.id().binary), block.body).encode()
 

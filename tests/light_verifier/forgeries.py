@@ -1,7 +1,6 @@
 """Files that prove nothing: answers that somebody changed, and bytes that are no encoding."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from consensus.block import Header, vote_message
 from consensus.certificate import certificate_bytes
@@ -18,6 +17,7 @@ from consensus.light_answer import (
     encode_proof,
 )
 from consensus.producers import Member, ProducerSet, producer_set
+from consensus.record import replace
 from tests.consensus.light_chains import (
     ABSENT,
     KEY,
@@ -107,7 +107,7 @@ def _voted_steps(chain: Chain, step: DynastyStep) -> Iterator[tuple[str, Dynasty
     def voted(members: tuple[Member, ...], **changed: object) -> DynastyStep:
         named: list[Wire] = [member.pack() for member in members]
         limbo = replace(step.limbo, next_set_hash=sha256(encode(named)))
-        limbo = replace(limbo, **changed)  # type: ignore[arg-type]
+        limbo = replace(limbo, **changed)
         return DynastyStep(limbo, chain.certificate(limbo), members)
 
     yield "members out of order", voted((members[1], members[0], *members[2:]))
@@ -160,7 +160,7 @@ def _voted_targets(chain: Chain, good: LightAnswer) -> Iterator[tuple[str, str, 
     """Blocks for which the newest set did vote."""
 
     def voted(**changed: object) -> LightAnswer:
-        target = replace(good.target, **changed)  # type: ignore[arg-type]
+        target = replace(good.target, **changed)
         certificate = seats(chain.changes).certify(chain.id, target.id())
         return replace(good, target=target, certificate=certificate)
 
@@ -189,7 +189,7 @@ def _changed_rows(chain: Chain, good: LightAnswer) -> Iterator[tuple[str, str, L
     yield "rows in another order", "rows", rows(absent, present)
     yield "a row twice", "rows", rows(present, present)
     other = chain.trees[-3].answer_rows(*(row.key for row in good.rows))
-    yield "an older state", "state proof", replace(good, **other)  # type: ignore[arg-type]
+    yield "an older state", "state proof", replace(good, **other)
     for name, proof in (
         ("no siblings", replace(good.proof, siblings=())),
         ("no shape", replace(good.proof, shape=b"")),
@@ -217,7 +217,7 @@ def _changed_blocks(chain: Chain, good: LightAnswer) -> Iterator[tuple[str, str,
     ):
         yield name, "block", replace(good, block=changed)
     without = chain.trees[-2].answer_rows(KEY)
-    yield "no history", "block", replace(good, items=(), **without)  # type: ignore[arg-type]
+    yield "no history", "block", replace(good, items=(), **without)
 
 
 def _changed_items(good: LightAnswer) -> Iterator[tuple[str, str, LightAnswer]]:

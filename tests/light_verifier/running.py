@@ -127,7 +127,7 @@ def _plain(value: object) -> Json:
     if isinstance(value, Cid):
         return str(value)
     if isinstance(value, Record):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}  # type: ignore[arg-type]
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     assert value is None or isinstance(value, int)
     return value
 

@@ -1,7 +1,6 @@
 """The verifier in JavaScript, written from docs/protocol.md alone, and the project's own agree."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,6 +11,7 @@ from consensus.hashing import DIGEST_BYTES
 from consensus.keys import KeyPair
 from consensus.kinds import JsonObject
 from consensus.light_answer import decode_proof
+from consensus.record import replace
 from tests.consensus.light_chains import ABSENT, KEY, TERMS, Chain, chain_of, seats
 from tests.light_verifier.forgeries import (
     changed_answers,

@@ -1,8 +1,9 @@
 """A node's life in which much happens, and what must be durable after each of its final blocks."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from consensus.block import Block
@@ -11,7 +12,7 @@ from consensus.compact import CompactBlock
 from consensus.finality_proof import FinalityProof, check_finality
 from consensus.light import DynastyStep
 from consensus.producers import ProducerSet
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.upkeep.check import chain_faults
 from node.validator import create_journal
 from storage.blocks import BlockStore, ChainMeta
@@ -198,7 +199,7 @@ class Scene:
         others = Others()
         script = others.run()
         database = Watched()
-        machine = replace(new_machine(), database=database)
+        machine = dataclasses.replace(new_machine(), database=database)
         Node(machine, keep_blocks).live(script, [])
         sets = [GENESIS.producer_set, *(members for _, members in ELECTIONS.sets)]
         by_hash = {each.hash: each for each in sets}

@@ -1,7 +1,7 @@
 """Compact blocks on their way: what is asked for, of whom, who is blamed, what goes on."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import trio
@@ -9,7 +9,7 @@ import trio
 from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidSignature
 from consensus.evidence import DOUBLE_BLOCK
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.block_relay import MAX_OFFERS, MAX_ORPHANS, MAX_WANTED, CompactCounts
 from node.candidate import Recorded, read_block
 from node.chain import Chain
@@ -210,7 +210,7 @@ def test_what_does_not_fit_one_answer_is_asked_for_whole(bench: Bench, maker: Ch
 
 def colliding(of: Pending, other: Pending) -> Pending:
     """Stands in for another transaction of the same short id, which takes 2^32 work to make."""
-    return replace(other, id=of.id[:SHORT_ID_BYTES] + other.id[SHORT_ID_BYTES:])
+    return dataclasses.replace(other, id=of.id[:SHORT_ID_BYTES] + other.id[SHORT_ID_BYTES:])
 
 
 def test_two_transactions_of_one_short_id_count_as_missing(bench: Bench, maker: Chain) -> None:

@@ -1,13 +1,12 @@
 """Catching up from several peers in virtual time: none can hold it up or lead it astray."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from consensus.block import Block, Body
 from consensus.finality_proof import FinalityProof
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.chain import Chain
 from node.sync.catching_up import WINDOW_MS
 from node.sync.source import (

@@ -1,7 +1,6 @@
 """The chain: blocks and votes in, final state out."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from consensus.errors import (
     InvalidVote,
 )
 from consensus.fork_choice import ConflictingFinality
+from consensus.record import replace
 from consensus.tree import ROOT_POSITION
 from node.candidate import read_block
 from node.chain import Chain, Screening
@@ -191,7 +191,7 @@ def test_a_fork_is_dropped_and_its_certificate_is_the_alarm(open_at: OpenChain) 
 def altered(raw: bytes, seat: Seat, **fields: object) -> bytes:
     """The block with header fields replaced, signed again by its producer."""
     block = read_block(raw).block
-    header = replace(block.header, **fields)  # type: ignore[arg-type]
+    header = replace(block.header, **fields)
     return Block(header, seat.consensus.sign(header.id().binary), block.body).encode()
 
 

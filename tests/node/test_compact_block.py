@@ -1,7 +1,6 @@
 """Blocks put together from their compact form: the same byte for byte, or not at all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,6 +18,7 @@ from consensus.compact import (
 from consensus.errors import InvalidBlock, InvalidEncoding
 from consensus.hashing import sha256
 from consensus.merkle import merkle_root
+from consensus.record import replace
 from consensus.transaction import Transaction, transaction_id
 from node.candidate import read_block
 from node.compact_block import Puzzle

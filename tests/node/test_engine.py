@@ -1,7 +1,6 @@
 """The engine: what it signs and when, whom it convicts, and what its own blocks carry."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -11,7 +10,7 @@ from consensus.compact import CompactBlock
 from consensus.errors import InvalidBlock
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, SURROUND, Evidence, check_evidence
 from consensus.headers import scheduled
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening
 from node.validator import Seat

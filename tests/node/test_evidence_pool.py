@@ -1,11 +1,10 @@
 """Evidence that a node keeps: proved, one piece for each key, until it is punished."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.errors import InvalidEvidence
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, SURROUND, Evidence, Statement
+from consensus.record import replace
 from node import evidence_pool
 from node.chain import Chain
 from node.duties import duties

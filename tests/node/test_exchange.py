@@ -1,7 +1,5 @@
 """What peers can and cannot do to a node: judged gossip, catching up."""
 
-from dataclasses import replace
-
 import pytest
 import trio
 
@@ -11,7 +9,7 @@ from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import ConflictingFinality
 from consensus.headers import scheduled
 from consensus.producers import MAX_PRODUCERS
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.block_relay import MAX_ADOPTIONS, MAX_IMPORTS, MAX_RELAYED_PER_SLOT
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Screening

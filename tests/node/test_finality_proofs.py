@@ -1,13 +1,13 @@
 """Proofs that a node gives and takes: who is ahead, and whether there are two final histories."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
 from consensus.errors import InvalidBlock, InvalidProof, InvalidSignature
 from consensus.finality_proof import FinalityProof, check_finality
 from consensus.fork_choice import ConflictingFinality
+from consensus.record import replace
 from node import finality_proofs
 from node.candidate import Recorded, header_of
 from node.chain import Chain

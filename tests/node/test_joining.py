@@ -1,7 +1,7 @@
 """Joining: the state comes from whoever has it, liars are named, and nothing is lost by a stop."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial, wraps
 from itertools import count
 from pathlib import Path
@@ -14,6 +14,7 @@ import consensus.snapshot
 import storage.state
 from consensus.errors import InvalidEncoding
 from consensus.light import DynastyStep
+from consensus.record import replace
 from consensus.snapshot import SnapshotManifest, SnapshotOffer
 from genesis.file import Genesis
 from node.chain import Chain

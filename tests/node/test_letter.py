@@ -1,7 +1,7 @@
 """Letters: only the receiver, or the group's members, can open them, and know who wrote them."""
 
+import dataclasses
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from consensus.errors import Invalid, InvalidEncoding
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
 from consensus.mail import SEALED_BYTES, Deletion, Envelope, delete
+from consensus.record import replace
 from node.wallet.letter import (
     MAX_REKEYED,
     MAX_TEXT_BYTES,
@@ -129,7 +130,7 @@ def test_nobody_sends_anothers_letter_as_his_own() -> None:
 
 
 def anonymous_without_work() -> Sender:
-    return replace(anonymous(CHAIN), pays=True)
+    return dataclasses.replace(anonymous(CHAIN), pays=True)
 
 
 def test_two_anonymous_letters_have_nothing_in_common() -> None:
@@ -137,7 +138,7 @@ def test_two_anonymous_letters_have_nothing_in_common() -> None:
     assert one.account is None
     assert one.key.public != other.key.public
     head = make_envelope(
-        replace(one, pays=True),
+        dataclasses.replace(one, pays=True),
         BOB.public,
         seal_for(BOB.public),
         letter(one.key),
@@ -165,7 +166,7 @@ def test_who_is_no_member_cannot_write_to_a_group() -> None:
 def test_a_sealed_letter_is_for_one_group() -> None:
     """The mailbox is authenticated with it."""
     made = seal_within(GROUP)(letter(ALICE).encode())
-    other = replace(GROUP, reader=EVE)
+    other = dataclasses.replace(GROUP, reader=EVE)
     head = make_envelope(sender(ALICE), other.mailbox, lambda _: made, letter(ALICE), EXPIRES_MS)
     with pytest.raises(InvalidEncoding):
         open_within(head, other)

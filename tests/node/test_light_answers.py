@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -29,6 +28,7 @@ from consensus.light_answer import (
 )
 from consensus.light_rows import CONSTANTS_KEY, terms_of
 from consensus.producers import ProducerSet
+from consensus.record import replace
 from genesis.file import Genesis
 from node.block_results import BlockResults
 from node.candidate import header_of

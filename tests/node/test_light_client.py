@@ -1,7 +1,7 @@
 """A light client among several nodes: honest, lying, slow, old, and of another history."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from consensus.light import (
 )
 from consensus.light_answer import DynastySteps, LightAnswer, decode_answer, verify_answer
 from consensus.light_rows import PROGRESS_KEY
+from consensus.record import replace
 from node.client_failures import Missing
 from node.failure import Failure, ProofFailed, Refused, TimedOut, Unreachable
 from node.light import client as light_client
@@ -104,7 +105,7 @@ def older(
         target=target,
         final=final,
         certificate=chain.certificate(target),
-        **rows,  # type: ignore[arg-type]
+        **rows,
     )
 
 

@@ -1,8 +1,7 @@
 """The live line of a local network."""
 
-from dataclasses import replace
-
 from consensus.cid import DAG_CBOR, cid_of
+from consensus.record import replace
 from node.local.live_status import LiveStatus, transactions_per_second
 from node.query.answers import FinalityItem, Place, StatusAnswer, SyncProgress
 

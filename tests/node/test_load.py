@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 import trio
 from trio.testing import MockClock
 
 from consensus.keys import KeyPair
+from consensus.record import replace
 from consensus.transaction import Transaction, decode_transaction, transaction_id
 from node.client import Client
 from node.failure import Failure, Unreachable

@@ -4,13 +4,13 @@ import json
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 import trio.lowlevel
 
+from consensus.record import replace
 from node.failure import Failure, Refused, TimedOut, Unreachable, Usage
 from node.local import control_server
 from node.local.control import (

@@ -1,11 +1,12 @@
 """The mempool: order, replacement, expiry and room."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
 from consensus.errors import InvalidTransaction
 from consensus.hashing import sha256
+from consensus.record import replace
 from consensus.transaction import Transaction
 from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool, Pending
 from tests.node.network import key
@@ -93,9 +94,9 @@ def test_a_full_mempool_refuses_but_replaces() -> None:
     small = Mempool(max_bytes=2 * SIZE - 1)
     add(small, pending(ALICE, 0))
     assert refusal(small, pending(BOB, 0)) == "mempool-full"
-    assert refusal(small, replace(pending(ALICE, 0, max_fee=200), data=bytes(2 * SIZE))) == (
-        "mempool-full"
-    )
+    assert refusal(
+        small, dataclasses.replace(pending(ALICE, 0, max_fee=200), data=bytes(2 * SIZE))
+    ) == ("mempool-full")
 
 
 def free(sender: bytes, nonce: int) -> Pending:
@@ -134,12 +135,14 @@ def test_as_many_go_as_a_larger_one_needs_or_none() -> None:
     add(pool, pending(BOB, 0))
     for nonce in range(3):
         add(pool, free(ALICE, nonce))
-    large = replace(pending(CAROL, 0), data=bytes(4 * SIZE))
+    large = dataclasses.replace(pending(CAROL, 0), data=bytes(4 * SIZE))
     assert refusal(pool, large) == "mempool-full"
-    add(pool, replace(pending(CAROL, 0), data=bytes(2 * SIZE)))
+    add(pool, dataclasses.replace(pending(CAROL, 0), data=bytes(2 * SIZE)))
     assert order(pool) == [(BOB, 0), (CAROL, 0), (ALICE, 0)]
     assert pool.size_bytes == 4 * SIZE
-    add(pool, replace(pending(ALICE, 0), data=bytes(SIZE)))  # and one that is free is replaced
+    add(
+        pool, dataclasses.replace(pending(ALICE, 0), data=bytes(SIZE))
+    )  # and one that is free is replaced
     assert order(pool) == [(BOB, 0), (CAROL, 0), (ALICE, 0)]
     assert refusal(pool, pending(ALICE, 1)) == "mempool-full"
 
@@ -179,7 +182,7 @@ def test_the_next_free_nonce_counts_what_waits() -> None:
 def test_what_was_signed_by_keys_that_no_longer_act_is_dropped() -> None:
     pool = Mempool()
     paid = pending(BOB, 0)
-    paid = replace(paid, transaction=replace(paid.transaction, payer=ALICE))
+    paid = dataclasses.replace(paid, transaction=replace(paid.transaction, payer=ALICE))
     for item in (pending(ALICE, 0), pending(ALICE, 1), paid, pending(CAROL, 0)):
         add(pool, item)
     asked: list[tuple[bytes, int]] = []

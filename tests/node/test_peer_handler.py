@@ -1,13 +1,11 @@
 """Transactions and content: what peers announce, ask for and get."""
 
-from dataclasses import replace
-
 import trio
 import trio.testing
 
 from consensus.cid import RAW, cid_of
 from consensus.compact import CompactBlock
-from consensus.record import Record
+from consensus.record import Record, replace
 from consensus.transaction import transaction_id
 from node.chain import Chain
 from node.wanted import MAX_QUESTIONS

@@ -1,7 +1,7 @@
 """A chain that goes on from a snapshot is the chain that it was taken of, from there on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from consensus.cid import RAW, cid_of
 from consensus.errors import InvalidProof
 from consensus.light import DynastyStep
 from consensus.merkle import verify_merkle
+from consensus.record import replace
 from consensus.snapshot import SnapshotManifest
 from genesis.file import Genesis
 from node.chain import Chain
@@ -241,7 +242,7 @@ OTHERS = members_of(range(4)).members
 
 
 def _with_proof(**fields: object) -> Change:
-    return lambda manifest: replace(manifest, proof=replace(manifest.proof, **fields))  # type: ignore[arg-type]
+    return lambda manifest: replace(manifest, proof=replace(manifest.proof, **fields))
 
 
 def _without_lowest(manifest: SnapshotManifest) -> SnapshotManifest:

@@ -1,10 +1,10 @@
 """What a node says of a stall: since when, who is silent, and why its own seats do not sign."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 
+from consensus.record import replace
 from node.local.live_status import LiveStatus
 from node.presence import Presence
 from node.query.answers import SilentProducer, StallAnswer

@@ -1,11 +1,10 @@
 """How far a catch-up is, for the API and the log."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.query.answers import SyncProgress
 from node.sync.progress import SAY_EVERY_MS, SHOWN_BLOCKS, Journey
 from p2p.messages import GetBlocks

@@ -1,7 +1,6 @@
 """What the node signs: never twice for a slot, and nothing before the journal knows."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from consensus.beacon import RevealChain
 from consensus.block import vote_message
 from consensus.finality import ChainBlock
 from consensus.keys import verifies
+from consensus.record import replace
 from node.chain import Chain
 from node.proposing import propose
 from node.validator import SALT_BYTES, Seat, Validator, create_journal

@@ -1,12 +1,12 @@
 """What has verified is not verified again, and takes little memory."""
 
 import tracemalloc
-from dataclasses import replace
 
 import pytest
 
 from consensus.errors import InvalidTransaction
 from consensus.keys import KeyPair
+from consensus.record import replace
 from consensus.transaction import Authorization, Transaction, transaction_id
 from node import verified
 from node.verified import BLOCKS_KEPT, SIGNATURES_KEPT, Verified

@@ -1,8 +1,9 @@
 """Nodes, handlers and raw peers for the tests of the network."""
 
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import trio
 import trio.testing
@@ -11,7 +12,7 @@ from consensus.block import Vote
 from consensus.cid import DAG_CBOR, cid_of
 from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.keys import KeyPair
-from consensus.record import Record
+from consensus.record import Record, replace
 from p2p.config import NetworkConfig
 from p2p.frames import Frame, frame_bytes
 from p2p.handler import Verdict
@@ -175,7 +176,7 @@ async def nodes_in_shape(
     async with trio.open_nursery() as nursery:
         for number, dialled in enumerate(shape):
             peers = tuple(nodes[i].address for i in dialled)
-            nodes.append(await start(nursery, number + 1, replace(config, peers=peers)))
+            nodes.append(await start(nursery, number + 1, dataclasses.replace(config, peers=peers)))
         for number, node in enumerate(nodes):
             neighbours = set(shape[number])
             neighbours |= {i for i, dialled in enumerate(shape) if number in dialled}

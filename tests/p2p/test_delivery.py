@@ -3,7 +3,6 @@ judged once by each, and what has been seen is forgotten in time."""
 
 import random
 from collections import Counter
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,7 +10,7 @@ import pytest
 
 from consensus.compact import CompactBlock
 from consensus.evidence import Evidence
-from consensus.record import Record
+from consensus.record import Record, replace
 from p2p.counters import Counters
 from p2p.gossip import SEEN_ITEMS, Gossip
 from p2p.handler import Verdict

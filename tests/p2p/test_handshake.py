@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 import trio
@@ -10,6 +9,7 @@ import trio.testing
 
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
+from consensus.record import replace
 from p2p.frames import FrameReader, frame_bytes
 from p2p.handshake import DIALLER, LISTENER, Admission, HandshakeFailed, Transcript
 from p2p.identity import certificate_key, client_context, server_context
@@ -61,7 +61,7 @@ def refused(side: Link | HandshakeFailed, reason: str) -> bool:
 
 def hello(number: int, **changes: object) -> Hello:
     plain = Hello(PROTOCOL_VERSION, CHAIN, key(number).public, bytes(32), bytes(8), 0)
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 async def test_two_nodes_of_one_chain_prove_themselves() -> None:

@@ -1,8 +1,7 @@
 """Actions sent in transactions, whose fee somebody else pays."""
 
-from dataclasses import replace
-
 from consensus.codec import Wire
+from consensus.record import replace
 from consensus.transaction import Authorization, Transaction, transaction_id
 from tests.economies.chain import Chain
 from tests.refusals.story import Story

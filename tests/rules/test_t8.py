@@ -1,9 +1,9 @@
 """T8: the reward pool follows activity; proof of activity for a team and in proportion."""
 
-from dataclasses import replace
 from fractions import Fraction
 from math import floor, isqrt
 
+from consensus.record import replace
 from tests.rules.disabled import Disabled
 from tests.vm.liveliness import BASE, KINDS, PPM, Liveliness
 from vm.modules.activity import RULES as ACTIVITY_RULES

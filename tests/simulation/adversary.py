@@ -7,7 +7,7 @@ hand. It acts when a slot begins and when a block comes in; all is by chance.
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consensus.beacon import RevealChain
 from consensus.block import Block, Vote, vote_message
@@ -16,7 +16,7 @@ from consensus.errors import Invalid
 from consensus.finality import ChainBlock, next_dynasty
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
-from consensus.record import Record
+from consensus.record import Record, replace
 from consensus.transaction import Transaction, transaction_id
 from node.candidate import Candidate, Recorded, read_block
 from node.chain import Chain
@@ -180,7 +180,7 @@ class Adversary:
             "next_set_hash": decoded.header.set_hash,
             "base": None,
         }
-        header = replace(decoded.header, **{name: wrong[name]})  # type: ignore[arg-type]
+        header = replace(decoded.header, **{name: wrong[name]})
         return Block(header, self.machine.seat.key.sign(header.id().binary), decoded.body).encode()
 
     def _show_block(self, raw: bytes, slot: int) -> None:

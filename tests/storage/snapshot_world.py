@@ -1,9 +1,9 @@
 """States of many rows without a chain, and the manifests of snapshots of them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from consensus.finality_proof import FinalityProof
+from consensus.record import replace
 from consensus.snapshot import SnapshotManifest
 from storage.state import FinalState, layer_batch, make_layer, write_first_state
 from tests.consensus.largest import HEADER, SET

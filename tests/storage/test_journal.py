@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from consensus.block import MAX_SLOT, BlockRef
 from consensus.cid import DAG_CBOR, cid_of
 from consensus.hashing import sha256
 from consensus.kinds import JSON_INTEGER_MAX
+from consensus.record import replace
 from consensus.voting import FRESH_STATE, SafetyState
 from storage import journal as journal_module
 from storage.journal import (

@@ -2,7 +2,6 @@
 
 import errno
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from consensus.cid import DAG_CBOR, cid_of
 from consensus.codec import encode
 from consensus.hashing import sha256
 from consensus.kinds import JSON_INTEGER_MAX
+from consensus.record import replace
 from consensus.voting import FRESH_STATE, SafetyState
 from storage import journal as journal_module
 from storage import journal_export

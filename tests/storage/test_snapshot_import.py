@@ -1,7 +1,6 @@
 """A database made from a snapshot: in any order, despite any interruption, of right chunks only."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 import consensus.snapshot
 from consensus import tree
 from consensus.errors import InvalidProof
+from consensus.record import replace
 from consensus.snapshot import SnapshotManifest
 from storage.database import IMPORT_ROW, META_ROW, PAGE_ROW, STATE_ROW, DatabaseError, Write
 from storage.snapshot_file import SnapshotError, SnapshotFile

@@ -5,7 +5,6 @@ own code. Run `python -m tests.vectors.generate_light`; a test compares the chec
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,6 +21,7 @@ from consensus.light_answer import (
     encode_proof,
     verify_answer,
 )
+from consensus.record import replace
 from tests.consensus.light_chains import ABSENT, KEY, TERMS, Chain, chain_of, seats
 
 FILE = Path(__file__).parent / "light.json"

@@ -1,9 +1,10 @@
 """A fund of a few members, on days on which what is due happens as in each block."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consensus.keys import KeyPair
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, key
 from vm.modules.fund import (
@@ -47,7 +48,7 @@ class Club(Days):
     def found(self, *units: int, **changed: object) -> None:
         """Found fund 1, to which each of PEOPLE contributes so much, and let it have gathered."""
         until_ms = self.time_ms + TERMS.until_ms
-        terms = replace(TERMS, until_ms=until_ms, **changed)  # type: ignore[arg-type]
+        terms = replace(TERMS, until_ms=until_ms, **changed)
         assert self.act(ANNA.public, Found("Films", terms, units[0])) == "ok"
         for who, each in zip(PEOPLE[1:], units[1:], strict=False):
             assert self.act(who.public, Contribute(1, terms, each)) == "ok"

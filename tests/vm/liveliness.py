@@ -1,8 +1,9 @@
 """A chain on which persons are active and creators contribute, for tests of the reward pool."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA
 from vm.context import Context

@@ -1,6 +1,6 @@
 """A chain on which the holders of an Ethereum token claim, for tests of claims."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from coincurve import PrivateKey
@@ -9,6 +9,7 @@ from consensus.errors import ActionFailed
 from consensus.ethereum import keccak256, signed_digest
 from consensus.hashing import sha256
 from consensus.merkle import merkle_proof, merkle_root
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN
 from vm.declare import Action

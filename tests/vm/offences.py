@@ -1,7 +1,5 @@
 """Evidence against keys of a chain without consensus: headers that no chain holds."""
 
-from dataclasses import replace
-
 from consensus.block import BlockRef, Header, Target, vote_message
 from consensus.evidence import (
     DOUBLE_BLOCK,
@@ -12,6 +10,7 @@ from consensus.evidence import (
     evidence_of_votes,
 )
 from consensus.keys import KeyPair
+from consensus.record import replace
 from genesis.file import Genesis
 
 

@@ -1,10 +1,9 @@
 """What counts as activity: persons, caps, distinct accounts, averages; what goes in time."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.cid import RAW, cid_of
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.liveliness import BASE, KINDS, PPM, QUARTER, RULES, Liveliness
 from tests.vm.world import ANNA, BEN, CLEO, commit_to, publish

@@ -1,7 +1,7 @@
 """Apps: registered, enabled, paid in, charged within limits, refunded; and what is refused."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consensus.cid import RAW, cid_of
+from consensus.record import replace
 from tests.vm.days import DAY_MS, Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS
 from vm.declare import Action

@@ -1,7 +1,7 @@
 """Auctions: who leads, what can be taken back, when they close, and what attacks gain."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consensus.cid import RAW, cid_of
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, key
 from vm.declare import Action

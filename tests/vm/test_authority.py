@@ -1,7 +1,6 @@
 """Who may sign for an account: the rule against a naive model, and how an authority changes."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from consensus.errors import ActionFailed, InvalidTransaction
 from consensus.keys import is_public_key
+from consensus.record import replace
 from consensus.transaction import Transaction
 from tests.vm.stage import Stage
 from tests.vm.test_transition import Noting

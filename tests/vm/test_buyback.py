@@ -1,9 +1,8 @@
 """Pots that buy from the order book: what, at which price, how much at once, and what is left."""
 
-from dataclasses import replace
-
 import pytest
 
+from consensus.record import replace
 from tests.vm.buyer import LOT, START, Buyer
 from tests.vm.exchange import OPENING, POLICY, TICK, A, B, C, sell
 from vm.declare import Action

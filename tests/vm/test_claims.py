@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from consensus.address import parse_address
 from consensus.ethereum import format_ethereum_address, recover_signer
 from consensus.merkle import merkle_proof, merkle_root
+from consensus.record import replace
 from tests.consensus.textbook_secp256k1 import N
 from tests.vm.migrations import (
     BURNED,

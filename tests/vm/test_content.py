@@ -1,11 +1,10 @@
 """Publication: content is claimed once, by who has committed to it, and paid by size; versions."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.cid import DAG_CBOR, DAG_PB, RAW, Cid, cid_of
 from consensus.errors import ActionFailed, InvalidEncoding
+from consensus.record import replace
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BARE, BEN, CLEO, GENESIS_TIME_MS, SALT, World, commit_to, publish
 from vm.declare import Action

@@ -1,13 +1,14 @@
 """A day's boundary costs as much with a million holders as with a hundred: nobody is visited."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple
 
 import pytest
 
+from consensus.record import replace
 from genesis.preset import load_preset
 from genesis.rehearsal import Rehearsal
 from tests.vm.liveliness import Liveliness

@@ -1,12 +1,11 @@
 """Duties: a producer's node sends them without a fee, each can succeed once, none can fail."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from consensus.errors import InvalidBlock, InvalidTransaction
-from consensus.record import record
+from consensus.record import record, replace
 from consensus.transaction import Transaction
 from tests.vm.offences import offend
 from tests.vm.world import (

@@ -1,6 +1,6 @@
 """Assets, pots, dividends and vesting together, anything in any order, against a naive model."""
 
-from dataclasses import replace
+import dataclasses
 from fractions import Fraction
 from math import floor
 
@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from consensus.record import replace
 from tests.vm.naive_economy import NaiveEconomy, NaiveGrant, NaiveReserve
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BARE, BEN, CLEO, FUNDS, GENESIS_TIME_MS, World, key
@@ -326,7 +327,7 @@ class EconomyMachine(RuleBasedStateMachine):
         self.day += days
         self.height += 1
         time_ms = GENESIS_TIME_MS + self.day * DAY_MS + self.height
-        block = replace(self.stage.block, time_ms=time_ms, height=self.height)
+        block = dataclasses.replace(self.stage.block, time_ms=time_ms, height=self.height)
         self.stage.step(turn_day, go_on, *REGISTRY.end_steps, block=block)
         if is_first:
             self.model.begin_day()

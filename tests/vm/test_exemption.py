@@ -1,13 +1,12 @@
 """Exemptions: who has nothing claims for nothing, once; it must succeed, and takes little room."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from consensus.errors import InvalidBlock, InvalidTransaction
-from consensus.record import record
+from consensus.record import record, replace
 from consensus.transaction import Transaction
 from tests.vm.migrations import Migrations, claim_of
 from tests.vm.world import ANNA, BARE, BEN, CLEO, FUNDS, World, apply_to, key, pay

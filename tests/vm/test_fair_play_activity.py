@@ -1,9 +1,9 @@
 """What attacks on the reward pool gain, computed."""
 
-from dataclasses import replace
 from fractions import Fraction
 from math import isqrt
 
+from consensus.record import replace
 from tests.vm.liveliness import BASE, EFFORT, KINDS, PAIRING, W_M, W_W, Liveliness
 from tests.vm.world import BEN
 from vm.modules.activity import ActivityKind

@@ -1,7 +1,6 @@
 """What attacks on apps gain: nothing, or what is computed here."""
 
-from dataclasses import replace
-
+from consensus.record import replace
 from tests.vm.consumption import TOKEN, USDT, Consumption
 from tests.vm.test_apps import CHESS, DEPOSIT, SWORD, WINDOW_S, A, B, Store, charge, pay
 from tests.vm.world import FUNDS

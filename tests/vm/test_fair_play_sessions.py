@@ -1,7 +1,6 @@
 """What attacks on calls and ratings gain the attacker: nothing, or less than they cost."""
 
-from dataclasses import replace
-
+from consensus.record import replace
 from tests.vm.calls import (
     CALLER,
     CHALLENGE,

@@ -1,7 +1,6 @@
 """Funds: gathered, invested by vote, left, and what comes back is shared to the unit."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.codec import UINT64_MAX
+from consensus.record import replace
 from tests.vm.club import CENTS, DAY_MS, PEOPLE, STUDIO, TERMS, Club
 from tests.vm.world import ANNA, BEN, CLEO
 from tests.vm.world import FUNDS as NATIVE_UNITS

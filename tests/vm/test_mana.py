@@ -1,7 +1,6 @@
 """Mana: how it grows, what it pays for, and how little of a block it can take."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consensus.errors import InvalidBlock, InvalidTransaction
 from consensus.keys import KeyPair
+from consensus.record import replace
 from consensus.transaction import Transaction
 from tests.vm.offences import offend
 from tests.vm.stage import Stage

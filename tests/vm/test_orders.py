@@ -1,10 +1,9 @@
 """Service orders: the way of an order to its shares, the votes on batches, and what is refused."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.errors import ActionFailed
+from consensus.record import replace
 from tests.vm.alliance import (
     BRIEF,
     CAP,

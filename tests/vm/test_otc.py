@@ -1,13 +1,14 @@
 """Trades over the counter: at once, or in escrow until who sold, or who decides, says so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.keys import KeyPair
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, key
 from vm.declare import Action

@@ -1,7 +1,7 @@
 """Red packets: what goes in comes out, to each once, and nobody gains by when or how it claims."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import count
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, key
 from vm.declare import Action
@@ -47,7 +48,7 @@ class Party(Days):
         """The number of a packet of Anna's for an hour."""
         until_ms = self.time_ms + HOUR_MS
         packet = Make("REEL", units, parts, split, None, False, until_ms, "")
-        assert self.act(ANNA.public, replace(packet, **changed)) == "ok"  # type: ignore[arg-type]
+        assert self.act(ANNA.public, replace(packet, **changed)) == "ok"
         return next(self.made)
 
     def claim(self, by: KeyPair, packet: int = 1, signed_by: KeyPair | None = None) -> str:

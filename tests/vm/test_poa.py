@@ -1,6 +1,5 @@
 """Proof of activity: who can claim what of which day, what creators get, what is refused."""
 
-from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consensus.record import replace
 from tests.vm.liveliness import BASE, RULES, Liveliness
 from tests.vm.world import ANNA, BEN
 from vm.modules.account import RevokeAttestation

@@ -1,8 +1,8 @@
 """Proof of contribution: who is ranked, paired and paid; in batches, and by a later beacon."""
 
-from dataclasses import replace
 from random import Random
 
+from consensus.record import replace
 from tests.vm.liveliness import PAIRING, W_M, W_W, Liveliness
 from tests.vm.world import ANNA
 from vm.modules.account import RevokeAttestation

@@ -1,6 +1,5 @@
 """Possession: who may pledge, what is drawn, which answers hold, what is earned and lost (T12)."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from consensus.codec import encode
 from consensus.errors import ActionFailed
 from consensus.hashing import sha256
+from consensus.record import replace
 from consensus.segments import MAX_PATH, SegmentProof
 from tests.vectors.generate_segments import content
 from tests.vm.providers import File, Providers

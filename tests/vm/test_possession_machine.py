@@ -1,13 +1,12 @@
 """Pledges, draws, answers right, wrong, late and copied, misses, stalls and withdrawals in any
 order, against a naive model."""
 
-from dataclasses import replace
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consensus.hashing import sha256
+from consensus.record import replace
 from tests.vectors.generate_segments import content
 from tests.vm.naive_possession import Key, NaivePledge, NaivePossession, Rules
 from tests.vm.providers import File, Providers

@@ -1,9 +1,8 @@
 """Presets' economies hold whatever anybody does: short random walks (`make economies`)."""
 
-from dataclasses import replace
-
 import pytest
 
+from consensus.record import replace
 from genesis.preset import preset_names
 from tests.economies.walk import TYPES, Broken, Walk
 from vm.context import Context

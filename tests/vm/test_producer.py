@@ -1,8 +1,8 @@
 """Producers register, stand and are elected; what they are guilty of bars them."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from consensus.errors import InvalidBlock, InvalidEncoding
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, OFFENCES, SURROUND, Evidence
 from consensus.keys import KeyPair, verifies
 from consensus.producers import Member, ProducerSet
+from consensus.record import replace
 from tests.vm.offences import offend
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BEN, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key
@@ -94,7 +95,7 @@ def status(world: World, action: Action, by: KeyPair = ANNA, nonce: int = 0) -> 
 
 def punishable(world: World, accused: KeyPair, **changed: Any) -> bool:
     """Whether evidence against a key can be reported in the next block."""
-    block = replace(world.block(), **changed)
+    block = dataclasses.replace(world.block(), **changed)
     return is_punishable(world.state, accused.public, block.members, block.time_ms)
 
 
@@ -371,7 +372,9 @@ def test_a_producer_answers_for_an_old_key_while_it_may_hold_a_seat_and_for_the_
     report = Report(offend(world.genesis, CONSENSUS[0]))
     late = world.order(report)
     outcome = execute_block(
-        world.state, replace(world.block(used=1), time_ms=last_ms + 1, members=NOBODY), [late]
+        world.state,
+        dataclasses.replace(world.block(used=1), time_ms=last_ms + 1, members=NOBODY),
+        [late],
     )
     assert outcome.receipts[0].status == "slashing.key-retired"
     assert status(world, report) == "ok"
@@ -401,7 +404,7 @@ def test_who_deregisters_is_a_producer_no_longer_and_still_answers_for_its_key(
         assert table.get(world.state, first.public) is None
     assert KEYS.get(world.state, CONSENSUS[0].public) == KeyOwner(first.public, time_ms)
     assert list(REGISTRY.broken_invariants(world.state)) == []
-    block = replace(world.block(1), members=NOBODY)
+    block = dataclasses.replace(world.block(1), members=NOBODY)
     report = world.order(Report(offend(world.genesis, CONSENSUS[0])))
     outcome = execute_block(world.state, block, [report])
     assert outcome.receipts[0].status == "ok"
@@ -409,7 +412,9 @@ def test_who_deregisters_is_a_producer_no_longer_and_still_answers_for_its_key(
     assert OFFENCE_ROWS.get(world.state, first.public) is not None
     assert list(REGISTRY.broken_invariants(world.state)) == []
     again = world.order(registration(world, first), by=first, nonce=1)
-    outcome = execute_block(world.state, replace(world.block(1, used=1), members=NOBODY), [again])
+    outcome = execute_block(
+        world.state, dataclasses.replace(world.block(1, used=1), members=NOBODY), [again]
+    )
     assert outcome.receipts[0].status == "producer.barred"
 
 
@@ -420,7 +425,9 @@ def test_who_has_deregistered_can_register_anew_with_another_key(world: World) -
         world.order(registration(world, first, CONSENSUS[0]), by=first, nonce=1),
         world.order(registration(world, first, SECOND), by=first, nonce=2),
     ]
-    outcome = execute_block(world.state, replace(world.block(1), members=NOBODY), orders)
+    outcome = execute_block(
+        world.state, dataclasses.replace(world.block(1), members=NOBODY), orders
+    )
     statuses = [receipt.status for receipt in outcome.receipts]
     assert statuses == ["producer.key-taken", "ok"]
     world.keep(outcome.writes)

@@ -1,12 +1,13 @@
 """Recovery: by whom, when, what can be cancelled; and a thief against the owner, in every order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from consensus.record import replace
 from tests.vm.stage import Stage
 from tests.vm.test_authority import TWO_OF_THREE, authority
 from tests.vm.world import ANNA, BEN, CLEO

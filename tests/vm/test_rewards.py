@@ -1,8 +1,8 @@
 """Rewards: who earns what by blocks and votes, who shares in it, and that nothing is lost."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from consensus.record import replace
 from genesis.preset import Preset, load_preset
 from tests.vm.stage import Stage
 from tests.vm.test_producer import PROFILE
@@ -54,7 +55,7 @@ ONE = 1 << 64  # the steps of a unit
 def preset(pool: int = 50_000, by_block: int = 1_000, by_vote: int = 10) -> Preset:
     """The devnet with other rewards."""
     parameters = {BLOCK_UNITS.name: by_block, VOTE_UNITS.name: by_vote}
-    return replace(load_preset("devnet"), pots={POOL_POT: pool}, parameters=parameters)
+    return dataclasses.replace(load_preset("devnet"), pots={POOL_POT: pool}, parameters=parameters)
 
 
 @pytest.fixture
@@ -151,10 +152,10 @@ def test_the_pool_pays_what_it_holds_and_never_more() -> None:
 
 def test_a_block_that_must_stay_empty_brings_nothing(world: World) -> None:
     stage, most = Stage(world), chain_constants(world.state).max_unfinal_blocks
-    block = replace(stage.block, height=most + 1, voters=tuple(P))
+    block = dataclasses.replace(stage.block, height=most + 1, voters=tuple(P))
     stage.step(earn, block=block)
     assert pots(world)[1] == 0
-    stage.step(earn, block=replace(block, final_height=1))
+    stage.step(earn, block=dataclasses.replace(block, final_height=1))
     assert pots(world)[1] == 1_040
 
 
@@ -384,7 +385,7 @@ class RewardsMachine(StakeMachine):
         BLOCK_UNITS.set(stage.world.state, by_block)
         VOTE_UNITS.set(stage.world.state, by_vote)
         voters = tuple(sorted(P[item] for item in voting))
-        stage.step(earn, block=replace(stage.block, producer=P[place], voters=voters))
+        stage.step(earn, block=dataclasses.replace(stage.block, producer=P[place], voters=voters))
         if self.waiting_epoch != stage.epoch:
             for producer in list(self.waiting):
                 self.share(producer)

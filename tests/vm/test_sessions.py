@@ -1,11 +1,12 @@
 """Calls: profiles, matching, escrow, tickets, challenge windows, time-outs, and bad input."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
+from consensus.record import replace
 from tests.vm.calls import (
     ACCEPT,
     CALLER,
@@ -75,7 +76,7 @@ def test_a_profile_lists_its_provider_while_it_is_available(calls: Calls) -> Non
 def test_a_bad_profile_is_refused(
     calls: Calls, changed: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    bad: SetProfile = replace(profile(), **changed)  # type: ignore[arg-type]
+    bad: SetProfile = replace(profile(), **changed)
     assert calls.failure(PROVIDER, bad) == expected
 
 
@@ -119,7 +120,9 @@ def test_a_match_looks_at_a_bounded_number_from_the_beacon_on(calls: Calls) -> N
 
 def test_a_request_is_matched_by_a_later_block_as_was_simulated(calls: Calls) -> None:
     calls.must(CALLER, ask(wish(PRICE + 7)))
-    before = replace(calls.block, height=deciding_height(calls.block) - 1, beacon=BEACON)
+    before = dataclasses.replace(
+        calls.block, height=deciding_height(calls.block) - 1, beacon=BEACON
+    )
     calls.step(draw_requests, block=before)
     assert calls.pot() == ESCROW + 7 * MINUTES
     assert calls.faults() == []

@@ -1,10 +1,9 @@
 """Quotes and simulations say what the block will."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.errors import InvalidTransaction
+from consensus.record import replace
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, World, commit_to, pay, publish
 from vm.simulation import quote, simulate
 

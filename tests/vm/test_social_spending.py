@@ -1,10 +1,9 @@
 """Shares, view receipts, tips, and what who shares earns by them."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.errors import ActionFailed
+from consensus.record import replace
 from tests.vm.days import DAY_MS
 from tests.vm.fans import DORA, UNKNOWN, VIDEO, A, B, C, D, Fans
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS, commit_to, key, publish

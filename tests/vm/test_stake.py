@@ -1,7 +1,7 @@
 """Stake: bonds, votes, what is given back, and whom it elects; also against a naive model."""
 
+import dataclasses
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from consensus.errors import ActionFailed, InvalidEncoding
+from consensus.record import replace
 from genesis.preset import Preset
 from tests.vm.offences import offend
 from tests.vm.stage import Stage
@@ -336,7 +337,9 @@ def test_a_block_gives_back_before_its_transactions_which_can_spend_it() -> None
     everything = balance_of(world.state, ANNA.public, ASSET) - 2_000_000
     world.run(world.order(Bond(everything), Unbond(everything), max_fee=10**8))
     world.height += 60
-    execution = BlockExecution(world.state, replace(world.block(), reveal=reveals_of(0).reveal(1)))
+    execution = BlockExecution(
+        world.state, dataclasses.replace(world.block(), reveal=reveals_of(0).reveal(1))
+    )
     execution.begin()
     spent = apply_to(execution, world.order(pay(BEN, everything), nonce=1))
     assert (spent.status, spent.first_event) == ("ok", 1)

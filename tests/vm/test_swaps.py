@@ -2,7 +2,7 @@
 both halves, or neither."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from consensus.hashing import sha256
 from consensus.keys import KeyPair
+from consensus.record import replace
 from tests.vm.days import Days
 from tests.vm.world import ANNA, BEN, CLEO, FUNDS
 from vm.declare import Action

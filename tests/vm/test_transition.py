@@ -1,12 +1,11 @@
 """What keeps a transaction out of a block, what a failure costs, and who gets the fees."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from consensus.errors import InvalidBlock, InvalidEncoding, InvalidTransaction
-from consensus.record import record
+from consensus.record import record, replace
 from consensus.transaction import Transaction, transaction_id
 from tests.vm.world import (
     ANNA,

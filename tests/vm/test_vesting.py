@@ -1,6 +1,7 @@
 """Vesting: what is set aside, granted, unlocked, released by plan and burned."""
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.errors import ActionFailed
+from consensus.record import replace
 from tests.vm.stage import Stage
 from tests.vm.world import ANNA, BEN, CLEO, GENESIS_TIME_MS, World, key, pay
 from vm.declare import Action
@@ -71,7 +73,7 @@ class Days(Stage):
         """The first block of a day."""
         self.time_ms = GENESIS_TIME_MS + day * DAY_MS + 1_000
         self.height += 1
-        block = replace(self.block, height=self.height)
+        block = dataclasses.replace(self.block, height=self.height)
         self.step(turn_day, go_on, *REGISTRY.end_steps, block=block)
 
     def held(self, account: bytes) -> int:

@@ -1,11 +1,10 @@
 """Paid viewing: escrow until the key is there, exact shares, refunds, and proof of a wrong key."""
 
-from dataclasses import replace
-
 import pytest
 
 from consensus.cid import RAW, cid_of
 from consensus.codec import UINT64_MAX
+from consensus.record import replace
 from consensus.sealed_key import commitment_to, open_sealed_key, viewing_key_of
 from tests.vm.shop import (
     BUYER,

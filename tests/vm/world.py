@@ -1,7 +1,8 @@
 """A small chain's first state, its people, and blocks on it, for tests of the transition."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from consensus.beacon import RevealChain, next_beacon
@@ -9,6 +10,7 @@ from consensus.cid import RAW, cid_of
 from consensus.codec import Wire
 from consensus.keys import KeyPair
 from consensus.producers import ProducerSet
+from consensus.record import replace
 from consensus.transaction import Transaction, transaction_id
 from genesis.build import build_genesis
 from genesis.file import Genesis
@@ -29,7 +31,7 @@ FUNDS = 1_000_000_000
 REVEALS = 8
 LAPSES_MS = GENESIS_TIME_MS + 10**9
 # Nobody governs, and no pot holds anything from the start.
-BARE = replace(load_preset("devnet"), pots={}, government=Government({}, {}, {}))
+BARE = dataclasses.replace(load_preset("devnet"), pots={}, government=Government({}, {}, {}))
 
 
 def key(name: str) -> KeyPair:
@@ -142,7 +144,7 @@ class World:
 
     def run(self, *transactions: Transaction, **changed: Any) -> Outcome:
         """The outcome of the next block, with these facts changed, whose writes are kept."""
-        block = replace(self.block(used=self.height - 1), **changed)
+        block = dataclasses.replace(self.block(used=self.height - 1), **changed)
         outcome = execute_block(self.state, block, transactions)
         self.keep(outcome.writes)
         self.height += 1

@@ -9,11 +9,10 @@ another pot at once, and nothing is lost or left undecided by time alone.
 
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Asset, Counter, Text, Uint
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action, Module
 from vm.modules.economy import today

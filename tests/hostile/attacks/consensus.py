@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 
 import trio
 
@@ -11,7 +10,7 @@ from consensus.block import Header, Vote, vote_message
 from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.evidence import DOUBLE_VOTE, Evidence, Statement
 from consensus.finality_proof import FinalityProof
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.local.run import now_ms
 from p2p.messages import (
     BY_TYPE,

@@ -4,13 +4,12 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import trio
 
 from consensus.cid import RAW, Cid, cid_of
 from consensus.kinds import JSON_INTEGER_MAX
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.client import Client
 from node.failure import Refused
 from p2p.messages import (

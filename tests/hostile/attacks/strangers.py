@@ -1,13 +1,13 @@
 """Before anything is proven: garbage, silence, half a handshake, a wrong one."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import trio
 
 from consensus.keys import KeyPair
+from consensus.record import replace
 from p2p.frames import frame_bytes
 from p2p.messages import BY_TYPE, MESSAGES, GetStatus, Proof, Role
 from tests.fuzz.examples import example

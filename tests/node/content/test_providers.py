@@ -1,7 +1,6 @@
 """Who holds what: records that count, their bounds, and the ways to the holders."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from consensus.cid import RAW, Cid, cid_of
 from consensus.errors import Invalid
-from consensus.record import Record
+from consensus.record import Record, replace
 from node.content.providers import ProviderTable, Route
 from p2p.identity import PeerId
 from p2p.messages import MAX_PROVIDERS_BYTES, GetProviders, Providers

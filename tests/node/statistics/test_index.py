@@ -1,13 +1,13 @@
 """The index on disk: ended at any write it goes on without counting twice; old days go."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 
 from consensus.cid import RAW, cid_of
+from consensus.record import replace
 from node.statistics.happenings import Fact, Happening, Like, Ownership
 from node.statistics.index import (
     LAYOUT,

@@ -1,7 +1,6 @@
 """The order of an account's transactions."""
 
-from dataclasses import replace
-
+from consensus.record import replace
 from consensus.transaction import Transaction
 from vm.modules.account.tables import SENDERS, account, sender_row
 from vm.view import State, View

@@ -6,10 +6,9 @@ has the keys of an account cannot take it away from who watches it.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from consensus.kinds import AccountId, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account.rotating import check_usable, put_authority

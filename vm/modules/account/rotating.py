@@ -1,12 +1,11 @@
 """Rotation: an account's keys are replaced, and its id stays."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 from consensus.keys import is_public_key
 from consensus.kinds import AccountId
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account.tables import (

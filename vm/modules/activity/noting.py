@@ -6,8 +6,7 @@ kind than the rules let count in a day. So parting one's doings among accounts g
 without another person's attestation.
 """
 
-from dataclasses import replace
-
+from consensus.record import replace
 from vm.context import Context
 from vm.modules.activity.tables import (
     ACCOUNTS,

@@ -4,12 +4,11 @@ Sums are kept as things happen, so that the end of a day costs the same however 
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import isqrt
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Counter, Uint
-from consensus.record import AtMost, Record, part, record
+from consensus.record import AtMost, Record, part, record, replace
 from vm.declare import Module
 from vm.modules.account import HandleName
 from vm.modules.activity_kind import ActivityKind

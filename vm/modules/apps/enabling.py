@@ -1,9 +1,7 @@
 """Enabling: only who has enabled an app pays in it, and is charged by it within a limit a day."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.apps.tables import (

@@ -4,10 +4,8 @@ The developer has its part at once. The platform's is held while the payment can
 income, consumption and the app's standing only after that: what is refunded has counted nowhere.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.apps.tables import (

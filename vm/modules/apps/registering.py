@@ -1,10 +1,8 @@
 """Registering: an app stands under a name for a deposit, in new versions, until it is withdrawn."""
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.apps.tables import (

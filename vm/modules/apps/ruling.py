@@ -1,10 +1,8 @@
 """Ruling: the community marks apps as official, and suspends apps."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.kinds import AccountId
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.apps.tables import APPS, AppName, apps, own_app

@@ -1,8 +1,6 @@
 """Items: what is sold in an app, so that a payment says what was bought."""
 
-from dataclasses import replace
-
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.apps.tables import (

@@ -1,10 +1,8 @@
 """What becomes of a payment: the developer refunds it whole, in time, or it counts."""
 
-from dataclasses import replace
-
 from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.apps.tables import (

@@ -5,10 +5,8 @@ comes back by itself when the auction is closed. So who is outbid has nothing to
 nobody leads by units that can vanish.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.auctions.tables import (

@@ -1,10 +1,8 @@
 """Closing auctions: the pool is paid, and what was put into bids that lost goes back by itself, in
 bounded batches."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.auctions.bidding import give_back
 from vm.modules.auctions.tables import (

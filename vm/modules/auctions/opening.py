@@ -1,11 +1,10 @@
 """Opening auctions, and what their winners show."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
 from consensus.kinds import Asset, Counter, Uint
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.auctions.tables import (

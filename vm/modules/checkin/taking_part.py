@@ -5,10 +5,8 @@ What rounding leaves goes back to the pot with the last claim. Sharing by what i
 accounts of one person get no more than one.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -1,6 +1,5 @@
 """Claiming: a holder names its account here by a message that its Ethereum key has signed."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.address import format_address
@@ -8,7 +7,7 @@ from consensus.errors import InvalidProof, InvalidSignature
 from consensus.ethereum import SIGNATURE_BYTES, format_ethereum_address, recover_signer
 from consensus.kinds import AccountId, Asset, Bytes, Counter, Digest
 from consensus.merkle import verify_merkle
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.claims.tables import (

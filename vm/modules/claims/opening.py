@@ -1,10 +1,9 @@
 """Opening a migration, out of a community's pot; and its end, when the rest goes where it is to."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.kinds import Amount, Asset, Counter, Digest, Uint
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.claims.tables import (

@@ -1,9 +1,8 @@
 """Lines: the versions of a video, which have one owner and follow one another."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.cid import Cid
+from consensus.record import replace
 from vm.modules.content.tables import VIDEOS, Line, Video, content
 from vm.view import State, View
 

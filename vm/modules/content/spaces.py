@@ -4,11 +4,9 @@ A space's name is one of its own on the whole chain, as handles are. It costs wh
 many letters does, burned, so that nobody hoards them.
 """
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.kinds import AccountId, Amount
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import handle_fee

@@ -3,11 +3,9 @@
 Nobody gets what they have not accepted: what an account owns is what others see of it.
 """
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.content.lineage import check_newest, line_of, own_video, put_line, video_row

@@ -1,9 +1,7 @@
 """What is said of a video, changed by its owner."""
 
-from dataclasses import replace
-
 from consensus.cid import Cid
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.content.lineage import own_video

@@ -6,11 +6,10 @@ many hold the asset.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from consensus.kinds import Amount, Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.dividends.holdings import changed_holders, holding
 from vm.modules.dividends.tables import (

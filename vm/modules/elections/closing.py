@@ -1,12 +1,11 @@
 """Closing: at a term's end those with the most votes are the body's members, and the next term
 begins."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.errors import ActionFailed
 from consensus.kinds import AccountId, Counter
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.elections.tables import (

@@ -1,10 +1,8 @@
 """Standing: a policy lets holders elect a body, and candidates come forward for its next term."""
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

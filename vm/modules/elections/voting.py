@@ -1,11 +1,10 @@
 """Voting: who has bonded something votes once for as many candidates as there are seats."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.address import format_address
 from consensus.kinds import AccountId, Amount
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.elections.standing import NOT_STANDING

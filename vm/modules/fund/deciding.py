@@ -4,10 +4,8 @@ What passed is paid in the proportion in which the shares are still there: who s
 part and not that of those who leave, so that leaving with some of one's accounts gains nothing.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.fund.tables import (
     AGENDA,

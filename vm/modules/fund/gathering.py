@@ -4,10 +4,8 @@ A share is a unit contributed. Nobody joins later, so that nobody buys into what
 earned, and shares only become fewer once the fund invests.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

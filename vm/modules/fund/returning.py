@@ -5,11 +5,9 @@ has claimed: nothing goes through all members, and what rounding leaves is share
 next. Who leaves takes its part of both along, so that the others' parts stay what they are.
 """
 
-from dataclasses import replace
-
 from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -3,10 +3,8 @@
 As nobody joins any more, no one votes with more shares than there were when a proposal was made.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.fund.tables import (

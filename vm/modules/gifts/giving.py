@@ -1,11 +1,9 @@
 """Giving: the receiver gets the price of a gift at once, but for the platform's fee."""
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind, note

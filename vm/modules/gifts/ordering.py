@@ -3,11 +3,9 @@
 The maker is paid when it delivers; an order that it declines, or that is late, is paid back.
 """
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.gifts.tables import (

@@ -3,13 +3,12 @@
 The last stage that passes carries the actions out in the same block, with the policy's authority.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.codec import encode
 from consensus.hashing import sha256
 from consensus.kinds import Counter, Text
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.fee import TREASURY

@@ -1,12 +1,11 @@
 """The constitution: bodies and policies are set by proposals, as everything that they govern."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.kinds import Amount
 from consensus.producers import MIN_PRODUCERS
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.gov.membership import alternates_of, size_of

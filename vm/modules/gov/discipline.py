@@ -4,8 +4,7 @@ A vote counts if it was open for the body's window, and one at most counts in su
 can be made to miss votes by a heap of short ones.
 """
 
-from dataclasses import replace
-
+from consensus.record import replace
 from vm.context import Context
 from vm.modules.gov.membership import ABSENT, body_named, can_spare, expel
 from vm.modules.gov.polls import Poll

@@ -1,12 +1,11 @@
 """Membership: who is in a body, how one comes in, leaves, and is replaced at once by the next
 alternate (K5, K7, K8)."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.errors import ActionFailed
 from consensus.kinds import AccountId, Counter, Text
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.agenda import Agenda
 from vm.modules.gov.tables import (

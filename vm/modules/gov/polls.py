@@ -1,7 +1,8 @@
 """Polls: a body votes in a stage of a proposal, each account with the weight that it has."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from consensus.record import replace
 from vm.context import Context
 from vm.modules.agenda import Agenda
 from vm.modules.chain import chain_constants

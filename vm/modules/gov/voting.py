@@ -1,10 +1,10 @@
 """Voting: an account votes in the stage that a proposal is in, once; the vote that decides the
 stage closes it."""
 
-from dataclasses import replace
+import dataclasses
 
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.gov.closing import close
@@ -97,7 +97,7 @@ def cast(context: Context, poll: Poll, choice: str, weight: int) -> None:
         lock_bond(state, account, weight, tally.closes_ms, context.block.time_ms)
     outcome = foresee(poll.stage, tally, countable=not of_holders)
     if outcome is not Outcome.OPEN:
-        _end(context, replace(poll, tally=tally), outcome)
+        _end(context, dataclasses.replace(poll, tally=tally), outcome)
 
 
 def _end(context: Context, poll: Poll, outcome: Outcome) -> None:

@@ -1,11 +1,10 @@
 """Attending: guests are invited and enter; each uses a packet, which votes for the room (T7)."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.address import format_address
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.live.prepaying import use_packet

@@ -1,10 +1,8 @@
 """Holding a show: a space's owner opens its one live room, and closes it (T7)."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.kinds import AccountId, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import note_viewers

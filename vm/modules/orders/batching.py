@@ -2,12 +2,11 @@
 them, or refuses them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from consensus.codec import Wire, encode
 from consensus.hashing import sha256
 from consensus.kinds import AccountId, Amount, Asset, Counter, Digest
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.gov import PROPOSALS, Proposal

@@ -1,10 +1,9 @@
 """How orders end without being paid: the fee goes back to the client, and the list is removed."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Asset, Counter, Text
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.orders.tables import (
     BATCHES,

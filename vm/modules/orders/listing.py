@@ -4,13 +4,12 @@ An entry's share is what the scores up to it come to, less what those before it 
 rounded down: shares differ from the exact ones by less than a unit, and are the whole together.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.codec import Wire, encode
 from consensus.hashing import sha256
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import AtMost, Record, part, record
+from consensus.record import AtMost, Record, part, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.orders.closing import drop_listing

@@ -1,11 +1,9 @@
 """Orders: a client pays the whole fee into escrow, and a policy says who leads the order."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.orders.closing import CANCELLED, close_order

@@ -3,10 +3,8 @@
 Both sides put up a bond. Who buys and does not pay in time loses it, and who loses a dispute.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

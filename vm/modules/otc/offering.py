@@ -1,9 +1,7 @@
 """Offering one asset for another: both change hands in one action, or neither does."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.otc.tables import (

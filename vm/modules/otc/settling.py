@@ -1,9 +1,7 @@
 """The end of offers and sales: what is in escrow goes to whom it is due, also when nobody acts."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.otc.offering import Withdrawn, give_offered

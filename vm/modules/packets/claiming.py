@@ -4,11 +4,9 @@ An equal share is paid at once. Random shares are drawn when all are claimed or 
 so that coming sooner, later or seeing others' shares gains nothing.
 """
 
-from dataclasses import replace
-
 from consensus.keys import verifies
 from consensus.kinds import AccountId, Amount, Counter, Signature
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.draws import deciding_height

@@ -5,11 +5,10 @@ order they cut what is above n units into n pieces, each of which is a share tog
 Lots say which place has which share, so that all places are alike: the mean of each is units ÷ n.
 """
 
-from dataclasses import replace
 from itertools import pairwise
 
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.modules.draws import below, draw_seed, lot
 from vm.modules.packets.claiming import finish

@@ -5,11 +5,10 @@ floor(w x parts / (e x 10^6)), parts being the sum of weights times its part, an
 rest.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ACCOUNTS, Done

@@ -1,7 +1,6 @@
 """Contributing: what others do at a creator's videos, and what ranks it (T8)."""
 
-from dataclasses import replace
-
+from consensus.record import replace
 from vm.context import Context
 from vm.modules.activity_kind import ActivityKind
 from vm.modules.economy import days_with_blocks

@@ -6,11 +6,9 @@ Both of a pair are paid at once, W_M and W_w, if the pool holds as much. A list 
 when the next day ends goes first, and that day goes on.
 """
 
-from dataclasses import replace
-
 from consensus.codec import UINT64_MAX
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -5,11 +5,9 @@ follow from the beacon of the block that draws them, which nobody knows before, 
 provider, so that no two have the same to show.
 """
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from consensus.segments import segment_count
 from vm.context import Context
 from vm.modules.chain import chain_constants

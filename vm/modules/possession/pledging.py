@@ -1,10 +1,8 @@
 """Pledging: an account puts units at stake for holding a video, and takes them back."""
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -1,12 +1,11 @@
 """Proving: a provider shows the segments that were drawn for it, and gets what it has earned."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
 from consensus.errors import InvalidProof
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from consensus.segments import SegmentProof, verify_segment
 from vm.context import Context
 from vm.declare import Action

@@ -5,11 +5,9 @@ a function of its bytes. A false root harms nobody who compares before pledging;
 it right.
 """
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import Digest
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.content import VIDEOS, SizeBytes, owner_of

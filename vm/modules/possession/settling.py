@@ -6,12 +6,10 @@ settling when it keeps a challenge; when it misses one, the storage pot gets it 
 is one step a day, whatever the number of pledges.
 """
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.codec import UINT64_MAX
 from consensus.kinds import JSON_INTEGER_MAX, AccountId, Amount
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

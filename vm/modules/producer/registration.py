@@ -6,12 +6,10 @@ answers for it that long, and for the unbonding time from when it was replaced; 
 somebody signs with an old key that he has found costs nobody anything.
 """
 
-from dataclasses import replace
-
 from consensus.codec import encode
 from consensus.keys import verifies
 from consensus.kinds import AccountId, PublicKey, Signature
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import acts_for

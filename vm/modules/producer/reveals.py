@@ -1,11 +1,9 @@
 """Reveals: each block shows its producer's next one, and chains of them follow one another."""
 
-from dataclasses import replace
-
 from consensus.beacon import check_reveal
 from consensus.errors import Invalid, InvalidBlock
 from consensus.kinds import AccountId
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.producer.tables import BEACONS, NOT_REGISTERED, Beacon, Commitment, producer

@@ -1,13 +1,11 @@
 """Voting: what users spend votes by the platform's fee on it, and takes nothing from who earns it
 (T5)."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.cid import Cid
 from consensus.codec import UINT64_MAX
 from consensus.kinds import Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -1,9 +1,7 @@
 """Rating: once for each side of a settled session, in a time (P9)."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.ratings.tables import (

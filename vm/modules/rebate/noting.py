@@ -1,7 +1,6 @@
 """Noting what a day's release follows from: fees paid, and what accounts take part in (P2)."""
 
-from dataclasses import replace
-
+from consensus.record import replace
 from vm.context import Context
 from vm.modules.personhood import is_person
 from vm.modules.rebate.releasing import open_day

@@ -5,11 +5,9 @@ floor(F x 10^decimals x factor_ppm / (10^6 x p)) units, and the units for activi
 the cap and what is left of the reserve. What is pre-issued unlocks with it (P3).
 """
 
-from dataclasses import replace
-
 from consensus.codec import UINT64_MAX
 from consensus.kinds import Amount, Asset, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -1,9 +1,7 @@
 """The catalogue: providers propose offers, and a policy lets them in."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.redemption.tables import (

@@ -4,10 +4,8 @@ What was paid is held meanwhile. Honoured, it returns to the participation pool 
 back to who holds the voucher, so that a provider that does not honour it gains nothing.
 """
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

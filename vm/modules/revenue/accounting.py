@@ -1,9 +1,8 @@
 """Accounting: fees go into the pot `revenue`, and the day's account says whence they came and what
 became of them (P4)."""
 
-from dataclasses import replace
-
 from consensus.codec import UINT64_MAX
+from consensus.record import replace
 from vm.modules.economy import today
 from vm.modules.revenue.tables import (
     ACCOUNTS,

@@ -1,9 +1,7 @@
 """Claiming: an account takes what it has earned by approving producers."""
 
-from dataclasses import replace
-
 from consensus.kinds import AccountId, Amount
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -6,8 +6,8 @@ a block shares what is earned from the next one on.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
+from consensus.record import replace
 from vm.context import Context
 from vm.modules.chain import chain_constants
 from vm.modules.producer import VOTES, votes_of

@@ -1,10 +1,8 @@
 """Opening: a caller pays in advance, for a provider of its choice or of the beacon's (P7)."""
 
-from dataclasses import replace
-
 from consensus.keys import is_public_key
 from consensus.kinds import AccountId, Asset, Counter, PublicKey
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.draws import MOST_BLOCKS_BETWEEN, deciding_height

@@ -1,10 +1,9 @@
 """What providers offer, and in which assets sessions are paid."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 from consensus.kinds import AccountId, Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.sessions.tables import (

@@ -1,10 +1,8 @@
 """Settling: the highest ticket shown says what a session costs (P7)."""
 
-from dataclasses import replace
-
 from consensus.keys import verifies
 from consensus.kinds import AccountId, Amount, Counter, Signature
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.ratings import invite

@@ -1,10 +1,8 @@
 """Likes: each account likes a video once (T4)."""
 
-from dataclasses import replace
-
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.activity import ActivityKind

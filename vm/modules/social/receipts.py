@@ -4,13 +4,12 @@ A receipt names its chain, video, viewer and day, so that it counts once: what h
 until the day after, when receipts of its day cannot be shown any more.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
 from consensus.keys import verifies
 from consensus.kinds import AccountId, Counter, Digest, PublicKey, Signature
-from consensus.record import AtMost, Record, part, record
+from consensus.record import AtMost, Record, part, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.account import authority_of

@@ -1,10 +1,8 @@
 """Settling: the secret pays before the time-out; after it the amount goes back by itself."""
 
-from dataclasses import replace
-
 from consensus.hashing import sha256
 from consensus.kinds import AccountId, Amount, Counter, Digest
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.swaps.tables import (

@@ -3,13 +3,12 @@
 The snapshot is a Merkle list (RFC 6962) of entries, so that nothing goes through all of them.
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.errors import InvalidProof
 from consensus.kinds import AccountId, Amount, Asset, Counter, Digest, Uint
 from consensus.merkle import verify_merkle
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.tasks.tables import (

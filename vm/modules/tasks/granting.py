@@ -3,12 +3,11 @@
 They are paid by the head, so only persons get them (ECONOMIES section 0, Sybils).
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.chain import chain_constants

@@ -1,11 +1,10 @@
 """Tasks: published or proposed, claimed with evidence, and judged by a committee in batches."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Amount, Counter
-from consensus.record import AtMost, Record, record
+from consensus.record import AtMost, Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.steps import reward_factor

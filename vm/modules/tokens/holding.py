@@ -1,7 +1,6 @@
 """What accounts and pots hold: taken from one place, given to another, made or burned."""
 
-from dataclasses import replace
-
+from consensus.record import replace
 from vm.modules.tokens.tables import (
     ABOVE_CAP,
     ASSETS,

@@ -1,10 +1,8 @@
 """Assets come to be, and units of them: by proposals, and by an asset's gateway."""
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.kinds import AccountId, Amount, Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.tokens.holding import asset_row, count_minted, credit, fill_pot

@@ -3,11 +3,9 @@
 An account gets what is unlocked when somebody claims it for it: nothing goes through all grants.
 """
 
-from dataclasses import replace
-
 from consensus.address import format_address
 from consensus.kinds import AccountId, Amount, Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.economy import today

@@ -1,9 +1,7 @@
 """Reserves: amounts set aside, which are let out piece by piece and counted."""
 
-from dataclasses import replace
-
 from consensus.kinds import Amount, Asset
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from vm.context import Context
 from vm.declare import Action
 from vm.modules.dividends import is_open

@@ -1,11 +1,10 @@
 """Keys come to accounts: delivered to buyers, granted to others, and proved wrong."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from consensus.cid import Cid
 from consensus.kinds import AccountId, Bytes, Counter
-from consensus.record import Record, record
+from consensus.record import Record, record, replace
 from consensus.sealed_key import (
     SealedKey,
     ViewingKey,
