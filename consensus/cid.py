@@ -1,7 +1,8 @@
 """Content identifiers: CIDv1 over SHA-256, in exactly one binary and one text spelling."""
 
 import base64
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from consensus.errors import InvalidEncoding
 from consensus.hashing import DIGEST_BYTES, sha256
@@ -17,8 +18,7 @@ CID_BYTES = 4 + DIGEST_BYTES
 _TEXT_LENGTH = 59
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cid:
+class Cid(Struct, frozen=True, order=True):
     """A CIDv1: `0x01 codec 0x12 0x20 digest`, 36 bytes (multiformats CID specification).
 
     Only the codecs raw, dag-pb and dag-cbor and the hash sha2-256 exist on this chain.
@@ -35,9 +35,6 @@ class Cid:
             raise InvalidEncoding("not a CIDv1 with a sha2-256 multihash")
         if data[1] not in CODEC_NAMES:
             raise InvalidEncoding(f"unknown CID codec 0x{data[1]:02x}; raw, dag-pb or dag-cbor")
-
-    def __hash__(self) -> int:
-        return hash(self.binary)
 
     @property
     def codec(self) -> int:
