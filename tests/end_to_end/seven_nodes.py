@@ -43,9 +43,10 @@ MAX_RECOVERY_SLOTS = 2 * MAX_PRODUCERS + 1
 START_MS = 9000
 # So many slots before and after a handover are looked at.
 AROUND_SLOTS = 8
-# With fewer slots left, transactions might miss the epoch's election: two commands, or a batch.
+# With fewer slots left, the epoch might turn before the last command: two of them after another and
+# one that looks, or a batch and one that looks.
 COMMANDS_SLOTS = 30
-BATCH_SLOTS = 8
+BATCH_SLOTS = 20
 MAX_FEE = 10_000_000
 CHAIN_PAGE = 100
 
