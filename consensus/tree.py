@@ -1,3 +1,4 @@
+# cython: annotation_typing=False, boundscheck=False, wraparound=False
 """The state tree: a sparse Merkle tree that commits to every row of the state (DESIGN section 5).
 
 **Hashing** (normative; all hashes are SHA-256, 32 bytes). A row's path is H(key). Bit i of a
@@ -161,6 +162,10 @@ def _change_page(
     changes: _Changes,
 ) -> bytes:
     """The node that stands for the page at `position` after `changes`; notes changed pages."""
+    if (
+        len(position) > _MAX_POSITION
+    ):  # rows in their places have parted by here
+        raise DamagedTree(f"the state tree has a row beside its place at {position[:-1].hex()}")
     slots = _split(position, stored)
     groups: dict[int, list[tuple[bytes, bytes | None]]] = {}
     for change in changes:
@@ -236,18 +241,17 @@ def _join(slots: list[bytes]) -> bytes:
 def _node_above(slots: list[bytes]) -> bytes:
     """The node above some slots of a page, a power of two."""
     while len(slots) > 1:
-        slots = [_parent(slots[i], slots[i + 1]) for i in range(0, len(slots), 2)]
+        above: list[bytes] = []
+        for i in range(0, len(slots), 2):
+            left, right = slots[i], slots[i + 1]
+            if not right and len(left) != _INNER_BYTES:
+                above.append(left)
+            elif not left and len(right) != _INNER_BYTES:
+                above.append(right)
+            else:
+                above.append(inner_hash(_node_hash(left), _node_hash(right)))
+        slots = above
     return slots[0]
-
-
-def _parent(left: bytes, right: bytes) -> bytes:
-    if len(left) == len(right) == _INNER_BYTES:
-        return inner_hash(left, right)
-    if not left and len(right) != _INNER_BYTES:
-        return right
-    if not right and len(left) != _INNER_BYTES:
-        return left
-    return inner_hash(_node_hash(left), _node_hash(right))
 
 
 def _node_hash(node: bytes) -> bytes:

@@ -16,7 +16,7 @@ VERSION = "0.1.0"
 
 # What setup.py compiles. No module with records can be one: Cython turns annotations, which are
 # their encoding, into text.
-COMPILED_MODULES = ("consensus.codec",)
+COMPILED_MODULES = ("consensus.codec", "consensus.tree")
 
 
 class _Sources(MetaPathFinder):

@@ -1,16 +1,12 @@
 """The codec: one encoding for each value, and every other refused."""
 
 from collections.abc import Callable
-from importlib.util import module_from_spec
-from pathlib import Path
-from types import ModuleType
 
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import consensus
 from consensus.cid import CODEC_NAMES, Cid, cid_of
 from consensus.codec import (
     INT64_MIN,
@@ -23,7 +19,7 @@ from consensus.codec import (
     items_at,
 )
 from consensus.errors import InvalidEncoding
-from node.version import source_of
+from tests.consensus.builds import reference
 
 LINKS = st.builds(cid_of, st.sampled_from(sorted(CODEC_NAMES)), st.binary(max_size=8))
 LEAVES: st.SearchStrategy[Wire] = st.one_of(
@@ -37,17 +33,7 @@ LEAVES: st.SearchStrategy[Wire] = st.one_of(
 VALUES: st.SearchStrategy[Wire] = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=6))
 
 
-def _reference() -> ModuleType:
-    """The codec as its Python source, whichever build is under test."""
-    spec = source_of("consensus.codec", Path(consensus.__path__[0]))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-REFERENCE = _reference()
+REFERENCE = reference("codec")
 
 
 def outcome(decoder: Callable[[bytes], Wire], data: bytes) -> object:

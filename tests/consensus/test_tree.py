@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from random import Random
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consensus import tree
 from consensus.hashing import ZERO_DIGEST, sha256
 from consensus.tree import (
     EMPTY_ROOT,
@@ -17,6 +19,7 @@ from consensus.tree import (
     root,
     update,
 )
+from tests.consensus.builds import reference
 from tests.vectors.state_tree_model import (
     model_leaves,
     model_pages,
@@ -24,6 +27,7 @@ from tests.vectors.state_tree_model import (
 )
 
 Pages = dict[bytes, bytes]
+REFERENCE = reference("tree")
 
 
 def _path(bits: frozenset[int]) -> bytes:
@@ -162,3 +166,33 @@ def test_update_refuses_what_is_not_a_hash() -> None:
     for changes in ({b"short": ZERO_DIGEST}, {ZERO_DIGEST: b"short"}):
         with pytest.raises(ValueError, match="32 bytes"):
             update(lambda _: None, changes)
+
+
+def _outcome(module: ModuleType, page: bytes, changes: Mapping[bytes, bytes | None]) -> object:
+    """What an update makes of any bytes as a tree's pages."""
+    try:
+        made = module.update({b"": page, b"\x00": page}.get, changes)
+    except (DamagedTree, REFERENCE.DamagedTree) as error:
+        return str(error)
+    return made.root, made.pages
+
+
+@given(st.integers(0, 2**32 - 1), st.binary(max_size=80), CHANGES)
+def test_both_builds_take_any_page_alike(
+    masks: int, nodes: bytes, changes: dict[bytes, bytes | None]
+) -> None:
+    used, leaves = masks >> 16, masks >> 16 & masks
+    whole = 32 * (used.bit_count() + leaves.bit_count())
+    for page in (nodes, masks.to_bytes(4, "big") + nodes, masks.to_bytes(4, "big") + bytes(whole)):
+        assert _outcome(tree, page, changes) == _outcome(REFERENCE, page, changes)
+
+
+def test_a_row_that_is_stored_beside_its_place_is_damage() -> None:
+    path, stray = _path(frozenset([0])), bytes(32)
+    page = (0x0080_0080).to_bytes(4, "big") + stray + sha256(b"value")  # in slot 8, that of `path`
+    with pytest.raises(DamagedTree, match="beside its place"):
+        update({b"": page}.get, {_path(frozenset([0, 255])): sha256(b"new"), path: sha256(b"new")})
+    pages = {b"": (0x0080_0000).to_bytes(4, "big") + sha256(b"below")}
+    pages[b"\x08"] = (0x8000_8000).to_bytes(4, "big") + stray + sha256(b"value")
+    with pytest.raises(DamagedTree, match="beside its place"):
+        update(pages.get, {path: sha256(b"new")})
