@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 from bench.large_chain import Population
 from bench.report import Report, tell
+from consensus.transaction import EncodedTransaction
 from node.candidate import read_block
 from node.chain import Chain
-from node.mempool import Pending
 from node.read_ahead import read_touched
 from node.threads import SWITCH_INTERVAL_S
 from node.trial import check_transaction
@@ -78,7 +78,7 @@ class _BlockBench:
         candidate = read_block(raw)
         begun_cpu = time.thread_time()
         for each in pending:  # its signature is known to be good in any case
-            chain.verified.check_transaction(each.transaction, each.id)
+            chain.verified.check_transaction(each)
             if cache in ("admitted", "read_ahead"):
                 check_transaction(chain, each)
         if cache == "read_ahead":
@@ -99,7 +99,7 @@ class _BlockBench:
             "microseconds_a_read": 1e6 * statistics.fmean(reads or [0.0]),
         }
 
-    def _some_transfers(self) -> list[Pending]:
+    def _some_transfers(self) -> list[EncodedTransaction]:
         first = self._group * self._transfers
         self._group += 1
         return [

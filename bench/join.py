@@ -30,14 +30,16 @@ from consensus.light import DynastyStep  # noqa: E402
 from consensus.light_answer import DynastySteps  # noqa: E402
 from consensus.record import Record  # noqa: E402
 from consensus.snapshot import SnapshotManifest, SnapshotOffer  # noqa: E402
-from consensus.transaction import Transaction, transaction_id  # noqa: E402
+from consensus.transaction import (  # noqa: E402
+    EncodedTransaction,
+    Transaction,
+)
 from genesis.build import build_genesis  # noqa: E402
 from genesis.file import Genesis  # noqa: E402
 from genesis.preset import load_preset  # noqa: E402
 from genesis.producer_record import make_producer_record  # noqa: E402
 from node.candidate import read_block  # noqa: E402
 from node.chain import Chain  # noqa: E402
-from node.mempool import Pending  # noqa: E402
 from node.proposing import propose  # noqa: E402
 from node.snapshots.joining import Joining  # noqa: E402
 from node.snapshots.proving import genesis_anchor, joined_writes  # noqa: E402
@@ -113,7 +115,7 @@ class Builder:
         if store is not None and store.newest() is None:
             take_snapshot(store, self.database.snapshot())
 
-    def _transfer(self) -> Pending:
+    def _transfer(self) -> EncodedTransaction:
         chance = self._chance
         place = chance.randrange(len(self._accounts))
         to = self._accounts[chance.randrange(len(self._accounts))].public
@@ -130,10 +132,9 @@ class Builder:
             signatures=(),
         ).signed(sender)
         self._nonces[place] += 1
-        data = made.encode()
-        return Pending(transaction_id(data), made, data)
+        return EncodedTransaction.of(made)
 
-    def _add(self, slot: int, ready: Sequence[Pending]) -> None:
+    def _add(self, slot: int, ready: Sequence[EncodedTransaction]) -> None:
         chain, head = self.chain, self.chain.fork.head
         producer = scheduled(chain.rules, head, slot).producer
         seat = self._seat_of[producer]

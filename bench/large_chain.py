@@ -27,7 +27,7 @@ from consensus.history import NO_HISTORY, History
 from consensus.keys import KeyPair
 from consensus.merkle import merkle_root
 from consensus.record import replace
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from consensus.tree import key_path
 from genesis.build import build_genesis
 from genesis.file import Genesis
@@ -36,7 +36,6 @@ from genesis.producer_record import make_producer_record
 from node.candidate import NO_RESULTS, Recorded
 from node.chain import Chain
 from node.chain_point import point_of
-from node.mempool import Pending
 from node.proposing import propose
 from storage.blocks import BlockStore, ChainMeta
 from storage.database import UNFINAL_ROW, Database, Write
@@ -95,7 +94,7 @@ class Population:
         for number in range(count):
             yield BALANCES.state_key(self.account(number), "REEL"), value
 
-    def transfer(self, chain: Chain, sender: int, to: int, nonce: int = 0) -> Pending:
+    def transfer(self, chain: Chain, sender: int, to: int, nonce: int = 0) -> EncodedTransaction:
         """A signed transfer between two accounts by their numbers."""
         key = self.senders[sender]
         made = Transaction(
@@ -109,10 +108,9 @@ class Population:
             actions=(Transfer(self.account(to), "REEL", 1_000, "").pack(),),
             signatures=(),
         ).signed(key)
-        data = made.encode()
-        return Pending(transaction_id(data), made, data)
+        return EncodedTransaction.of(made)
 
-    def block(self, chain: Chain, slot: int, ready: Iterable[Pending] = ()) -> Recorded:
+    def block(self, chain: Chain, slot: int, ready: Iterable[EncodedTransaction] = ()) -> Recorded:
         """The slot's block on the head, by its scheduled producer; not inserted."""
         head = chain.fork.head
         producer = scheduled(chain.rules, head, slot).producer

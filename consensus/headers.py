@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from consensus.beacon import next_beacon
-from consensus.block import BlockRef, Body, Header
+from consensus.block import BlockRef, Header
 from consensus.certificate import Verify, check_certificate
 from consensus.cid import Cid
 from consensus.errors import InvalidBlock, InvalidHeader, InvalidSignature
@@ -26,7 +26,6 @@ from consensus.merkle import merkle_root
 from consensus.producers import Member, ProducerSet
 from consensus.record import replace
 from consensus.schedule import epoch_of, producer_at, schedule
-from consensus.transaction import transaction_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +177,13 @@ def check_producer(
         raise InvalidSignature("not the scheduled producer's over the block id", field="signature")
 
 
-def check_body_bound(header: Header, body: Body, transaction_bytes: Sequence[bytes]) -> None:
+def check_body_bound(header: Header, certificate: bytes, transaction_ids: Sequence[bytes]) -> None:
     """Raise InvalidBlock (code body-mismatch) unless the body is the one the header names.
 
     A body that does not match is its sender's fault, never the block's.
     """
-    check_certificate_bound(header, body.certificate)
-    ids = [transaction_id(data) for data in transaction_bytes]
-    if not names_transactions(header, ids):
+    check_certificate_bound(header, certificate)
+    if not names_transactions(header, transaction_ids):
         raise InvalidBlock(
             "the transactions are not the header's",
             field="header.transactions_root",

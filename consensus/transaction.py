@@ -1,7 +1,8 @@
 """Transactions: signed lists of actions, applied all or nothing (DESIGN section 2)."""
 
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Self
 
 from consensus.codec import Wire, encode
 from consensus.errors import InvalidEncoding, InvalidTransaction
@@ -153,6 +154,40 @@ def decode_transaction(data: bytes) -> Transaction:
     if len(data) > MAX_TRANSACTION_BYTES:
         raise InvalidEncoding(f"{len(data)} bytes; a transaction has at most 65,536")
     return Transaction.decode(data)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTransaction:
+    """A transaction with its id and its bytes: made once, they go with it from peer to block."""
+
+    id: bytes
+    transaction: Transaction
+    data: bytes
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> Self:
+        """The transaction, encoded."""
+        data = transaction.encode()
+        return cls(transaction_id(data), transaction, data)
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        """Read a transaction's canonical bytes; raises InvalidEncoding."""
+        return cls(transaction_id(data), decode_transaction(data), data)
+
+    @property
+    def size_bytes(self) -> int:
+        """How long its encoding is."""
+        return len(self.data)
+
+    def check_signatures(self) -> None:
+        """Raise InvalidTransaction unless all signatures verify and keys are in strict order."""
+        self.transaction.check_signatures(self.data)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it pays no fee: mana pays, or it is a duty or exempt."""
+        return self.transaction.max_fee == 0
 
 
 def transaction_id(data: bytes) -> bytes:

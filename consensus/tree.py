@@ -162,9 +162,7 @@ def _change_page(
     changes: _Changes,
 ) -> bytes:
     """The node that stands for the page at `position` after `changes`; notes changed pages."""
-    if (
-        len(position) > _MAX_POSITION
-    ):  # rows in their places have parted by here
+    if len(position) > _MAX_POSITION:  # rows in their places have parted by here
         raise DamagedTree(f"the state tree has a row beside its place at {position[:-1].hex()}")
     slots = _split(position, stored)
     groups: dict[int, list[tuple[bytes, bytes | None]]] = {}

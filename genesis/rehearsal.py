@@ -15,7 +15,7 @@ from consensus.errors import InvalidGenesis
 from consensus.hashing import ZERO_DIGEST, sha256
 from consensus.keys import KeyPair
 from consensus.producers import MIN_PRODUCERS
-from consensus.transaction import Transaction
+from consensus.transaction import EncodedTransaction, Transaction
 from genesis.build import build_genesis
 from genesis.file import Genesis
 from genesis.preset import Preset
@@ -92,7 +92,7 @@ class Rehearsal:
         spent: tuple[Transaction, ...] = ()
         if self._spending is not None:
             spent = self._spending.transactions(self.state, self._genesis.chain, block.height)
-        outcome = execute_block(self.state, block, spent)
+        outcome = execute_block(self.state, block, map(EncodedTransaction.of, spent))
         for receipt in outcome.receipts:
             if receipt.status != OK:
                 raise InvalidGenesis(f"nothing can be paid on day {self.day}: {receipt.status}")

@@ -14,14 +14,12 @@ from consensus.block import Header
 from consensus.cid import Cid
 from consensus.compact import CompactBlock, compact_block, short_transaction_id
 from consensus.errors import Invalid, InvalidBlock
-from consensus.headers import check_body_bound
 from consensus.record import Record
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import Candidate, read_block
 from node.chain import Screening
 from node.compact_block import Find, Puzzle
 from node.engine import Engine
-from node.mempool import Pending
 from node.peers import Peers
 from node.sync.catching_up import Sync
 from node.work import Work, ask, blocking, enter
@@ -145,17 +143,17 @@ class BlockRelay:
     def _finder(self, header: Header) -> Find:
         """Looks for transactions in the mempool; then in the newest blocks of the head's chain
         beside this one, which took theirs out of it."""
-        beside: dict[bytes, tuple[bytes, Transaction]] | None = None
+        beside: dict[bytes, Transaction] | None = None
 
-        def find(short: bytes) -> Pending | None:
+        def find(short: bytes) -> EncodedTransaction | None:
             nonlocal beside
             waiting = self._mempool.by_short_id(short)
             if waiting is not None:
                 return waiting
             if beside is None:
-                beside = {short_transaction_id(i): (i, each) for i, each in self._beside(header)}
+                beside = {short_transaction_id(i): each for i, each in self._beside(header)}
             found = beside.get(short)
-            return None if found is None else Pending(*found, found[1].encode())
+            return None if found is None else EncodedTransaction.of(found)
 
         return find
 
@@ -318,7 +316,7 @@ class BlockRelay:
             block = candidate.block
             if block.header != header or block.signature != compact.signature:
                 raise InvalidBlock("answered with another block than was announced", field="id")
-            check_body_bound(header, block.body, candidate.transactions)
+            candidate.check_body()
             return candidate
 
         return (yield from blocking(read))
@@ -349,4 +347,4 @@ class BlockRelay:
 
 def _compact(candidate: Candidate) -> CompactBlock:
     """The compact form of a block whose body is the header's."""
-    return compact_block(candidate.raw, [transaction_id(data) for data in candidate.transactions])
+    return compact_block(candidate.raw, candidate.transaction_ids)

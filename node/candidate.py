@@ -9,7 +9,9 @@ from consensus.cid import DAG_CBOR, Cid, cid_of
 from consensus.codec import Wire, decode, decode_at, encode, items_at
 from consensus.errors import InvalidEncoding
 from consensus.finality import ChainBlock
+from consensus.headers import check_body_bound
 from consensus.producers import ProducerSet
+from consensus.transaction import EncodedTransaction, transaction_id
 from node.block_results import BlockResults
 from storage.state import Layer
 from vm.transition import Outcome
@@ -37,17 +39,27 @@ class BlockHead:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A decoded block that claims a place: its id, own bytes and its transactions' bytes."""
+    """A decoded block that claims a place: its id, its bytes, and its transactions."""
 
     id: Cid
     block: Block
     raw: bytes
-    transactions: tuple[bytes, ...]
+    transactions: tuple[EncodedTransaction, ...]
 
     @property
     def header(self) -> Header:
         """The block's header."""
         return self.block.header
+
+    @property
+    def transaction_ids(self) -> list[bytes]:
+        """The ids of its transactions, in order."""
+        return [each.id for each in self.transactions]
+
+    def check_body(self) -> None:
+        """Raise InvalidBlock (code body-mismatch) unless the header names this body."""
+        certificate = self.block.body.certificate
+        check_body_bound(self.header, certificate, self.transaction_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,11 @@ def read_block(raw: bytes) -> Candidate:
     items = list(items_at(raw, front.end))
     body: list[Wire] = [front.certificate, [item for item, _ in items]]
     block = Block.unpack([Block.tag, Block.version, front.header, front.signature, body])
-    return Candidate(front.id, block, raw, tuple(data for _, data in items))
+    encoded = tuple(
+        EncodedTransaction(transaction_id(data), transaction, data)
+        for transaction, (_, data) in zip(block.body.transactions, items, strict=True)
+    )
+    return Candidate(front.id, block, raw, encoded)
 
 
 def read_head(raw: bytes) -> BlockHead:

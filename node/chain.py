@@ -22,7 +22,6 @@ from consensus.fork_choice import Finalized, ForkChoice
 from consensus.headers import (
     Roots,
     Rules,
-    check_body_bound,
     check_header,
     check_producer,
     opens_epoch,
@@ -246,7 +245,7 @@ class Chain:
         parent = None if header.parent is None else self.fork.get(header.parent)
         if parent is None or not self.fork.is_live(parent):
             raise InvalidBlock("its parent is not live", field="header.parent")
-        check_body_bound(header, body, candidate.transactions)
+        candidate.check_body()
         placed = check_header(
             self.rules,
             parent,
@@ -261,12 +260,10 @@ class Chain:
                 "no transactions are allowed while so many blocks are not final",
                 field="body.transactions",
             )
-        self.verified.check_transactions(
-            body.transactions, candidate.transactions, field="body.transactions"
-        )
+        self.verified.check_transactions(candidate.transactions, field="body.transactions")
         state = self.state_of(parent)
         context = self.context_of(placed, body.certificate)
-        outcome = execute_block(state, context, body.transactions, candidate.transactions)
+        outcome = execute_block(state, context, candidate.transactions)
         layer, root = make_layer(state, outcome.writes)
         _check_roots(header, roots_of(outcome, root))
         return recorded(placed, candidate.raw, body, layer, outcome)

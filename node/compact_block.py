@@ -11,12 +11,11 @@ from consensus.block import MAX_BLOCK_BYTES, Block, Body
 from consensus.compact import CompactBlock, block_bytes, short_transaction_id
 from consensus.errors import InvalidBlock
 from consensus.headers import check_certificate_bound, names_transactions
-from consensus.transaction import decode_transaction, transaction_id
+from consensus.transaction import EncodedTransaction
 from node.candidate import Candidate
-from node.mempool import Pending
 
 # The one known transaction of a short id; None if there is none, or more than one.
-Find: TypeAlias = Callable[[bytes], Pending | None]
+Find: TypeAlias = Callable[[bytes], EncodedTransaction | None]
 
 
 class Puzzle:
@@ -46,19 +45,19 @@ class Puzzle:
         if len(transactions) > len(places):
             raise InvalidBlock("more transactions than were asked for", code="body-mismatch")
         for place, data in zip(places, transactions, strict=False):
-            identity = transaction_id(data)
-            if short_transaction_id(identity) != self._short_ids[place]:
+            part = EncodedTransaction.read(data)
+            if short_transaction_id(part.id) != self._short_ids[place]:
                 raise InvalidBlock(
                     f"transaction {place} is not the one announced", code="body-mismatch"
                 )
-            self._parts[place] = Pending(identity, decode_transaction(data), data)
+            self._parts[place] = part
 
     def solve(self) -> Candidate | None:
         """The block; None if a transaction is missing, or is another one of the same short id.
 
         Raises InvalidBlock if it is larger than any that goes round.
         """
-        parts = [part for part in self._parts if part is not None]
+        parts = tuple(part for part in self._parts if part is not None)
         header = self._compact.header
         complete = len(parts) == len(self._parts)
         if not complete or not names_transactions(header, [part.id for part in parts]):
@@ -68,4 +67,4 @@ class Puzzle:
             raise InvalidBlock(f"its transactions exceed {MAX_BLOCK_BYTES} bytes", code="too-large")
         body = Body(self._compact.certificate, tuple(part.transaction for part in parts))
         block = Block(header, self._compact.signature, body)
-        return Candidate(header.id(), block, block_bytes(self._compact, encoded), encoded)
+        return Candidate(header.id(), block, block_bytes(self._compact, encoded), parts)

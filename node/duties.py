@@ -10,8 +10,7 @@ from typing import Protocol
 
 from consensus.evidence import Evidence
 from consensus.record import replace
-from consensus.transaction import Authorization, Transaction, transaction_id
-from node.mempool import Pending
+from consensus.transaction import Authorization, EncodedTransaction, Transaction
 from vm.declare import Action
 from vm.modules.account import next_nonce
 from vm.modules.chain import chain_constants
@@ -42,7 +41,7 @@ def duties(  # noqa: PLR0917 - the facts of one block, in the order in which the
     key: Signer,
     following: Commitment | None,
     evidence: Iterable[Evidence],
-) -> list[Pending]:
+) -> list[EncodedTransaction]:
     """The duties that the producer's block of this height on `state` should begin with.
 
     `chain` is the chain's digest, `key` the seat's consensus key (none are due for a key that is
@@ -85,8 +84,7 @@ def _due(
         yield Report(item)
 
 
-def _signed(draft: Transaction, key: Signer) -> Pending:
+def _signed(draft: Transaction, key: Signer) -> EncodedTransaction:
     authorization = Authorization(key.public, key.sign(draft.signing_bytes()))
     made = replace(draft, signatures=(authorization,))
-    data = made.encode()
-    return Pending(transaction_id(data), made, data)
+    return EncodedTransaction.of(made)

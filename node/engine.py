@@ -23,6 +23,7 @@ from consensus.finality_proof import FinalityProof
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
 from consensus.producers import MAX_PRODUCERS, Member
+from consensus.transaction import EncodedTransaction
 from consensus.watch import Watch
 from node.candidate import Candidate, Recorded
 from node.chain import Chain, Screening
@@ -30,7 +31,7 @@ from node.duties import duties
 from node.evidence_pool import EvidencePool
 from node.finality_log import FinalityEntry, FinalityLog
 from node.finality_proofs import is_ahead
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool
 from node.peers import Peers
 from node.presence import Presence
 from node.proposing import propose
@@ -175,13 +176,12 @@ class Engine:
             parent = at.placed.header.parent
             at = None if parent is None else chain.recorded(parent)
 
-    def _still_valid(self, blocks: Iterable[Recorded]) -> Iterator[Pending]:
+    def _still_valid(self, blocks: Iterable[Recorded]) -> Iterator[EncodedTransaction]:
         for block in blocks:
-            pairs = zip(block.transaction_ids, block.body.transactions, strict=True)
-            for identity, transaction in pairs:
+            for transaction in block.body.transactions:
                 if transaction.nonce < nonce_at_head(self.chain, transaction.sender):
                     continue
-                pending = Pending(identity, transaction, transaction.encode())
+                pending = EncodedTransaction.of(transaction)
                 try:
                     check_transaction(self.chain, pending)
                 except Invalid:
@@ -316,7 +316,7 @@ class Engine:
         proposal = propose(chain, slot, producer, reveal, joined(own, self._ready(slot)))
         return self.validator.seal(proposal, seat.key, chain.fork.final)
 
-    def _ready(self, slot: int) -> Iterator[Pending]:
+    def _ready(self, slot: int) -> Iterator[EncodedTransaction]:
         clock = self.chain.clock
         deadline = clock.start_ms(slot) + clock.slot_ms // ASSEMBLY_SHARE
         for pending in self.mempool.ready(lambda key: nonce_at_head(self.chain, key)):

@@ -11,10 +11,10 @@ from consensus.cid import Cid
 from consensus.finality import ChainBlock
 from consensus.kinds import AccountId, Counter, Digest
 from consensus.record import Record, part
+from consensus.transaction import EncodedTransaction
 from node.candidate import Recorded
 from node.chain import Chain
 from node.hub import GAP, Hub
-from node.mempool import Pending
 from node.query.answers import Place
 
 BLOCK, HEAD, FINAL_BLOCK, TRANSACTION = "block", "head", "final", "transaction"
@@ -84,7 +84,7 @@ class Announcer:
             event = FinalEvent(place_of(recorded.placed), len(recorded.transaction_ids))
             self._hub.publish(FINAL_BLOCK, event)
 
-    def pending(self, pending: Pending) -> None:
+    def pending(self, pending: EncodedTransaction) -> None:
         """Tell of a transaction that now waits in the mempool."""
         transaction = pending.transaction
         event = TransactionEvent(pending.id, transaction.sender, transaction.nonce)

@@ -7,11 +7,10 @@ waits for each row that they write: else one claim, signed for many accounts, co
 """
 
 from collections.abc import Callable, Generator, Iterator, Set
-from dataclasses import dataclass
 
 from consensus.compact import short_transaction_id
 from consensus.errors import InvalidTransaction
-from consensus.transaction import MAX_TRANSACTION_BYTES, Transaction
+from consensus.transaction import MAX_TRANSACTION_BYTES, EncodedTransaction, Transaction
 from vm.exemption import exemptions_of
 
 MAX_TRANSACTIONS = 20_000
@@ -25,36 +24,17 @@ if MAX_BYTES < MAX_PER_SENDER * MAX_TRANSACTION_BYTES:
     raise ValueError("one sender's transactions must fit the mempool")
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A transaction that waits, with its id and its bytes."""
-
-    id: bytes
-    transaction: Transaction
-    data: bytes
-
-    @property
-    def size_bytes(self) -> int:
-        """How long its encoding is."""
-        return len(self.data)
-
-    @property
-    def is_free(self) -> bool:
-        """Whether it pays no fee: mana pays, or it is a duty or exempt."""
-        return self.transaction.max_fee == 0
-
-
 class Mempool:
     """Transactions by id, by short id and, for each sender, by nonce."""
 
     def __init__(self, *, max_transactions: int = MAX_TRANSACTIONS, max_bytes: int = MAX_BYTES):
         self._max_transactions = max_transactions
         self._max_bytes = max_bytes
-        self._by_id: dict[bytes, Pending] = {}
-        self._by_short_id: dict[bytes, tuple[Pending, ...]] = {}
-        self._by_sender: dict[bytes, dict[int, Pending]] = {}
-        self._free: dict[bytes, Pending] = {}  # by id, as they came
-        self._exempt: dict[bytes, Pending] = {}  # by the keys of the rows that they write
+        self._by_id: dict[bytes, EncodedTransaction] = {}
+        self._by_short_id: dict[bytes, tuple[EncodedTransaction, ...]] = {}
+        self._by_sender: dict[bytes, dict[int, EncodedTransaction]] = {}
+        self._free: dict[bytes, EncodedTransaction] = {}  # by id, as they came
+        self._exempt: dict[bytes, EncodedTransaction] = {}  # by keys of rows they write
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -63,16 +43,16 @@ class Mempool:
     def __contains__(self, transaction_id: bytes) -> bool:
         return transaction_id in self._by_id
 
-    def get(self, transaction_id: bytes) -> Pending | None:
+    def get(self, transaction_id: bytes) -> EncodedTransaction | None:
         """The waiting transaction of this id."""
         return self._by_id.get(transaction_id)
 
-    def by_short_id(self, short_id: bytes) -> Pending | None:
+    def by_short_id(self, short_id: bytes) -> EncodedTransaction | None:
         """The one waiting transaction of this short id; None if there are several."""
         found = self._by_short_id.get(short_id, ())
         return found[0] if len(found) == 1 else None
 
-    def add(self, pending: Pending, *, next_nonce: int, next_height: int) -> None:
+    def add(self, pending: EncodedTransaction, *, next_nonce: int, next_height: int) -> None:
         """Let a checked transaction wait; known ones change nothing.
 
         `next_nonce` is the sender's at the head, `next_height` the next block's. Raises
@@ -123,7 +103,7 @@ class Mempool:
                 code="nonce-too-high",
             )
 
-    def _check_replacement(self, replaced: Pending, transaction: Transaction) -> None:
+    def _check_replacement(self, replaced: EncodedTransaction, transaction: Transaction) -> None:
         least = max(1, -(-replaced.transaction.max_fee * REPLACEMENT_PERCENT // 100))
         if transaction.max_fee < least:
             raise InvalidTransaction(
@@ -133,7 +113,7 @@ class Mempool:
                 code="replacement-underpriced",
             )
 
-    def _check_free(self, waiting: dict[int, Pending]) -> None:
+    def _check_free(self, waiting: dict[int, EncodedTransaction]) -> None:
         if sum(one.is_free for one in waiting.values()) >= MAX_FREE_PER_SENDER:
             raise InvalidTransaction(
                 f"{MAX_FREE_PER_SENDER} transactions of the sender that pay no fee wait already; "
@@ -151,7 +131,9 @@ class Mempool:
                 code="already-waiting",
             )
 
-    def _makes_room(self, pending: Pending, replaced: Pending | None) -> list[Pending]:
+    def _makes_room(
+        self, pending: EncodedTransaction, replaced: EncodedTransaction | None
+    ) -> list[EncodedTransaction]:
         """What has to go for it: what it replaces, and of what pays no fee the newest."""
         gone = [] if replaced is None else [replaced]
         count = len(self._by_id) + 1 - len(gone)
@@ -176,7 +158,7 @@ class Mempool:
             next_nonce += 1
         return next_nonce
 
-    def ready(self, next_nonce_of: Callable[[bytes], int]) -> Iterator[Pending]:
+    def ready(self, next_nonce_of: Callable[[bytes], int]) -> Iterator[EncodedTransaction]:
         """Transactions in an order that blocks may include: senders in turn, nonces in order, and
         those that pay a fee first, as far as their nonces let them.
 
@@ -189,7 +171,7 @@ class Mempool:
 
     def _rounds(
         self, turns: list[tuple[bytes, int]], *, free: bool
-    ) -> Generator[Pending, None, list[tuple[bytes, int]]]:
+    ) -> Generator[EncodedTransaction, None, list[tuple[bytes, int]]]:
         """Rounds of all that wait, or up to each sender's first that is free; where those are."""
         stopped: list[tuple[bytes, int]] = []
         while turns:
@@ -236,7 +218,7 @@ class Mempool:
             self._remove(pending)
         return len(void)
 
-    def _remove(self, pending: Pending) -> None:
+    def _remove(self, pending: EncodedTransaction) -> None:
         del self._by_id[pending.id]
         if self._free.pop(pending.id, None) is not None:
             for key in exemptions_of(pending.transaction):

@@ -13,6 +13,7 @@ import trio
 
 from consensus.errors import Invalid
 from consensus.keys import KeyPair
+from consensus.transaction import EncodedTransaction
 from genesis.file import MAX_GENESIS_BYTES, Genesis, GenesisHead, parse_genesis, parse_head
 from node.alarm import alarm, check_no_alarm
 from node.candidate import Recorded
@@ -33,7 +34,7 @@ from node.hub import Hub
 from node.mail.accounts import ChainAccounts
 from node.mail.exchange import MailExchange
 from node.mail.mailroom import Mailroom
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool
 from node.peer_clocks import offset_ms
 from node.peer_handler import PeerHandler
 from node.production import attend_slots
@@ -239,7 +240,7 @@ class Node:
         announcer = Announcer(self.hub, chain)
         self._read_ahead = ReadAhead(chain.state)
 
-        def accepted(pending: Pending) -> None:
+        def accepted(pending: EncodedTransaction) -> None:
             announcer.pending(pending)
             self._read_ahead.want(pending.transaction)
 

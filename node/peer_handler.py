@@ -11,13 +11,13 @@ from consensus.errors import Invalid, InvalidSignature, InvalidTransaction
 from consensus.evidence import Evidence
 from consensus.mail import Deletion, Envelope
 from consensus.record import Record
-from consensus.transaction import decode_transaction, transaction_id
+from consensus.transaction import EncodedTransaction, transaction_id
 from node.chain import Chain
 from node.content.exchange import ContentExchange
 from node.driver import Driver
 from node.exchange import Exchange
 from node.mail.exchange import MailExchange
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool
 from node.snapshots.service import SnapshotService
 from node.trial import check_transaction, nonce_at_head
 from node.wanted import WantedTransactions
@@ -44,11 +44,6 @@ FETCH_TIMEOUT_S = 2.0
 logger = logging.getLogger("reelect.node")
 
 
-def read_pending(data: bytes) -> Pending:
-    """Decode a transaction's bytes; raises InvalidEncoding."""
-    return Pending(transaction_id(data), decode_transaction(data), data)
-
-
 class PeerHandler:
     """The network's Handler.
 
@@ -65,7 +60,7 @@ class PeerHandler:
         content: ContentExchange,
         *,
         now_ms: Callable[[], int],
-        accepted: Callable[[Pending], None],
+        accepted: Callable[[EncodedTransaction], None],
         snapshots: SnapshotService | None = None,
         mail: MailExchange | None = None,
     ) -> None:
@@ -127,7 +122,7 @@ class PeerHandler:
 
     async def submit(self, data: bytes, exclude: PeerId | None = None) -> bytes:
         """Check a transaction, let it wait and announce it; its id. Raises Invalid…."""
-        pending = read_pending(data)
+        pending = EncodedTransaction.read(data)
         if pending.id in self._mempool:
             return pending.id
         check_transaction(self._chain, pending)

@@ -7,10 +7,9 @@ from consensus.errors import Invalid
 from consensus.finality import ChainBlock
 from consensus.hashing import ZERO_DIGEST
 from consensus.headers import Duty, Roots, child_block, child_header
-from consensus.transaction import Transaction
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import Proposal
 from node.chain import Chain, roots_of
-from node.mempool import Pending
 from storage.state import make_layer
 from vm.transition import BlockExecution
 
@@ -20,7 +19,7 @@ def propose(
     slot: int,
     producer: bytes,
     reveal: bytes,
-    ready: Iterable[Pending],
+    ready: Iterable[EncodedTransaction],
     *,
     parent: ChainBlock | None = None,
     qc: ChainBlock | None = None,
@@ -49,11 +48,11 @@ def propose(
     return Proposal(placed, Body(certificate, tuple(taken)), layer, outcome)
 
 
-def _fill(execution: BlockExecution, ready: Iterable[Pending]) -> list[Transaction]:
+def _fill(execution: BlockExecution, ready: Iterable[EncodedTransaction]) -> list[Transaction]:
     taken: list[Transaction] = []
     for pending in ready:
         try:
-            execution.apply(pending.transaction, pending.id, pending.size_bytes)
+            execution.apply(pending)
         except Invalid:
             continue
         taken.append(pending.transaction)

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from consensus.errors import InvalidTransaction
 from consensus.hashing import ZERO_DIGEST
 from consensus.record import replace
-from consensus.transaction import Transaction
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import Recorded
 from node.chain import Chain
-from node.mempool import Pending
 from vm.context import BlockContext
 from vm.modules.account import AuthoritySet, next_nonce
 from vm.receipt import Event, Receipt
@@ -17,12 +16,12 @@ from vm.transition import BlockExecution, check_signers
 from vm.view import View
 
 
-def check_transaction(chain: Chain, pending: Pending) -> None:
+def check_transaction(chain: Chain, pending: EncodedTransaction) -> None:
     """Raise Invalid… unless its signatures verify and it could run on the head's state.
 
     A nonce that comes later than the sender's next is run as if it were the next.
     """
-    chain.verified.check_transaction(pending.transaction, pending.id, pending.data)
+    chain.verified.check_transaction(pending)
     state = chain.state_of(chain.fork.head)
     transaction = _in_turn(state, pending.transaction)
     BlockExecution(state, _next_context(chain)).check(transaction, pending.size_bytes)

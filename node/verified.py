@@ -8,7 +8,7 @@ from typing import NamedTuple
 from consensus.errors import Invalid
 from consensus.hashing import sha256
 from consensus.keys import verifies
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction
 from node.mempool import MAX_TRANSACTIONS
 from p2p.recent import RecentSet
 
@@ -49,27 +49,20 @@ class Verified:
         self._signatures.add(item)
         return True
 
-    def check_transaction(
-        self, transaction: Transaction, identity: bytes, encoding: bytes | None = None
-    ) -> None:
-        """Raise InvalidTransaction unless all signatures verify.
+    def check_transaction(self, encoded: EncodedTransaction) -> None:
+        """Raise InvalidTransaction unless all signatures verify; the id covers them."""
+        if encoded.id not in self._transactions:
+            encoded.check_signatures()
+            self._transactions.add(encoded.id)
 
-        `identity` is the transaction's id, which covers its signatures; `encoding` are its bytes.
-        """
-        if identity not in self._transactions:
-            transaction.check_signatures(encoding)
-            self._transactions.add(identity)
-
-    def check_transactions(
-        self, transactions: Sequence[Transaction], encodings: Sequence[bytes], *, field: str
-    ) -> None:
+    def check_transactions(self, transactions: Sequence[EncodedTransaction], *, field: str) -> None:
         """Raise InvalidTransaction, naming the first at fault within `field`, unless all signatures
         of all transactions verify; many are verified in as many threads as there are processors.
         """
         orders = [
-            _Order(i, transaction, identity, data)
-            for i, (transaction, data) in enumerate(zip(transactions, encodings, strict=True))
-            if (identity := transaction_id(data)) not in self._transactions
+            _Order(i, each)
+            for i, each in enumerate(transactions)
+            if each.id not in self._transactions
         ]
         threads = min(PROCESSORS, len(orders) // ORDERS_A_THREAD)
         if threads < 2:
@@ -83,16 +76,14 @@ class Verified:
             place, error = min(faults, key=lambda fault: fault[0])
             raise error.within(f"{field}[{place}]")
         for order in orders:
-            self._transactions.add(order.identity)
+            self._transactions.add(order.encoded.id)
 
 
 class _Order(NamedTuple):
     """A transaction of a block at its place, whose signatures are to be verified."""
 
     place: int
-    transaction: Transaction
-    identity: bytes
-    encoding: bytes
+    encoded: EncodedTransaction
 
 
 def _first_fault(orders: Sequence[_Order]) -> tuple[int, Invalid] | None:
@@ -100,7 +91,7 @@ def _first_fault(orders: Sequence[_Order]) -> tuple[int, Invalid] | None:
     libsodium's calls let other threads run."""
     for order in orders:
         try:
-            order.transaction.check_signatures(order.encoding)
+            order.encoded.check_signatures()
         except Invalid as error:
             return order.place, error
     return None

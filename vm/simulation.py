@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from consensus.codec import UINT64_MAX
 from consensus.kinds import SIGNATURE_BYTES
 from consensus.record import replace
-from consensus.transaction import Authorization, Transaction, transaction_id
+from consensus.transaction import Authorization, EncodedTransaction, Transaction
 from vm.context import BlockContext
 from vm.modules.account import authorities_of, most_of
 from vm.modules.fee import fee_for, gas_rules, level_of
@@ -47,9 +47,8 @@ def simulate(
     final one. Raises InvalidTransaction if the block could not contain it.
     """
     signed = transaction if transaction.signatures else _with_signatures(view, transaction)
-    data = signed.encode()
     execution = BlockExecution(view, block)
-    receipt = execution.apply(signed, transaction_id(data), len(data))
+    receipt = execution.apply(EncodedTransaction.of(signed))
     events = execution.finish().events
     return receipt, events[receipt.first_event : receipt.first_event + receipt.event_count]
 

@@ -5,13 +5,13 @@ Producer and validator run the same `BlockExecution`: `begin`, `apply` for each 
 Signatures are verified elsewhere (`Transaction.check_signatures`), so that results can be cached.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
 from consensus.errors import Invalid, InvalidBlock, InvalidTransaction
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from vm.context import BlockContext
 from vm.declare import Action
 from vm.exemption import exemptions
@@ -125,14 +125,15 @@ class BlockExecution:
             self._carry_out(admitted)
             self._running.rollback(before)
 
-    def apply(self, transaction: Transaction, identity: bytes, size_bytes: int) -> Receipt:
-        """Run a transaction whose signatures verify, of this id and encoded size.
+    def apply(self, encoded: EncodedTransaction) -> Receipt:
+        """Run a transaction whose signatures verify.
 
         Raises InvalidTransaction, with nothing changed, if this block may not contain it at
         this place. An action that fails makes a receipt with its code; the fee is paid, or the
         mana used, and the nonce too all the same. What costs nothing must not fail.
         """
-        return self._run(self._admit(transaction, size_bytes), identity, size_bytes)
+        admitted = self._admit(encoded.transaction, encoded.size_bytes)
+        return self._run(admitted, encoded.id, encoded.size_bytes)
 
     def finish(self) -> Outcome:
         """Distribute the fees, move the price's level, run the modules' end steps and hand over the
@@ -250,23 +251,17 @@ def check_signers(view: View, transaction: Transaction) -> bool:
 
 
 def execute_block(
-    view: View,
-    block: BlockContext,
-    transactions: Sequence[Transaction],
-    encodings: Sequence[bytes] | None = None,
+    view: View, block: BlockContext, transactions: Iterable[EncodedTransaction]
 ) -> Outcome:
     """Run a whole block; raises InvalidHeader or InvalidBlock, naming the transaction at fault.
 
-    The signatures of the transactions must have been verified; `encodings` are the transactions'
-    own, for whoever has them.
+    The signatures of the transactions must have been verified.
     """
     execution = BlockExecution(view, block)
     execution.begin()
-    if encodings is None:
-        encodings = [transaction.encode() for transaction in transactions]
-    for i, (transaction, data) in enumerate(zip(transactions, encodings, strict=True)):
+    for i, each in enumerate(transactions):
         try:
-            execution.apply(transaction, transaction_id(data), len(data))
+            execution.apply(each)
         except Invalid as error:
             inner = error.within(f"body.transactions[{i}]")
             raise InvalidBlock(inner.message, field=inner.field, code=inner.code) from None

@@ -4,9 +4,9 @@ import re
 
 from consensus.cid import Cid, parse_cid
 from consensus.errors import Invalid, InvalidEncoding
+from consensus.transaction import EncodedTransaction
 from node.clock import SlotClock
 from node.events import place_of
-from node.mempool import Pending
 from node.query.answers import (
     FINAL,
     INCLUDED,
@@ -116,7 +116,7 @@ class BlockQueries:
         return TransactionsAnswer(items, following, place_of(view.block))
 
     def transaction(
-        self, view: ChainView, transaction_id: bytes, pending: Pending | None
+        self, view: ChainView, transaction_id: bytes, pending: EncodedTransaction | None
     ) -> TransactionAnswer:
         """A transaction of the view, or `pending` (of this id) in the mempool; raises NotFound."""
         place = view.transaction(transaction_id)
@@ -150,7 +150,7 @@ def _unless_pruned(view: ChainView) -> str:
     return f", unless it is below height {first}, where this node's blocks begin" if first else ""
 
 
-def _pending(pending: Pending) -> TransactionAnswer:
+def _pending(pending: EncodedTransaction) -> TransactionAnswer:
     return TransactionAnswer(
         id=pending.id,
         state=PENDING,

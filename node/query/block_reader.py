@@ -4,11 +4,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
-from consensus.block import Block, Body, Header
-from consensus.cid import DAG_CBOR, Cid, cid_of
-from consensus.transaction import transaction_id
+from consensus.block import Body, Header
+from consensus.cid import Cid
 from node.block_results import BlockResults
-from node.candidate import header_of
+from node.candidate import header_of, read_block
 from node.query.chain_view import ChainView, NotFound, Pruned
 
 MAX_BLOCKS = 1024
@@ -77,17 +76,12 @@ def _missing(view: ChainView, height: int) -> NotFound | Pruned:
 
 
 def _read(raw: bytes, height: int, results: bytes) -> ReadBlock:
+    found = BlockResults.decode(results)
     if height == 0:
-        header, signature, body = header_of(raw), None, _EMPTY
-    else:
-        block = Block.decode(raw)
-        header, signature, body = block.header, block.signature, block.body
+        header = header_of(raw)
+        return ReadBlock(header.id(), raw, header, None, _EMPTY, (), found)
+    candidate = read_block(raw)
+    header, signature, body = candidate.header, candidate.block.signature, candidate.block.body
     return ReadBlock(
-        id=cid_of(DAG_CBOR, header.encode()),
-        raw=raw,
-        header=header,
-        signature=signature,
-        body=body,
-        transaction_ids=tuple(transaction_id(item.encode()) for item in body.transactions),
-        results=BlockResults.decode(results),
+        candidate.id, raw, header, signature, body, tuple(candidate.transaction_ids), found
     )

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from consensus.block import Header
 from consensus.cid import Cid
 from consensus.errors import Invalid
-from consensus.headers import check_body_bound
 from consensus.merkle import merkle_root
-from consensus.transaction import transaction_id
 from genesis.file import Genesis
 from node.block_results import BlockResults
 from node.candidate import Candidate, read_block
@@ -135,15 +133,15 @@ class BlockCheck:
             raise Invalid("it is another one")
         if header.parent is None or (parent is not None and header.parent.binary != parent):
             raise Invalid("it does not follow the one below")
-        check_body_bound(header, candidate.block.body, candidate.transactions)
+        candidate.check_body()
         return candidate
 
     # What finds them, and what was kept of their results
 
     def _index_faults(self, height: int, candidate: Candidate) -> Iterator[Fault]:
         yield from self._id_faults(height, candidate.id.binary)
-        for index, data in enumerate(candidate.transactions):
-            key = TRANSACTION_ROW + transaction_id(data)
+        for index, identity in enumerate(candidate.transaction_ids):
+            key = TRANSACTION_ROW + identity
             place = height.to_bytes(_HEIGHT_BYTES, "big") + index.to_bytes(_INDEX_BYTES, "big")
             yield from self._differing(key, place, height)
         self._transactions += len(candidate.transactions)
@@ -218,7 +216,7 @@ class BlockCheck:
         if raw is None or place[:_HEIGHT_BYTES] == bytes(_HEIGHT_BYTES):
             return None
         transactions = read_block(raw).transactions
-        return transaction_id(transactions[index]) if index < len(transactions) else None
+        return transactions[index].id if index < len(transactions) else None
 
     def _get(self, key: bytes) -> bytes | None:
         """What is under a key once it is put right."""

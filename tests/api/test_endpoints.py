@@ -12,9 +12,9 @@ from consensus.cid import RAW, cid_of
 from consensus.codec import encode
 from consensus.kinds import JsonObject
 from consensus.merkle import merkle_root
+from consensus.transaction import EncodedTransaction
 from genesis.file import parse_genesis
 from node.content.file_fetch import MAX_RUNNING, FetchState
-from node.mempool import Pending
 from node.query.answers import (
     AccountAnswer,
     BlockAnswer,
@@ -45,7 +45,7 @@ async def get(
     return answer
 
 
-def pay(world: World, amount: int, nonce: int) -> Pending:
+def pay(world: World, amount: int, nonce: int) -> EncodedTransaction:
     return transfer(world.chain, ALICE, BOB.public, amount, nonce)
 
 
@@ -162,7 +162,7 @@ async def test_the_next_nonce_counts_what_waits(world: World) -> None:
         assert (account.nonce, account.next_nonce) == (2, 2)
 
 
-def _hex(pending: Pending) -> str:
+def _hex(pending: EncodedTransaction) -> str:
     return pending.transaction.encode().hex()
 
 

@@ -7,8 +7,8 @@ from consensus.address import format_address
 from consensus.cid import RAW, cid_of
 from consensus.keys import KeyPair
 from consensus.sealed_key import commitment_to
+from consensus.transaction import EncodedTransaction
 from node.client import Client
-from node.mempool import Pending
 from node.query.chain_view import Finality
 from node.query.viewing_answers import SpendingItem
 from tests.api.world import ALICE, BASE_URL, World, code_of
@@ -48,7 +48,7 @@ class Ledger:
             self.slot += 1
             self.world.slots([self.slot])
 
-    def _include(self, pending: Pending) -> None:
+    def _include(self, pending: EncodedTransaction) -> None:
         self.slot += 1
         self.world.slots([self.slot], [pending])
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Scope
 from consensus.cid import Cid
 from consensus.kinds import JsonObject
 from consensus.record import Record
-from consensus.transaction import decode_transaction, transaction_id
+from consensus.transaction import EncodedTransaction
 from node.api.app import make_app
 from node.block_relay import CompactCounts
 from node.candidate import Recorded
@@ -30,7 +30,7 @@ from node.mail.accounts import ChainAccounts
 from node.mail.exchange import MailExchange
 from node.mail.index import MailLimits
 from node.mail.mailroom import Mailroom
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool
 from node.query.answers import SyncProgress
 from node.query.chain_view import Finality, view_at
 from node.served import served_by, served_only
@@ -218,12 +218,11 @@ class World:
 
     async def submit(self, data: bytes) -> bytes:
         """As the node does it."""
-        transaction = decode_transaction(data)
-        pending = Pending(transaction_id(data), transaction, data)
+        pending = EncodedTransaction.read(data)
         check_transaction(self.chain, pending)
         self.mempool.add(
             pending,
-            next_nonce=nonce_at_head(self.chain, transaction.sender),
+            next_nonce=nonce_at_head(self.chain, pending.transaction.sender),
             next_height=self.chain.fork.head.height + 1,
         )
         self.announcer.pending(pending)
@@ -239,7 +238,7 @@ class World:
         return self.elsewhere.get(cid) if data is None else data
 
     def slots(
-        self, slots: Iterable[int], ready: Iterable[Pending] = (), *, vote: bool = True
+        self, slots: Iterable[int], ready: Iterable[EncodedTransaction] = (), *, vote: bool = True
     ) -> None:
         """A block in each slot, with the votes of all seats."""
         for slot in slots:
@@ -258,7 +257,7 @@ class World:
             self.follower.count()
             self.mempool.prune(self.next_nonce, self.chain.fork.head.height + 1)
 
-    def publish(self, action: Publish, slots: Sequence[int], *before: Pending) -> None:
+    def publish(self, action: Publish, slots: Sequence[int], *before: EncodedTransaction) -> None:
         """In the first slot Alice sends what comes before and commits, then she publishes."""
         commit = Commit(Claim(ALICE.public, action.cid, action.salt).commitment)
         nonce = self.next_nonce(ALICE.public) + len(before)

@@ -2,8 +2,7 @@
 
 from consensus.address import format_address
 from consensus.record import replace
-from consensus.transaction import transaction_id
-from node.mempool import Pending
+from consensus.transaction import EncodedTransaction
 from tests.api.world import ALICE, World
 from tests.node.network import signed
 from vm.declare import Action
@@ -20,9 +19,8 @@ def send(world: World, *actions: Action) -> None:
     nonce = world.next_nonce(ALICE.public)
     unsigned = signed(world.chain, ALICE, actions[0], nonce).transaction
     made = replace(unsigned, actions=tuple(each.pack() for each in actions)).signed(ALICE)
-    data = made.encode()
     slot = world.chain.fork.head.slot + 1
-    world.slots([slot], [Pending(transaction_id(data), made, data)])
+    world.slots([slot], [EncodedTransaction.of(made)])
 
 
 def open_room(world: World) -> None:

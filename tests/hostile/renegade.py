@@ -13,12 +13,11 @@ from consensus.headers import scheduled
 from consensus.keys import KeyPair
 from consensus.producers import MAX_PRODUCERS
 from consensus.record import Record, replace
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import read_block
 from node.chain import Chain, Screening
 from node.local.run import now_ms
 from node.local.setup import LocalChain
-from node.mempool import Pending
 from node.proposing import propose
 from node.validator import Seat
 from p2p.messages import MAX_BLOCKS, Blocks, GetBlock, GetBlocks, GetBlockTransactions, Transactions
@@ -32,7 +31,7 @@ MAX_FEE = 10_000_000
 
 def announce(raw: bytes) -> Record:
     """How a block goes round."""
-    return compact_block(raw, [transaction_id(data) for data in read_block(raw).transactions])
+    return compact_block(raw, read_block(raw).transaction_ids)
 
 
 class Renegade:
@@ -132,7 +131,7 @@ class Renegade:
             if isinstance(question, GetBlock):
                 return Blocks((raw,))
             transactions = read_block(raw).transactions
-            return Transactions(tuple(transactions[place] for place in question.places))
+            return Transactions(tuple(transactions[place].data for place in question.places))
         return politely(question)
 
     def prepare(self) -> None:
@@ -149,7 +148,7 @@ class Renegade:
         signer = self.seat.key if key is None else key
         return Block(header, signer.sign(header.id().binary), block.body).encode()
 
-    def _payment(self, number: int) -> Pending:
+    def _payment(self, number: int) -> EncodedTransaction:
         accounts = self._local.accounts
         sender = accounts.by_name()["dev9"]
         transfer = Transfer(number.to_bytes(32, "big"), "REEL", 1 + number, f"{number}")
@@ -164,5 +163,4 @@ class Renegade:
             actions=(transfer.pack(),),
             signatures=(),
         )
-        data = made.signed(accounts.key(sender)).encode()
-        return Pending(transaction_id(data), Transaction.decode(data), data)
+        return EncodedTransaction.of(made.signed(accounts.key(sender)))

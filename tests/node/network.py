@@ -9,14 +9,13 @@ from consensus.block import Vote, vote_message
 from consensus.fork_choice import Finalized
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from genesis.build import build_genesis
 from genesis.file import Genesis
 from genesis.preset import load_preset
 from genesis.producer_record import ProducerRecord, make_producer_record
 from node.candidate import Recorded, read_block
 from node.chain import Chain, Elect, Screening
-from node.mempool import Pending
 from node.proposing import propose
 from storage.database import Database
 from vm.declare import Action
@@ -80,12 +79,14 @@ def open_chain(
 
 def transfer(
     chain: Chain, sender: KeyPair, recipient: bytes, amount: int, nonce: int, **changed: int
-) -> Pending:
+) -> EncodedTransaction:
     """A signed transfer, as the mempool keeps it."""
     return signed(chain, sender, Transfer(recipient, "REEL", amount, ""), nonce, **changed)
 
 
-def signed(chain: Chain, sender: KeyPair, action: Action, nonce: int, **changed: int) -> Pending:
+def signed(
+    chain: Chain, sender: KeyPair, action: Action, nonce: int, **changed: int
+) -> EncodedTransaction:
     """A signed transaction of one action, as the mempool keeps it."""
     made = Transaction(
         chain=chain.id,
@@ -98,12 +99,11 @@ def signed(chain: Chain, sender: KeyPair, action: Action, nonce: int, **changed:
         actions=(action.pack(),),
         signatures=(),
     ).signed(sender)
-    data = made.encode()
-    return Pending(transaction_id(data), made, data)
+    return EncodedTransaction.of(made)
 
 
 def make_block(
-    chain: Chain, seats: dict[bytes, Seat], slot: int, ready: Iterable[Pending] = ()
+    chain: Chain, seats: dict[bytes, Seat], slot: int, ready: Iterable[EncodedTransaction] = ()
 ) -> Recorded:
     """The slot's block by its scheduled producer on the chain's head."""
     head = chain.fork.head
@@ -154,7 +154,7 @@ def run_slots(
     chains: Sequence[Chain],
     seats: dict[bytes, Seat],
     slots: Iterable[int],
-    ready: Iterable[Pending] = (),
+    ready: Iterable[EncodedTransaction] = (),
 ) -> None:
     """Every slot: the first chain makes the block, all take it, and all seats vote."""
     for slot in slots:

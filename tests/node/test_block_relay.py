@@ -10,10 +10,10 @@ from consensus.compact import SHORT_ID_BYTES, CompactBlock
 from consensus.errors import Invalid, InvalidBlock, InvalidHeader, InvalidSignature
 from consensus.evidence import DOUBLE_BLOCK
 from consensus.record import Record, replace
+from consensus.transaction import EncodedTransaction
 from node.block_relay import MAX_OFFERS, MAX_ORPHANS, MAX_WANTED, CompactCounts
 from node.candidate import Recorded, read_block
 from node.chain import Chain
-from node.mempool import Pending
 from p2p.handler import Verdict
 from p2p.messages import (
     MAX_TRANSACTIONS_BYTES,
@@ -57,11 +57,11 @@ def bench() -> Bench:
     return made
 
 
-def payments(chain: Chain, count: int) -> list[Pending]:
+def payments(chain: Chain, count: int) -> list[EncodedTransaction]:
     return [transfer(chain, ALICE, BOB.public, 1, nonce) for nonce in range(count)]
 
 
-def wait_in(bench: Bench, pending: list[Pending]) -> None:
+def wait_in(bench: Bench, pending: list[EncodedTransaction]) -> None:
     for each in pending:
         bench.mempool.add(each, next_nonce=0, next_height=1)
 
@@ -208,7 +208,7 @@ def test_what_does_not_fit_one_answer_is_asked_for_whole(bench: Bench, maker: Ch
     assert (counts(bench), bench.blamed) == (CompactCounts(whole=1), [])
 
 
-def colliding(of: Pending, other: Pending) -> Pending:
+def colliding(of: EncodedTransaction, other: EncodedTransaction) -> EncodedTransaction:
     """Stands in for another transaction of the same short id, which takes 2^32 work to make."""
     return dataclasses.replace(other, id=of.id[:SHORT_ID_BYTES] + other.id[SHORT_ID_BYTES:])
 
@@ -511,7 +511,7 @@ def test_an_adopted_orphan_goes_on_to_others(bench: Bench, maker: Chain) -> None
 
 
 @pytest.fixture
-def forked(maker: Chain) -> tuple[Bench, list[Pending], list[Recorded]]:
+def forked(maker: Chain) -> tuple[Bench, list[EncodedTransaction], list[Recorded]]:
     """A node at one of two blocks that compete, and the other."""
     made = payments(maker, 2)
     other = transfer(maker, ALICE, BOB.public, 2, 0)
@@ -525,7 +525,7 @@ def forked(maker: Chain) -> tuple[Bench, list[Pending], list[Recorded]]:
 
 
 def test_what_an_abandoned_block_held_waits_again_if_it_may(
-    forked: tuple[Bench, list[Pending], list[Recorded]],
+    forked: tuple[Bench, list[EncodedTransaction], list[Recorded]],
 ) -> None:
     bench, made, blocks = forked
     for block in blocks:

@@ -19,36 +19,34 @@ from consensus.errors import InvalidBlock, InvalidEncoding
 from consensus.hashing import sha256
 from consensus.merkle import merkle_root
 from consensus.record import replace
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import read_block
 from node.compact_block import Puzzle
-from node.mempool import Pending
 from tests.consensus.largest import HEADER
 
 SIGNATURE = bytes(range(64))
 
 
-def pending(number: int, padding: int = 0) -> Pending:
+def pending(number: int, padding: int = 0) -> EncodedTransaction:
     action: list[Wire] = ["some.action", 1, number, bytes(padding)]
     transaction = Transaction(
         bytes(32), bytes(32), None, number, 2**40, "REEL", number, (action,), ()
     )
-    data = transaction.encode()
-    return Pending(transaction_id(data), transaction, data)
+    return EncodedTransaction.of(transaction)
 
 
-def block_of(parts: Sequence[Pending], certificate: bytes = b"certificate") -> Block:
+def block_of(parts: Sequence[EncodedTransaction], certificate: bytes = b"certificate") -> Block:
     """A block whose header names these transactions."""
     root = merkle_root([part.id for part in parts])
     header = replace(HEADER, qc_hash=sha256(certificate), transactions_root=root)
     return Block(header, SIGNATURE, Body(certificate, tuple(part.transaction for part in parts)))
 
 
-def compact_of(parts: Sequence[Pending]) -> CompactBlock:
+def compact_of(parts: Sequence[EncodedTransaction]) -> CompactBlock:
     return compact_block(block_of(parts).encode(), [part.id for part in parts])
 
 
-def known(parts: Sequence[Pending]) -> Callable[[bytes], Pending | None]:
+def known(parts: Sequence[EncodedTransaction]) -> Callable[[bytes], EncodedTransaction | None]:
     return {short_transaction_id(part.id): part for part in parts}.get
 
 
@@ -60,7 +58,7 @@ shares = st.lists(st.booleans(), min_size=40, max_size=40)
 
 @given(several, st.lists(st.integers(2**31, 2**32), max_size=5), st.binary(max_size=200))
 def test_who_has_all_transactions_makes_the_block_byte_for_byte(
-    parts: list[Pending], more: list[int], certificate: bytes
+    parts: list[EncodedTransaction], more: list[int], certificate: bytes
 ) -> None:
     block = block_of(parts, certificate)
     raw = block.encode()
@@ -81,7 +79,7 @@ def test_heads_of_every_size_are_right(count: int) -> None:
 
 @given(several, shares, st.integers(0, 40))
 def test_what_is_missing_is_named_exactly_and_completes_the_block(
-    parts: list[Pending], share: list[bool], first: int
+    parts: list[EncodedTransaction], share: list[bool], first: int
 ) -> None:
     missing = tuple(place for place in range(len(parts)) if share[place])
     present = [part for place, part in enumerate(parts) if place not in missing]
@@ -97,7 +95,7 @@ def test_what_is_missing_is_named_exactly_and_completes_the_block(
 
 @given(several.filter(bool), st.data())
 def test_a_wrong_transaction_is_noticed_wherever_it_comes_from(
-    parts: list[Pending], data: st.DataObject
+    parts: list[EncodedTransaction], data: st.DataObject
 ) -> None:
     place = data.draw(st.integers(0, len(parts) - 1))
     wrong = pending(2**33)
@@ -111,7 +109,9 @@ def test_a_wrong_transaction_is_noticed_wherever_it_comes_from(
 
 
 @given(several.filter(bool), st.data())
-def test_no_other_short_ids_make_a_block(parts: list[Pending], data: st.DataObject) -> None:
+def test_no_other_short_ids_make_a_block(
+    parts: list[EncodedTransaction], data: st.DataObject
+) -> None:
     ids = compact_of(parts).split_ids()
     changed = data.draw(
         st.one_of(

@@ -6,8 +6,8 @@ import pytest
 
 from consensus.evidence import DOUBLE_BLOCK, DOUBLE_VOTE, Evidence
 from consensus.keys import KeyPair
+from consensus.transaction import EncodedTransaction
 from node.duties import MAX_DUTIES, duties, recommit_due
-from node.mempool import Pending
 from tests.vm.offences import offend
 from tests.vm.world import ANNA, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key, pay
 from vm.modules.producer import OFFENCES, Commitment, Producer, Recommit, current_beacon, register
@@ -28,19 +28,19 @@ def made(
     following: Commitment | None = None,
     evidence: Sequence[Evidence] = (),
     signer: KeyPair = CONSENSUS[0],
-) -> list[Pending]:
+) -> list[EncodedTransaction]:
     """The first producer's duties for the next block."""
     state, chain = world.state, world.genesis.chain
     return duties(state, chain, world.height, FIRST.public, signer, following, evidence)
 
 
-def run(world: World, pending: Sequence[Pending]) -> Outcome:
+def run(world: World, pending: Sequence[EncodedTransaction]) -> Outcome:
     """The next block, with these; their signatures, ids and sizes are right."""
     execution = BlockExecution(world.state, world.block(used=world.height - 1))
     execution.begin()
     for item in pending:
         item.transaction.check_signatures()
-        receipt = execution.apply(item.transaction, item.id, item.size_bytes)
+        receipt = execution.apply(item)
         assert (receipt.status, receipt.fee) == ("ok", 0)
     made_here = execution.finish()
     outcome = world.run(*(item.transaction for item in pending))
@@ -48,7 +48,7 @@ def run(world: World, pending: Sequence[Pending]) -> Outcome:
     return outcome
 
 
-def actions_of(pending: Sequence[Pending]) -> list[object]:
+def actions_of(pending: Sequence[EncodedTransaction]) -> list[object]:
     return [item.transaction.actions[0][0] for item in pending]
 
 

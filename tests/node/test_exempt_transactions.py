@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from consensus.errors import InvalidTransaction
+from consensus.transaction import EncodedTransaction
 from genesis.build import build_genesis
 from genesis.preset import load_preset
 from genesis.setup import Setup
-from node.mempool import Pending
 from node.trial import check_transaction
 from tests.node.bench import Bench, node_seats
 from tests.node.network import FUNDS, GENESIS_TIME_MS, key, make_seats, signed
@@ -37,20 +37,22 @@ def bench() -> Bench:
     return Bench(GENESIS, node_seats(SEATS))
 
 
-def own(bench: Bench, name: str, account: bytes, *, sender: str = "bob", nonce: int = 0) -> Pending:
+def own(
+    bench: Bench, name: str, account: bytes, *, sender: str = "bob", nonce: int = 0
+) -> EncodedTransaction:
     """A holder's claim for an account, for nothing."""
     return signed(
         bench.chain, key(sender), claim_of(name, account, bench.chain.id), nonce, max_fee=0
     )
 
 
-def submit(bench: Bench, pending: Pending) -> None:
+def submit(bench: Bench, pending: EncodedTransaction) -> None:
     """As the node does it."""
     check_transaction(bench.chain, pending)
     bench.mempool.add(pending, next_nonce=0, next_height=1)
 
 
-def refusal(bench: Bench, pending: Pending) -> str:
+def refusal(bench: Bench, pending: EncodedTransaction) -> str:
     with pytest.raises(InvalidTransaction) as caught:
         submit(bench, pending)
     return caught.value.code

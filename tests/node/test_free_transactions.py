@@ -8,11 +8,12 @@ import pytest
 
 from consensus.errors import InvalidTransaction
 from consensus.keys import KeyPair
+from consensus.transaction import EncodedTransaction
 from genesis.build import build_genesis
 from genesis.preset import load_preset
 from node.candidate import Recorded
 from node.chain import Chain
-from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool, Pending
+from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool
 from node.trial import check_transaction, nonce_at_head
 from tests.node.network import (
     FUNDS,
@@ -50,7 +51,7 @@ class Side:
         """An account's next, after what waits."""
         return self.mempool.next_nonce(account, nonce_at_head(self.chain, account))
 
-    def submit(self, pending: Pending) -> None:
+    def submit(self, pending: EncodedTransaction) -> None:
         """As the node does it."""
         check_transaction(self.chain, pending)
         next_nonce = nonce_at_head(self.chain, pending.transaction.sender)
@@ -68,7 +69,7 @@ class Side:
                 except InvalidTransaction:
                     break
 
-    def pay(self, sender: KeyPair) -> Pending:
+    def pay(self, sender: KeyPair) -> EncodedTransaction:
         """A transfer is sent, which pays its fee."""
         nonce = self.nonce(sender.public)
         paying = transfer(self.chain, sender, BOB.public, 1, nonce)

@@ -7,23 +7,27 @@ import pytest
 from consensus.errors import InvalidTransaction
 from consensus.hashing import sha256
 from consensus.record import replace
-from consensus.transaction import Transaction
-from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool, Pending
+from consensus.transaction import EncodedTransaction, Transaction
+from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool
 from tests.node.network import key
 
 ALICE, BOB, CAROL = (key(name).public for name in ("alice", "bob", "carol"))
 SIZE = 200
 
 
-def pending(sender: bytes, nonce: int, *, max_fee: int = 100, valid_until: int = 50) -> Pending:
+def pending(
+    sender: bytes, nonce: int, *, max_fee: int = 100, valid_until: int = 50
+) -> EncodedTransaction:
     transaction = Transaction(
         bytes(32), sender, None, nonce, valid_until, "REEL", max_fee, (["a.b", 1],), ()
     )
     identity = sha256(repr((sender, nonce, max_fee, valid_until)).encode())
-    return Pending(identity, transaction, bytes(SIZE))
+    return EncodedTransaction(identity, transaction, bytes(SIZE))
 
 
-def add(pool: Mempool, item: Pending, next_nonce: int = 0, next_height: int = 10) -> None:
+def add(
+    pool: Mempool, item: EncodedTransaction, next_nonce: int = 0, next_height: int = 10
+) -> None:
     pool.add(item, next_nonce=next_nonce, next_height=next_height)
 
 
@@ -32,7 +36,7 @@ def order(pool: Mempool) -> list[tuple[bytes, int]]:
     return [(item.transaction.sender, item.transaction.nonce) for item in ready]
 
 
-def refusal(pool: Mempool, item: Pending, **at: int) -> str:
+def refusal(pool: Mempool, item: EncodedTransaction, **at: int) -> str:
     before = (len(pool), pool.size_bytes, order(pool))
     with pytest.raises(InvalidTransaction) as caught:
         add(pool, item, **at)
@@ -99,7 +103,7 @@ def test_a_full_mempool_refuses_but_replaces() -> None:
     ) == ("mempool-full")
 
 
-def free(sender: bytes, nonce: int) -> Pending:
+def free(sender: bytes, nonce: int) -> EncodedTransaction:
     return pending(sender, nonce, max_fee=0)
 
 

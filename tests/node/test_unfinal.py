@@ -10,12 +10,12 @@ from consensus.finality import ChainBlock
 from consensus.fork_choice import VOTED_SLOTS
 from consensus.headers import scheduled
 from consensus.merkle import verify_merkle
+from consensus.transaction import EncodedTransaction
 from node import chain as chain_module
 from node import unfinal
 from node.block_results import BlockResults
 from node.candidate import Recorded, read_block
 from node.chain import Chain
-from node.mempool import Pending
 from node.proposing import propose
 from node.query.chain_view import Finality, view_at
 from p2p.messages import MAX_BLOCKS, Blocks, GetBlocks
@@ -52,7 +52,9 @@ def few_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unfinal, "MAX_WHOLE_BLOCKS", 8)
 
 
-def stall(chain: Chain, slots: range, ready: list[Pending] | None = None) -> list[Recorded]:
+def stall(
+    chain: Chain, slots: range, ready: list[EncodedTransaction] | None = None
+) -> list[Recorded]:
     """A block in each slot that too few vote for; a transaction in each as long as there are any
     and it may have one."""
     made = []
@@ -76,7 +78,7 @@ def resume(chain: Chain, slots: range) -> list[Recorded]:
     return made
 
 
-def payments(chain: Chain, count: int) -> list[Pending]:
+def payments(chain: Chain, count: int) -> list[EncodedTransaction]:
     """Payments of Alice's to Bob, of 1, 2, 3… units."""
     return [transfer(chain, ALICE, BOB.public, 1 + nonce, nonce) for nonce in range(count)]
 

@@ -1,5 +1,6 @@
 """What has verified is not verified again, and takes little memory."""
 
+import dataclasses
 import tracemalloc
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from consensus.errors import InvalidTransaction
 from consensus.keys import KeyPair
 from consensus.record import replace
-from consensus.transaction import Authorization, Transaction, transaction_id
+from consensus.transaction import Authorization, EncodedTransaction, Transaction
 from node import verified
 from node.verified import BLOCKS_KEPT, SIGNATURES_KEPT, Verified
 from vm.modules.tokens import Transfer
@@ -41,13 +42,14 @@ def test_a_signature_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_transaction_is_verified_once_and_a_bad_one_is_refused_each_time() -> None:
     known, good = Verified(), signed(1)
-    known.check_transaction(good, transaction_id(good.encode()))
-    known.check_transaction(signed(2), transaction_id(good.encode()))
+    encoded = EncodedTransaction.of(good)
+    known.check_transaction(encoded)
+    known.check_transaction(dataclasses.replace(encoded, transaction=signed(2)))
     bad = Authorization(KEY.public, bytes(64))
     forged = replace(good, nonce=3, signatures=(bad,))
     for _ in range(2):
         with pytest.raises(InvalidTransaction, match="not a signature"):
-            known.check_transaction(forged, transaction_id(forged.encode()))
+            known.check_transaction(EncodedTransaction.of(forged))
 
 
 @pytest.mark.parametrize("bad", [(), (0,), (3,), (150, 37), (199,)])
@@ -59,13 +61,13 @@ def test_the_first_bad_transaction_of_a_block_is_named_whatever_thread_finds_one
         replace(order, signatures=(Authorization(KEY.public, bytes(64)),)) if i in bad else order
         for i, order in ((i, signed(i)) for i in range(200))
     ]
-    encodings = [order.encode() for order in orders]
+    encoded = list(map(EncodedTransaction.of, orders))
     if not bad:
-        known.check_transactions(orders, encodings, field="body.transactions")
+        known.check_transactions(encoded, field="body.transactions")
     for _ in range(2):
         if bad:
             with pytest.raises(InvalidTransaction) as caught:
-                known.check_transactions(orders, encodings, field="body.transactions")
+                known.check_transactions(encoded, field="body.transactions")
             place = min(bad)
             assert caught.value.field == f"body.transactions[{place}].signatures[0]"
             assert caught.value.code == "invalid-signature"
@@ -74,13 +76,12 @@ def test_the_first_bad_transaction_of_a_block_is_named_whatever_thread_finds_one
 def test_a_block_of_verified_transactions_verifies_none_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known, orders = Verified(), [signed(i) for i in range(100)]
-    encodings = [order.encode() for order in orders]
-    for order, data in zip(orders[:50], encodings, strict=False):
-        known.check_transaction(order, transaction_id(data), data)
-    known.check_transactions(orders[50:], encodings[50:], field="")
+    known, orders = Verified(), [EncodedTransaction.of(signed(i)) for i in range(100)]
+    for order in orders[:50]:
+        known.check_transaction(order)
+    known.check_transactions(orders[50:], field="")
     monkeypatch.setattr("consensus.transaction.verifies", lambda *_: False)
-    known.check_transactions(orders, encodings, field="")
+    known.check_transactions(orders, field="")
 
 
 def test_what_verified_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from consensus.codec import Wire
 from consensus.record import replace
-from consensus.transaction import Authorization, Transaction, transaction_id
+from consensus.transaction import Authorization, EncodedTransaction, Transaction
 from tests.economies.chain import Chain
 from tests.refusals.story import Story
 from tests.vm.world import key
@@ -47,6 +47,5 @@ def sent(story: Story, sender: bytes, action: Action) -> tuple[str, dict[bytes, 
     execution = BlockExecution(Overlay(state), chain.block())
     execution.begin()
     transaction = order(state, chain, sender, action.pack())
-    data = transaction.encode()
-    receipt = execution.apply(transaction, transaction_id(data), len(data))
+    receipt = execution.apply(EncodedTransaction.of(transaction))
     return receipt.status, dict(execution.finish().writes)

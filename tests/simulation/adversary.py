@@ -17,10 +17,9 @@ from consensus.finality import ChainBlock, next_dynasty
 from consensus.headers import scheduled
 from consensus.keys import KeyPair
 from consensus.record import Record, replace
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import Candidate, Recorded, read_block
 from node.chain import Chain
-from node.mempool import Pending
 from node.proposing import propose
 from node.trial import nonce_at_head
 from tests.simulation.clock import Timeline
@@ -152,7 +151,7 @@ class Adversary:
             return self._spoilt(block)
         return block.raw
 
-    def _payment(self, chain: Chain, amount: int) -> Pending:
+    def _payment(self, chain: Chain, amount: int) -> EncodedTransaction:
         """What tells two blocks apart."""
         wallet = self._wallet
         made = Transaction(
@@ -166,8 +165,7 @@ class Adversary:
             actions=(Transfer(self.machine.seat.producer, "REEL", amount, "").pack(),),
             signatures=(),
         ).signed(wallet)
-        data = made.encode()
-        return Pending(transaction_id(data), made, data)
+        return EncodedTransaction.of(made)
 
     def _spoilt(self, block: Recorded) -> bytes:
         decoded = read_block(block.raw).block
@@ -186,8 +184,7 @@ class Adversary:
     def _show_block(self, raw: bytes, slot: int) -> None:
         candidate = read_block(raw)
         self._keep(candidate)
-        ids = [transaction_id(data) for data in candidate.transactions]
-        message = compact_block(raw, ids)
+        message = compact_block(raw, candidate.transaction_ids)
         key = message.encode()
         self.machine.signed(self.machine, message)
         if self._dares("withheld-block", 0.25):

@@ -16,12 +16,13 @@ from consensus.compact import CompactBlock
 from consensus.errors import Invalid
 from consensus.evidence import Evidence
 from consensus.record import Record
+from consensus.transaction import EncodedTransaction
 from genesis.file import Genesis
 from node.candidate import Candidate, Recorded
 from node.chain import Chain
 from node.engine import Engine
 from node.exchange import Exchange
-from node.mempool import Mempool, Pending
+from node.mempool import Mempool
 from node.sync.catching_up import Sync
 from node.trial import check_transaction, nonce_at_head
 from node.validator import Validator, create_journal
@@ -393,7 +394,7 @@ class Machine:
             for item in items:
                 self.wire.spread(self.place, item)
 
-    def take_transaction(self, pending: Pending) -> None:
+    def take_transaction(self, pending: EncodedTransaction) -> None:
         """Let a transaction wait, if it may."""
         if self.process is None:
             return
@@ -440,7 +441,7 @@ class Machine:
             return Blocks((other.raw if self.is_liar else candidate.raw,))
         places = sorted(request.places, reverse=self.is_liar)
         known = [place for place in places if place < len(candidate.transactions)]
-        return Transactions(tuple(candidate.transactions[place] for place in known))
+        return Transactions(tuple(candidate.transactions[place].data for place in known))
 
     def take_made(self, candidate: Candidate) -> None:
         """Take in a block of its own that was made by hand."""

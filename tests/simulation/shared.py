@@ -22,7 +22,7 @@ from consensus import tree
 from consensus.block import Header
 from consensus.cid import Cid
 from consensus.compact import CompactBlock, compact_block
-from consensus.transaction import Transaction
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import Recorded, read_block
 from node.chain import meta_of
 from node.verified import SIGNATURES_KEPT, Verified
@@ -54,7 +54,7 @@ class _Known(Generic[K, V]):
         return found
 
 
-Execute = Callable[[StateReader, BlockContext, Sequence[Transaction], Sequence[bytes]], Outcome]
+Execute = Callable[[StateReader, BlockContext, Sequence[EncodedTransaction]], Outcome]
 
 
 def _sharing_execution() -> Execute:
@@ -63,11 +63,10 @@ def _sharing_execution() -> Execute:
     def execute(
         view: StateReader,
         block: BlockContext,
-        transactions: Sequence[Transaction],
-        encodings: Sequence[bytes],
+        transactions: Sequence[EncodedTransaction],
     ) -> Outcome:
-        key = (view.page(tree.ROOT_POSITION), block, tuple(encodings))
-        return known.find(key, lambda: execute_block(view, block, transactions, encodings))
+        key = (view.page(tree.ROOT_POSITION), block, tuple(each.id for each in transactions))
+        return known.find(key, lambda: execute_block(view, block, transactions))
 
     return execute
 

@@ -17,9 +17,8 @@ from consensus.finality import ChainBlock
 from consensus.fork_choice import ConflictingFinality
 from consensus.record import Record
 from consensus.schedule import min_epoch_slots
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from node.candidate import Recorded
-from node.mempool import Pending
 from node.trial import nonce_at_head
 from tests.simulation.adversary import Adversary
 from tests.simulation.chaos import Chaos
@@ -258,8 +257,7 @@ class World:
             actions=(Transfer(bytes([7]) * 32, "REEL", self._chance.randint(1, 99), "").pack(),),
             signatures=(),
         ).signed(wallet)
-        data = made.encode()
-        pending = Pending(transaction_id(data), made, data)
+        pending = EncodedTransaction.of(made)
         for machine in self._chance.sample(up, min(4, len(up))):
             machine.take_transaction(pending)
 

@@ -18,6 +18,7 @@ from tests.vm.world import (
     commitment_of,
     key,
     pay,
+    sized,
 )
 from vm.context import Context
 from vm.declare import Action, Module
@@ -218,9 +219,9 @@ def test_duties_take_room_like_all(world: World) -> None:
     limit = fee.MAX_BODY_BYTES.default
     duty = world.duty(recommit())
     with pytest.raises(InvalidTransaction) as caught:
-        execution.apply(duty, bytes(32), limit + 1)
+        execution.apply(sized(duty, limit + 1))
     assert caught.value.code == fee.BLOCK_FULL.code
-    execution.apply(duty, bytes(32), limit)
+    execution.apply(sized(duty, limit))
     with pytest.raises(InvalidTransaction) as caught:
         apply_to(execution, world.duty(report(world), place=2))
     assert caught.value.code == fee.BLOCK_FULL.code

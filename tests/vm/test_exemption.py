@@ -9,7 +9,7 @@ from consensus.errors import InvalidBlock, InvalidTransaction
 from consensus.record import record, replace
 from consensus.transaction import Transaction
 from tests.vm.migrations import Migrations, claim_of
-from tests.vm.world import ANNA, BARE, BEN, CLEO, FUNDS, World, apply_to, key, pay
+from tests.vm.world import ANNA, BARE, BEN, CLEO, FUNDS, World, apply_to, key, pay, sized
 from vm.context import Context
 from vm.declare import Action, Module
 from vm.exemption import exemptions_of
@@ -143,7 +143,7 @@ def test_the_first_of_two_claims_for_one_holder_takes_it(world: World) -> None:
 def test_claims_for_nothing_take_room_of_the_share_of_what_pays_no_fee(world: World) -> None:
     share = MAX_BODY_BYTES.default * MAX_BLOCK_PPM.default // 1_000_000
     execution = world.start()
-    assert execution.apply(own(world, "first"), bytes(32), share).status == "ok"
+    assert execution.apply(sized(own(world, "first"), share)).status == "ok"
     dora = key("dora")
     second = order(world, claim(world, "second", dora.public), by=dora)
     with pytest.raises(InvalidTransaction) as caught:

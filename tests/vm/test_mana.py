@@ -25,6 +25,7 @@ from tests.vm.world import (
     World,
     apply_to,
     pay,
+    sized,
 )
 from vm.modules import fee
 from vm.modules.account import Attest, RevokeAttestation, let_attest, next_nonce
@@ -414,11 +415,11 @@ def test_free_transactions_have_a_share_of_a_blocks_bytes() -> None:
     share = fee.MAX_BODY_BYTES.default // 4
     fee.BYTE_GAS.set(world.state, 1)
     execution = world.start()
-    execution.apply(free(world), bytes(32), share)
+    execution.apply(sized(free(world), share))
     with pytest.raises(InvalidTransaction) as caught:
-        execution.apply(free(world, nonce=1), bytes(32), 1)
+        execution.apply(sized(free(world, nonce=1), 1))
     assert caught.value.code == fee.BLOCK_FULL.code
-    execution.apply(world.order(pay(), nonce=1), bytes(32), 3 * share)
+    execution.apply(sized(world.order(pay(), nonce=1), 3 * share))
 
 
 def test_free_transactions_have_a_share_of_a_blocks_transactions(

@@ -11,7 +11,7 @@ from consensus.transaction import Transaction
 from node.commands.payment import MAX_FEE_FACTOR
 from tests.vm.stage import Stage
 from tests.vm.test_transition import Noting
-from tests.vm.world import ANNA, FUNDS, World, apply_to, pay, publish
+from tests.vm.world import ANNA, FUNDS, World, apply_to, encoded, pay, publish
 from vm.modules.fee import (
     LEVEL,
     MAX_BLOCK_GAS,
@@ -148,7 +148,7 @@ def test_the_level_is_read_once_a_block(world: World) -> None:
 
     state = Counting(world.state)
     orders = [world.order(pay(), nonce=nonce) for nonce in range(5)]
-    execute_block(state, world.block(), orders)
+    execute_block(state, world.block(), encoded(*orders))
     assert state.count == 1
 
 

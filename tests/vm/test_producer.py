@@ -17,7 +17,17 @@ from consensus.producers import Member, ProducerSet
 from consensus.record import replace
 from tests.vm.offences import offend
 from tests.vm.stage import Stage
-from tests.vm.world import ANNA, BEN, CONSENSUS, PRODUCERS, REVEALS, World, commitment_of, key
+from tests.vm.world import (
+    ANNA,
+    BEN,
+    CONSENSUS,
+    PRODUCERS,
+    REVEALS,
+    World,
+    commitment_of,
+    encoded,
+    key,
+)
 from vm.declare import Action
 from vm.modules.chain import chain_constants
 from vm.modules.producer import (
@@ -374,7 +384,7 @@ def test_a_producer_answers_for_an_old_key_while_it_may_hold_a_seat_and_for_the_
     outcome = execute_block(
         world.state,
         dataclasses.replace(world.block(used=1), time_ms=last_ms + 1, members=NOBODY),
-        [late],
+        encoded(late),
     )
     assert outcome.receipts[0].status == "slashing.key-retired"
     assert status(world, report) == "ok"
@@ -406,14 +416,14 @@ def test_who_deregisters_is_a_producer_no_longer_and_still_answers_for_its_key(
     assert list(REGISTRY.broken_invariants(world.state)) == []
     block = dataclasses.replace(world.block(1), members=NOBODY)
     report = world.order(Report(offend(world.genesis, CONSENSUS[0])))
-    outcome = execute_block(world.state, block, [report])
+    outcome = execute_block(world.state, block, encoded(report))
     assert outcome.receipts[0].status == "ok"
     world.keep(outcome.writes)
     assert OFFENCE_ROWS.get(world.state, first.public) is not None
     assert list(REGISTRY.broken_invariants(world.state)) == []
     again = world.order(registration(world, first), by=first, nonce=1)
     outcome = execute_block(
-        world.state, dataclasses.replace(world.block(1, used=1), members=NOBODY), [again]
+        world.state, dataclasses.replace(world.block(1, used=1), members=NOBODY), encoded(again)
     )
     assert outcome.receipts[0].status == "producer.barred"
 
@@ -426,7 +436,7 @@ def test_who_has_deregistered_can_register_anew_with_another_key(world: World) -
         world.order(registration(world, first, SECOND), by=first, nonce=2),
     ]
     outcome = execute_block(
-        world.state, dataclasses.replace(world.block(1), members=NOBODY), orders
+        world.state, dataclasses.replace(world.block(1), members=NOBODY), encoded(*orders)
     )
     statuses = [receipt.status for receipt in outcome.receipts]
     assert statuses == ["producer.key-taken", "ok"]

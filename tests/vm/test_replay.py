@@ -9,7 +9,7 @@ import pytest
 
 from consensus.hashing import sha256
 from consensus.transaction import Transaction
-from tests.vm.world import ANNA, BEN, PRODUCERS, REVEALS, SALT, World, pay, publish
+from tests.vm.world import ANNA, BEN, PRODUCERS, REVEALS, SALT, World, encoded, pay, publish
 from vm.context import BlockContext
 from vm.declare import Action
 from vm.modules.account import next_nonce
@@ -67,7 +67,7 @@ def blocks_of(world: World, random: Random) -> list[Block]:
             world.order(*random_actions(random), by=who, nonce=next_nonce(world.state, who.public))
             for who in PEOPLE
         ]
-        world.keep(execute_block(world.state, block, orders).writes)
+        world.keep(execute_block(world.state, block, encoded(*orders)).writes)
         world.height += 1
         made.append((block, orders))
     return made
@@ -75,7 +75,7 @@ def blocks_of(world: World, random: Random) -> list[Block]:
 
 def run_again(state: Overlay, blocks: Sequence[Block]) -> None:
     for block, orders in blocks:
-        for key, value in execute_block(state, block, orders).writes.items():
+        for key, value in execute_block(state, block, encoded(*orders)).writes.items():
             if value is None:
                 state.delete(key)
             else:

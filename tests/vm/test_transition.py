@@ -17,8 +17,10 @@ from tests.vm.world import (
     World,
     apply_to,
     commit_to,
+    encoded,
     pay,
     publish,
+    sized,
 )
 from vm.context import Context
 from vm.declare import Action, Module
@@ -244,12 +246,12 @@ def test_a_block_has_only_so_many_bytes(world: World) -> None:
     execution = world.start()
     limit = fee.MAX_BODY_BYTES.default
     first = world.order(pay(), max_fee=10**8)
-    assert execution.apply(first, bytes(32), limit - 300).status == "ok"
+    assert execution.apply(sized(first, limit - 300)).status == "ok"
     second = world.order(pay(), nonce=1)
     with pytest.raises(InvalidTransaction) as caught:
-        execution.apply(second, bytes(32), 301)
+        execution.apply(sized(second, 301))
     assert caught.value.code == fee.BLOCK_FULL.code
-    assert execution.apply(second, bytes(32), 300).status == "ok"
+    assert execution.apply(sized(second, 300)).status == "ok"
 
 
 def test_a_block_has_only_so_many_transactions(
@@ -278,12 +280,12 @@ def test_producer_and_validator_come_to_the_same(world: World) -> None:
             apply_to(execution, transaction)
         except InvalidTransaction:
             continue
-    assert execution.finish() == execute_block(world.state, world.block(), good)
+    assert execution.finish() == execute_block(world.state, world.block(), encoded(*good))
 
 
 def test_the_parents_state_is_only_read(world: World) -> None:
     before = dict(world.state.writes())
-    execute_block(world.state, world.block(), [world.order(pay())])
+    execute_block(world.state, world.block(), encoded(world.order(pay())))
     assert world.state.writes() == before
 
 

@@ -11,7 +11,7 @@ from consensus.codec import Wire
 from consensus.keys import KeyPair
 from consensus.producers import ProducerSet
 from consensus.record import replace
-from consensus.transaction import Transaction, transaction_id
+from consensus.transaction import EncodedTransaction, Transaction
 from genesis.build import build_genesis
 from genesis.file import Genesis
 from genesis.government import Government
@@ -145,7 +145,7 @@ class World:
     def run(self, *transactions: Transaction, **changed: Any) -> Outcome:
         """The outcome of the next block, with these facts changed, whose writes are kept."""
         block = dataclasses.replace(self.block(used=self.height - 1), **changed)
-        outcome = execute_block(self.state, block, transactions)
+        outcome = execute_block(self.state, block, encoded(*transactions))
         self.keep(outcome.writes)
         self.height += 1
         return outcome
@@ -161,8 +161,17 @@ class World:
 
 def apply_to(execution: BlockExecution, transaction: Transaction) -> Receipt:
     """Apply a transaction with its id and size."""
-    data = transaction.encode()
-    return execution.apply(transaction, transaction_id(data), len(data))
+    return execution.apply(EncodedTransaction.of(transaction))
+
+
+def encoded(*transactions: Transaction) -> list[EncodedTransaction]:
+    """The transactions as a block has them."""
+    return list(map(EncodedTransaction.of, transactions))
+
+
+def sized(transaction: Transaction, size_bytes: int) -> EncodedTransaction:
+    """The transaction as if it were so long."""
+    return EncodedTransaction(bytes(32), transaction, bytes(size_bytes))
 
 
 def pay(to: KeyPair = BEN, amount: int = 5, asset: str = "REEL", memo: str = "") -> Transfer:

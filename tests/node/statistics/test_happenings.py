@@ -1,9 +1,12 @@
 """Which events count, and as what."""
 
+from typing import Annotated
+
 import pytest
 
 from consensus.cid import RAW, cid_of
-from consensus.record import Record
+from consensus.kinds import Text
+from consensus.record import Record, record
 from node.statistics.happenings import Fact, Happening, Like, Ownership, facts_of_event
 from node.statistics.metrics import Metric
 from vm.modules.content import Published, Transferred
@@ -22,6 +25,13 @@ PAID_OUT = PaidOut(FILM, BEN, "REEL", ANNA, 70, CLEO, 20, 10)
 
 def at_film(metric: Metric, units: int = 1, of: str = "") -> Happening:
     return Happening(metric, units, of, account=BEN, video=FILM, creator=ANNA)
+
+
+@record("other.happened")
+class Happened(Record):
+    """Something else."""
+
+    text: Annotated[str, Text(20)]
 
 
 CASES: list[tuple[Record, list[Fact]]] = [
@@ -90,10 +100,3 @@ def test_what_an_event_counts_as(event: Record, wanted: list[Fact]) -> None:
 
 def test_other_events_do_not_count() -> None:
     assert not list(facts_of_event(Happened("x")))
-
-
-class Happened(Record):
-    """Something else."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
