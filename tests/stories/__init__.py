@@ -7,8 +7,11 @@ from types import MappingProxyType
 from tests.stories.palchain import PALCHAIN
 from tests.stories.telling import Story, on_network
 from tests.stories.wepos import WEPOS
+from tests.stories.wetoken import WETOKEN
 
-STORIES: Mapping[str, Story] = MappingProxyType({"palchain": PALCHAIN, "wepos": WEPOS})
+STORIES: Mapping[str, Story] = MappingProxyType(
+    {"palchain": PALCHAIN, "wepos": WEPOS, "wetoken": WETOKEN}
+)
 
 
 async def tell(name: str, folder: Path) -> str:
