@@ -1,4 +1,4 @@
-"""WeToken's story (T2 to T10): from a film that is published to what its watchers earn by it."""
+"""WeToken's story (T2 to T11): from a film that is published to what its watchers earn by it."""
 
 from fractions import Fraction
 from math import isqrt
@@ -23,6 +23,8 @@ TIP, TIP_FEE, SHARER = 100, Fraction(1, 20), Fraction(1, 10)
 ROSE, GIFT_FEE, ROSES = 100, Fraction(1, 5), 5
 KEY, KEY_FEE, PACKET = 5, Fraction(1, 20), Fraction(1, 100)
 AD, BUSINESS = 100, Fraction(3, 10)  # USDT; its part
+APP_FEE, LIMIT, LEVEL, SEASON = Fraction(3, 10), 5, 4, 6  # WET
+FEES = WET // 100  # far more than the fees of some transactions
 OFFERED, PRICE = 8_000, Fraction(1, 100)  # WET; USDT for each
 WEIGHTS_PPM = {
     "post": 1_000_000,
@@ -253,6 +255,50 @@ async def the_place_is_sold(story: Telling) -> None:
     assert await held(story, MAKER, "USDT") == AD * (1 - BUSINESS) * USDT
 
 
+async def an_app(story: Telling) -> None:
+    """T11."""
+    story.chapter(
+        "An app in the player",
+        f"""`{OTHER}` offers a quiz about films, for a deposit. Nobody pays in an app without having
+        enabled it, and it charges no more a day than one lets it (T11).""",
+    )
+    await story.do("echo 'Which film is it?' > quiz.html")
+    await story.do(
+        f"reelect app register quiz game --title Quiz --manifest quiz.html --from {OTHER}"
+    )
+    for item, price in (("level", LEVEL), ("season", SEASON)):
+        await story.do(
+            f"reelect app set-item quiz {item} {price} --title 'A {item}' --from {OTHER}"
+        )
+    await story.refused(f"reelect app pay quiz --item season --from {FAN}", "apps.not-enabled")
+    await story.do(f"reelect app enable quiz --limit {LIMIT} --from {FAN}")
+    developer = await income(story, OTHER)
+    platform = await pot(story, "apps.fees")
+    await story.do(f"reelect app pay quiz --item season --from {FAN}")
+    await story.do(f"reelect app charge quiz {FAN} --item level --from {OTHER}")
+    await story.refused(
+        f"reelect app charge quiz {FAN} --item season --from {OTHER}",
+        "apps.above-limit",
+    )
+    paid = (SEASON + LEVEL) * WET
+    earned = await income(story, OTHER) - developer
+    assert 0 <= paid * (1 - APP_FEE) - earned < FEES
+    assert await pot(story, "apps.fees") == platform + paid * APP_FEE
+    story.say(
+        """The platform's three tenths are held as long as the developer can refund what was paid,
+        with them."""
+    )
+    await story.do("reelect app payments quiz")
+    kept = await held(story, FAN)
+    await story.do(f"reelect app refund quiz 1 --from {OTHER}")
+    await story.refused(f"reelect app refund quiz 1 --from {OTHER}", "apps.unknown-payment")
+    await story.do(f"reelect app bought {FAN}")
+    assert await held(story, FAN) == kept + SEASON * WET
+    earned = await income(story, OTHER) - developer
+    assert 0 <= LEVEL * WET * (1 - APP_FEE) - earned < FEES
+    assert await pot(story, "apps.fees") == platform + LEVEL * WET * APP_FEE
+
+
 async def a_day_as_a_team(story: Telling) -> None:
     """T8."""
     story.chapter(
@@ -324,6 +370,7 @@ async def _tell(story: Telling) -> None:
     await a_place_for_advertisements(story)
     await a_film_for_sale(story)
     await the_place_is_sold(story)
+    await an_app(story)
     await a_day_as_a_team(story)
     await a_day_each_for_itself(story)
     await promotions(story)
@@ -454,6 +501,13 @@ async def address(story: Telling, name: str) -> Json:
 async def held(story: Telling, name: str, asset: str = "WET") -> int:
     """The units of an asset that an account holds."""
     return balance(await story.ask(f"reelect account show {name}"), asset)
+
+
+async def pot(story: Telling, name: str) -> int:
+    """The units of WET in a pot."""
+    holds = (await story.ask(f"reelect pot show {name}"))["holds"]
+    assert isinstance(holds, dict)
+    return number(holds.get("WET", "0"))
 
 
 async def income(story: Telling, name: str) -> int:
