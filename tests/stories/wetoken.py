@@ -404,6 +404,7 @@ async def rewards(story: Telling, since: int, *, is_team: bool) -> None:
     """Check what the fan has earned on each day since then by what everybody did on it; it claims
     all."""
     await story.do(f"reelect poa list {FAN}")
+    until = await today(story)  # later days are over for some of the answers below, and not for all
     days = {
         number(each["day"]): each
         for each in items(await story.ask("reelect activity list"), "days")
@@ -411,8 +412,8 @@ async def rewards(story: Telling, since: int, *, is_team: bool) -> None:
     done = {name: await activity(story, name) for name in PEOPLE}
     mine, checked = done[FAN], 0
     for day, each in mine.items():
-        shared = days[day]["shared"]
-        if day <= since or not isinstance(shared, dict):
+        shared = days[day]["shared"] if since < day < until else None
+        if not isinstance(shared, dict):
             continue
         roots = [root_of(others[day]) for others in done.values() if day in others]
         whole = number(shared["units"])
