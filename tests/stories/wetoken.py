@@ -313,7 +313,29 @@ async def a_day_as_a_team(story: Telling) -> None:
         who was active gets the same, of which a fifth goes to the creators at whose films it was.
         """
     )
-    await rewards(story, day)
+    await rewards(story, day, is_team=True)
+
+
+async def a_day_each_for_itself(story: Telling) -> None:
+    """T8."""
+    story.chapter(
+        "A day's activity, each for itself",
+        """The foundation and the producers can agree on the other way: then a day's reward is
+        shared by the roots of what each has done.""",
+    )
+    await story.do(
+        "reelect gov propose parameter.set --policy rules --name poa.is_team --value 0 "
+        "--from member-1"
+    )
+    await vote(story, 2, "member-2")
+    story.say("Who runs a node holds nothing here; `token-sale` pays the fees of their votes.")
+    await story.do(
+        "seq 0 10 | xargs -P 11 -I N reelect gov vote 2 yes --from producer-N --payer token-sale "
+        "--wait sent > votes.txt"
+    )
+    await story.until("reelect gov show 2", lambda answer: answer["status"] == "passed")
+    day = await comments(story)
+    await rewards(story, day, is_team=False)
 
 
 async def promotions(story: Telling) -> None:
@@ -350,6 +372,7 @@ async def _tell(story: Telling) -> None:
     await the_place_is_sold(story)
     await an_app(story)
     await a_day_as_a_team(story)
+    await a_day_each_for_itself(story)
     await promotions(story)
 
 
@@ -377,7 +400,7 @@ async def comments(story: Telling) -> int:
     return before
 
 
-async def rewards(story: Telling, since: int) -> None:
+async def rewards(story: Telling, since: int, *, is_team: bool) -> None:
     """Check what the fan has earned on each day since then by what everybody did on it; it claims
     all."""
     await story.do(f"reelect poa list {FAN}")
@@ -394,9 +417,13 @@ async def rewards(story: Telling, since: int) -> None:
             continue
         roots = [root_of(others[day]) for others in done.values() if day in others]
         whole = number(shared["units"])
-        assert shared["is_team"] is True
-        assert sum(roots) >= TARGET_EACH * len(roots)
-        assert number(each["units"]) + number(each["to_creators"]) == whole // len(roots)
+        assert shared["is_team"] is is_team
+        if is_team:
+            assert sum(roots) >= TARGET_EACH * len(roots)
+            reward = whole // len(roots)
+        else:
+            reward = whole * root_of(each) // sum(roots)
+        assert number(each["units"]) + number(each["to_creators"]) == reward
         checked += 1
     assert checked
     before = await held(story, FAN)
