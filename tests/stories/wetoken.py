@@ -206,7 +206,10 @@ async def a_place_for_advertisements(story: Telling) -> None:
         "reelect auction open banner --asset USDT --reserve 50 --open-s 60 --extension-s 10 "
         "--most-extension-s 60 --shows-s 3600 --pot advertising --policy foundation --from member-1"
     )
-    await vote(story, 1, "member-2", "member-3")
+    await story.do(
+        "printf '%s\\n' member-2 member-3 | xargs -P 2 -I N reelect gov vote 1 yes --from N "
+        "--wait included > votes.txt"
+    )
     await story.do(f"reelect auction bid 1 {AD} --from {FAN}")
 
 
@@ -334,7 +337,7 @@ async def a_day_each_for_itself(story: Telling) -> None:
         "reelect gov propose parameter.set --policy rules --name poa.is_team --value 0 "
         "--from member-1"
     )
-    await vote(story, 2, "member-2")
+    await story.do("reelect gov vote 2 yes --from member-2 --wait included")
     story.say(
         f"""Of the {SEATS} producers, whose seats the two nodes share, {SEATS_NEEDED} must agree.
         They hold nothing; `token-sale` pays the fees of their votes."""
@@ -350,9 +353,9 @@ async def a_day_each_for_itself(story: Telling) -> None:
     story.say(f"From now on they comment as before: `{FAN}` three times, and the others twice.")
     day = await comments(story)
     story.say(
-        f"""A comment weighs a half. Who wrote three on one day has a share of √1.5 = 1.22 in it,
-        who wrote two of √1 = 1: for the days on which `{FAN}` did more than `member-1` it gets
-        more, but not in proportion to it."""
+        f"""A comment weighs a half: of a day on which `{FAN}` wrote three and two others two each,
+        it has a share of √1.5 = 1.22 and they one of √1 = 1. Days of twenty seconds may end between
+        the commands; each is shared by what was done on it."""
     )
     await story.do("reelect poa list member-1")
     await rewards(story, day, is_team=False)
@@ -394,14 +397,6 @@ async def _tell(story: Telling) -> None:
     await a_day_as_a_team(story)
     await a_day_each_for_itself(story)
     await promotions(story)
-
-
-async def vote(story: Telling, proposal: int, *names: str) -> None:
-    """Let them vote for a proposal, all at once."""
-    await story.do(
-        f"printf '%s\\n' {' '.join(names)} | xargs -P 11 -I N reelect gov vote {proposal} yes "
-        "--from N --wait included > votes.txt"
-    )
 
 
 async def comments(story: Telling) -> int:
