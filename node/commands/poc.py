@@ -107,7 +107,8 @@ def _show_creator(answer: AccountActivityAnswer, native: KnownAsset) -> None:
             "interactions": row.interactions,
             "fans": row.fans,
             "stands": stands,
-            "paired": f"{row.pairings} times, promoted {row.promotions} times",
+            "pairings": row.pairings,
+            "promotions": row.promotions,
             "has got": native.format(row.earned),
         }
     )

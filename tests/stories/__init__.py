@@ -8,9 +8,10 @@ from tests.stories.kol import KOL_ALLIANCE
 from tests.stories.palchain import PALCHAIN
 from tests.stories.telling import Story, on_network
 from tests.stories.wepos import WEPOS
+from tests.stories.wetoken import WETOKEN
 
 STORIES: Mapping[str, Story] = MappingProxyType(
-    {"palchain": PALCHAIN, "wepos": WEPOS, "kol": KOL_ALLIANCE}
+    {"palchain": PALCHAIN, "wepos": WEPOS, "wetoken": WETOKEN, "kol": KOL_ALLIANCE}
 )
 
 
