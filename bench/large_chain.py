@@ -119,11 +119,12 @@ class Population:
         proposal = propose(chain, slot, producer, seat.reveals.reveal(used), ready)
         return proposal.sealed(seat.key.sign(proposal.placed.id.binary))
 
-    def go_on(self, chain: Chain, slots: int) -> None:
-        """So many slots more, each with an empty block that all vote for."""
-        for _ in range(slots):
+    def go_on(self, chain: Chain, slots: int, ready: Iterable[Pending] = ()) -> None:
+        """So many slots more, each with a block that all vote for; the first has what of `ready`
+        fits, the others are empty."""
+        for turn in range(slots):
             slot = chain.fork.head.slot + 1
-            made = self.block(chain, slot)
+            made = self.block(chain, slot, () if turn else ready)
             found = [chain.insert(made)]
             message = vote_message(chain.id, made.placed.id)
             for seat in self.seats.values():
