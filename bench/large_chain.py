@@ -50,6 +50,8 @@ REVEALS = 512
 SALT = b"s" * 16
 BALANCE = 10**12
 BATCH_BLOCKS = 512
+# So that 5,000 transfers fit into a block.
+ROOM = {"fee.max_block_gas": 100_000_000, "fee.max_body_bytes": 2 * 1024 * 1024}
 _CERTIFICATE = bytes(3 + 64 * 15)  # as large as a quorum's
 _MARK = b"\xa5" * 64  # where an old block has its height in place of a signature
 
@@ -78,7 +80,9 @@ class Population:
             commitment = Commitment(SALT, reveals.commitment, REVEALS)
             records.append(make_producer_record(account, key, f"producer-{i}", commitment))
             self.seats[account.public] = Seat(account, key, reveals)
-        self.genesis: Genesis = build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS)
+        preset = load_preset("devnet")
+        preset = replace(preset, parameters={**preset.parameters, **ROOM})
+        self.genesis: Genesis = build_genesis(preset, records, [], GENESIS_TIME_MS)
         self.senders = [KeyPair.from_seed(b"s%31d" % i) for i in range(senders)]
 
     def account(self, number: int) -> bytes:

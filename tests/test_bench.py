@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.ground import FULL, distinct_transfers, open_chain
+from bench.large_chain import Population, write_chain
 from bench.others import OTHERS, ratios
 from bench.report import Report
 from bench.row import Goal, Row, Sample
 from bench.rows import ROWS
 from bench.table import page
+from bench.validation import encoded_block
 from consensus.unixfs import PROFILES
+from node.candidate import read_block
+from storage.database import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -143,6 +148,17 @@ def check_rows(results: dict[str, object], *names: str) -> None:
 def test_the_bench_measures_validation_and_finalizing(tmp_path: Path) -> None:
     names = ("unseen", "verified", "finalizing")
     check_rows(quick_bench(tmp_path, *names), *names)
+
+
+def test_a_block_of_a_full_run_has_room_for_all_its_transfers(tmp_path: Path) -> None:
+    transfers = FULL.transfers
+    population, accounts = Population(transfers), 2 * transfers
+    write_chain(tmp_path / "chain", population, accounts, 20)
+    with Database.open(tmp_path / "chain") as database:
+        chain = open_chain(population, database)
+        pending = distinct_transfers(population, chain, accounts, transfers, 0)
+        block = read_block(encoded_block(population, chain, pending))
+    assert len(block.transactions) == transfers == len({each.data for each in pending})
 
 
 def test_the_bench_compares_the_builds(tmp_path: Path) -> None:
