@@ -1,8 +1,8 @@
 """All benches in one go: `python -m bench [--quick] [--only ROW…] [--json]`.
 
 Each row of the table is a figure beside what bounds it, measured a moment apart in the same run.
-Progress goes to stderr, the table to stdout and bench/results.md, all figures to
-bench/results.json. Exit code 1 if something could not be measured, whatever the figures are.
+Progress goes to stderr, the table to stdout; a full run also writes it to bench/results.md, and all
+figures to bench/results.json, others where --output says. Exit code 1 if something could not be measured, whatever the figures are.
 """
 
 import argparse
@@ -45,8 +45,11 @@ def main() -> int:
         results |= _measure(ground, options.only, quick=options.quick)
     results["seconds"] = round(time.time() - begun)
     text = page(results)
-    options.output.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
-    options.output.with_suffix(".md").write_text(text, "utf-8")
+    is_whole = not options.quick and len(set(options.only)) == len(NAMES)
+    output = options.output or (RESULTS if is_whole else None)
+    if output is not None:
+        output.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+        output.with_suffix(".md").write_text(text, "utf-8")
     print(json.dumps(results) if options.json else text, end="\n" if options.json else "")
     return 1 if '"error"' in json.dumps(results) else 0
 
@@ -63,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a small run, to see that it works")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.add_argument(
-        "--output", type=Path, default=RESULTS, help="the file of all figures, beside the table's"
+        "--output", type=Path, help="a file for all figures; the table goes beside it, as .md"
     )
     return parser.parse_args()
 
