@@ -2,7 +2,8 @@
 
 Each row of the table is a figure beside what bounds it, measured a moment apart in the same run.
 Progress goes to stderr, the table to stdout; a full run also writes it to bench/results.md, and all
-figures to bench/results.json, others where --output says. Exit code 1 if something could not be measured, whatever the figures are.
+figures to bench/results.json, others where --output says. Exit code 1 if something could not be
+measured, whatever the figures are.
 """
 
 import argparse
