@@ -5,6 +5,7 @@
 # real nodes for SECONDS, with IDS peers that come and go.
 # `make economies` lets anybody do anything for STEPS blocks in the economy of each preset.
 # `make content-oracle` compares content ids of COUNT files with those of the IPFS project's own importer.
+# `make bench` measures everything beside what bounds it, for up to an hour (ARGS=--quick: some minutes).
 # Each first makes the environment it needs in .venv, once; ARGS go to `reelect up`.
 
 PYTHON ?= python3
@@ -29,7 +30,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + (os.cpu_count() or 1))')
 # Tests start thousands of commands, which need not be compiled each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test live simulate soak fuzz hostile economies content-oracle clean
+.PHONY: up test live simulate soak fuzz hostile economies content-oracle bench clean
 
 up: .venv/installed
 	$(BIN)/reelect up $(ARGS)
@@ -62,6 +63,9 @@ soak: .venv/installed-test
 
 content-oracle: .venv/installed-test $(ORACLE)/node_modules/installed
 	$(BIN)/python -m tests.content_oracle --count $(COUNT) --first $(FIRST) $(ARGS)
+
+bench: .venv/installed-test
+	$(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(addsuffix /node_modules,$(VERIFIER) $(ORACLE) $(CLIENTS)) .venv build dist reelect.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

@@ -51,6 +51,8 @@ REVEALS = 512
 SALT = b"s" * 16
 BALANCE = 10**12
 BATCH_BLOCKS = 512
+# So that 5,000 transfers fit into a block.
+ROOM = {"fee.max_block_gas": 100_000_000, "fee.max_body_bytes": 2 * 1024 * 1024}
 _CERTIFICATE = bytes(3 + 64 * 15)  # as large as a quorum's
 _MARK = b"\xa5" * 64  # where an old block has its height in place of a signature
 
@@ -79,7 +81,9 @@ class Population:
             commitment = Commitment(SALT, reveals.commitment, REVEALS)
             records.append(make_producer_record(account, key, f"producer-{i}", commitment))
             self.seats[account.public] = Seat(account, key, reveals)
-        self.genesis: Genesis = build_genesis(load_preset("devnet"), records, [], GENESIS_TIME_MS)
+        preset = load_preset("devnet")
+        preset = dataclasses.replace(preset, parameters={**preset.parameters, **ROOM})
+        self.genesis: Genesis = build_genesis(preset, records, [], GENESIS_TIME_MS)
         self.senders = [KeyPair.from_seed(b"s%31d" % i) for i in range(senders)]
 
     def account(self, number: int) -> bytes:
@@ -119,11 +123,12 @@ class Population:
         proposal = propose(chain, slot, producer, seat.reveals.reveal(used), ready)
         return proposal.sealed(seat.key.sign(proposal.placed.id.binary))
 
-    def go_on(self, chain: Chain, slots: int) -> None:
-        """So many slots more, each with an empty block that all vote for."""
-        for _ in range(slots):
+    def go_on(self, chain: Chain, slots: int, ready: Iterable[EncodedTransaction] = ()) -> None:
+        """So many slots more, each with a block that all vote for; the first has what of `ready`
+        fits, the others are empty."""
+        for turn in range(slots):
             slot = chain.fork.head.slot + 1
-            made = self.block(chain, slot)
+            made = self.block(chain, slot, () if turn else ready)
             found = [chain.insert(made)]
             message = vote_message(chain.id, made.placed.id)
             for seat in self.seats.values():

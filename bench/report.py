@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-Report: TypeAlias = "dict[str, float | str | Report]"
+Report: TypeAlias = "dict[str, Figure]"
+Figure: TypeAlias = "float | str | Report"
 
 
 def tell(text: str) -> None:
