@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.ground import open_chain
 from bench.large_chain import Population
 from bench.report import Report
+from consensus.codec import decode
 from node.candidate import read_block
 from node.version import build
 from storage.database import Database
@@ -24,7 +25,7 @@ def measure_here(folder: Path, raw: bytes, rounds: int) -> Report:
         chain.validate(candidate)
         return {
             "build": build(),
-            "decode_s": _quickest(lambda: read_block(raw), rounds),
+            "decode_s": _quickest(lambda: decode(raw), rounds),
             "validate_s": _quickest(lambda: chain.validate(candidate), rounds),
         }
 

@@ -29,8 +29,8 @@ ROWS = {
         ),
         Row(
             "decode",
-            "decoding of that block by the compiled build",
-            "decoding by the pure build",
+            "strict decoding of that block by the compiled codec",
+            "decoding by the pure codec",
             "transfers/s",
             Goal(8.0),
             measure_decode,
