@@ -10,8 +10,7 @@ from node.candidate import Recorded
 from node.chain import Chain
 from vm.context import BlockContext
 from vm.modules.account import AuthoritySet, next_nonce
-from vm.receipt import Event, Receipt
-from vm.simulation import simulate
+from vm.simulation import Simulation, simulate
 from vm.transition import BlockExecution, check_signers
 from vm.view import View
 
@@ -48,7 +47,7 @@ def nonce_at_head(chain: Chain, account: bytes) -> int:
     return next_nonce(chain.state_of(chain.fork.head), account)
 
 
-def try_transaction(chain: Chain, transaction: Transaction) -> tuple[Receipt, tuple[Event, ...]]:
+def try_transaction(chain: Chain, transaction: Transaction) -> Simulation:
     """What the transaction would do as the sender's next in the next block.
 
     It need not be signed, and its signatures are not verified. Raises InvalidTransaction.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from consensus.codec import UINT64_MAX
+from consensus.errors import Invalid
 from consensus.kinds import SIGNATURE_BYTES
 from consensus.record import replace
 from consensus.transaction import Authorization, EncodedTransaction, Transaction
@@ -38,10 +39,18 @@ def quote(view: View, transaction: Transaction) -> Quote:
     return Quote(gas, fee_for(view, transaction.fee_asset, gas, level_of(view)))
 
 
-def simulate(
-    view: View, block: BlockContext, transaction: Transaction
-) -> tuple[Receipt, tuple[Event, ...]]:
-    """The receipt and events that the transaction would have as the only one of this block.
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What a transaction would do: its receipt and events, and why an action fails, in the words of
+    the module that refuses it."""
+
+    receipt: Receipt
+    events: tuple[Event, ...]
+    failure: Invalid | None
+
+
+def simulate(view: View, block: BlockContext, transaction: Transaction) -> Simulation:
+    """What the transaction would do as the only one of this block.
 
     One without signatures is taken as signed by those who must; its receipt's id is then not the
     final one. Raises InvalidTransaction if the block could not contain it.
@@ -49,8 +58,9 @@ def simulate(
     signed = transaction if transaction.signatures else _with_signatures(view, transaction)
     execution = BlockExecution(view, block)
     receipt = execution.apply(EncodedTransaction.of(signed))
-    events = execution.finish().events
-    return receipt, events[receipt.first_event : receipt.first_event + receipt.event_count]
+    failure, events = execution.failure, execution.finish().events
+    own = events[receipt.first_event : receipt.first_event + receipt.event_count]
+    return Simulation(receipt, own, failure)
 
 
 def _with_signatures(view: View, transaction: Transaction) -> Transaction:

@@ -110,6 +110,7 @@ class BlockExecution:
         self._fees: dict[str, int] = {}
         self._ids: list[bytes] = []
         self._receipts: list[Receipt] = []
+        self.failure: Invalid | None = None  # of the last transaction, for people alone
 
     def begin(self) -> None:
         """Run the modules' block steps; raises InvalidHeader (`reveal`) or InvalidBlock."""
@@ -225,13 +226,15 @@ class BlockExecution:
             use_mana(self._state, transaction.fee_payer, admitted.gas, self._block.time_ms)
         bump_nonce(self._state, transaction.sender)
         failure = self._running.run(transaction.sender, admitted.actions, len(self._receipts))
+        self.failure = None
         if failure is None:
             return OK, None
         place, error = failure
+        inner = error.within(f"actions[{place}]")
         if admitted.costs_nothing:
             self._running.rollback(before)
-            inner = error.within(f"actions[{place}]")
             raise InvalidTransaction(inner.message, field=inner.field, code=inner.code)
+        self.failure = inner
         return error.code, place
 
 

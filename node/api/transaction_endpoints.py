@@ -14,8 +14,10 @@ from node.api.problems import malformed, problem_of
 from node.events import place_of
 from node.query.answers import (
     MAX_BATCH,
+    MAX_FAILURE_LETTERS,
     BatchAnswer,
     BatchResult,
+    FailureAnswer,
     SimulationAnswer,
     SubmittedAnswer,
     TransactionAnswer,
@@ -75,17 +77,22 @@ async def _simulate(call: Call) -> Response:
     chain = call.node.services.chain
     transaction, view = _transaction(call), call.node.view(Finality.HEAD)
     cost = quote(view.state, transaction)
-    receipt, events = try_transaction(chain, transaction)
+    tried = try_transaction(chain, transaction)
     return json_response(
         SimulationAnswer(
             gas=cost.gas,
             fee=cost.fee,
             fee_asset=transaction.fee_asset,
-            receipt=receipt,
-            events=tuple(event_to_json(event) for event in events),
+            receipt=tried.receipt,
+            events=tuple(event_to_json(event) for event in tried.events),
+            failure=None if tried.failure is None else _failure(tried.failure),
             at=place_of(view.block),
         )
     )
+
+
+def _failure(error: Invalid) -> FailureAnswer:
+    return FailureAnswer(error.field, error.message[:MAX_FAILURE_LETTERS])
 
 
 async def _transaction_by_id(call: Call) -> Response:

@@ -183,7 +183,7 @@ async def draft(client: Client, options: SendOptions, actions: Sequence[Action])
     max_fee = None if options.max_fee is None else asset.parse("--max-fee", options.max_fee)
     free_until_height = status.head.height + options.free_lifetime
     made, simulation = await try_payment(client, order, max_fee, free_until_height)
-    check_receipt(simulation.receipt)
+    check_simulation(simulation)
     authorities = await read_authorities(client, made)
     return Draft(made, simulation, asset, authorities)
 
@@ -257,12 +257,27 @@ def check_action(action: Action) -> None:
 def check_receipt(receipt: Receipt) -> None:
     """Raise Refused, naming the action, if it says that one failed."""
     if receipt.status != OK:
-        known = REGISTRY.errors.get(receipt.status)
-        raise Refused(
-            known.sentence if known else f"the action failed: {receipt.status}",
-            field="" if receipt.failed_action is None else f"actions[{receipt.failed_action}]",
-            code=receipt.status,
-        )
+        raise _refused(receipt, _meaning(receipt.status))
+
+
+def check_simulation(simulation: SimulationAnswer) -> None:
+    """Raise Refused, naming the action, if one would fail: with what its code means, and what is
+    wrong in the case at hand."""
+    receipt, failure = simulation.receipt, simulation.failure
+    if failure is not None and failure.message != _meaning(receipt.status):
+        meaning = _meaning(receipt.status).removesuffix(".")
+        raise _refused(receipt, f"{meaning}: {failure.message}")
+    check_receipt(receipt)
+
+
+def _refused(receipt: Receipt, message: str) -> Refused:
+    field = "" if receipt.failed_action is None else f"actions[{receipt.failed_action}]"
+    return Refused(message, field=field, code=receipt.status)
+
+
+def _meaning(code: str) -> str:
+    known = REGISTRY.errors.get(code)
+    return known.sentence if known else f"the action failed: {code}"
 
 
 async def send(

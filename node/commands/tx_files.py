@@ -22,7 +22,7 @@ from node.commands.sending import (
     NO_DELIVERY_OPTIONS,
     DeliveryOptions,
     check_chain,
-    check_receipt,
+    check_simulation,
     deliver,
     read_authorities,
     show,
@@ -165,7 +165,7 @@ async def send(
         needed = found.needed()
         asset = await known_asset(client, transaction.fee_asset)
         simulation = await client.simulate(needed)
-        check_receipt(simulation.receipt)
+        check_simulation(simulation)
         if options.dry_run:
             show_trial(needed, simulation, asset, as_json=json)
             return

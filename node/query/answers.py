@@ -39,7 +39,8 @@ PROBLEM_PREFIX = "urn:reelect:problem:"  # of a problem's type; its code follows
 PENDING, INCLUDED, FINAL = "pending", "included", "final"
 
 Cursor = Annotated[str, Text(2048, 1)]
-Sentence = Annotated[str, Text(4096)]
+MAX_FAILURE_LETTERS = 1024
+Sentence = Annotated[str, Text(4 * MAX_FAILURE_LETTERS)]
 Name = Annotated[str, Text(128)]
 StateKey = Annotated[bytes, Bytes(MAX_KEY_BYTES, 1)]
 BlockState = Annotated[str, Text(16, 1, f"{INCLUDED}|{FINAL}")]
@@ -239,6 +240,14 @@ class BatchAnswer(Record):
 
 
 @part
+class FailureAnswer(Record):
+    """Why an action fails: the field at fault, and what is wrong in the case at hand."""
+
+    field: Name
+    message: Sentence
+
+
+@part
 class SimulationAnswer(Record):
     """What a transaction would do in the next block on `at`, and what it costs: `gas` and `fee`
     hold for the signed transaction whatever its max_fee, unless that is 0: mana pays then."""
@@ -249,6 +258,7 @@ class SimulationAnswer(Record):
     receipt: Receipt
     events: Annotated[tuple[EventForm, ...], AtMost(65_536)]
     at: Place
+    failure: FailureAnswer | None
 
 
 @part

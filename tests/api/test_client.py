@@ -17,6 +17,7 @@ from node.query.answers import PROBLEM_PREFIX
 from node.query.chain_view import Finality
 from tests.api.world import ALICE, BASE_URL, BOB, World
 from tests.node.network import key, transfer
+from vm.modules.tokens import balance_of
 
 
 def direct(world: World, **options: object) -> Client:
@@ -60,6 +61,18 @@ async def test_all_rows_over_several_pages(world: World, monkeypatch: pytest.Mon
     async with direct(world) as client:
         rows = [row async for row in client.rows("token.balance", finality=Finality.HEAD)]
     assert len({json.dumps(row.key) for row in rows}) == len(rows) >= len(recipients) + 1
+
+
+async def test_a_trial_says_what_is_wrong_in_the_case_at_hand(world: World) -> None:
+    async with direct(world) as client:
+        payment = transfer(world.chain, ALICE, BOB.public, 10**18, 0)
+        tried = await client.simulate(payment.transaction)
+        assert tried.receipt.status == "token.insufficient-balance"
+        assert tried.failure is not None
+        assert tried.failure.field == "actions[0].amount"
+        held = balance_of(world.chain.state_of(world.chain.fork.head), ALICE.public, "REEL")
+        left = held - tried.receipt.fee
+        assert tried.failure.message == f"it has {left} units of REEL, not {10**18}"
 
 
 async def test_a_transaction_is_sent_and_awaited(world: World) -> None:

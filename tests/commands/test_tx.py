@@ -1,5 +1,6 @@
 """Paying, running any action, and looking things up, from the command line to the state."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_a_dry_run_sends_nothing(world: World, node: LivingTransport, run: Run) 
     assert int(str(answer.json["fee"])) > 0
     assert len(world.mempool) == 0
     assert ("POST", "/v1/transactions") not in node.requests
+
+
+def test_a_refusal_says_what_is_wrong_in_the_case_at_hand(node: LivingTransport, run: Run) -> None:
+    said = run("tx", "transfer", "bob", "1000000").err
+    assert re.fullmatch(
+        r"reelect: actions\[0\]: The account holds less than the amount: "
+        r"it has \d+ units of REEL, not 100000000000000\n",
+        said,
+    )
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,8 @@ def test_claims_for_nothing_take_room_of_the_share_of_what_pays_no_fee(world: Wo
 def test_it_is_quoted_and_simulated_as_free(world: World) -> None:
     made = replace(own(world, "first"), signatures=())
     assert quote(world.state, made).fee == 0
-    receipt, events = simulate(world.state, world.block(), made)
+    tried = simulate(world.state, world.block(), made)
+    receipt, events = tried.receipt, tried.events
     assert (receipt.status, receipt.fee, len(events)) == ("ok", 0, 1)
 
 

@@ -381,7 +381,7 @@ def test_refused_with_a_field_and_nothing_changed(
 def test_a_simulation_says_what_a_block_would() -> None:
     world = holder(100_000)
     order = free(world)
-    receipt, _ = simulate(world.state, world.block(), replace(order, signatures=()))
+    receipt = simulate(world.state, world.block(), replace(order, signatures=())).receipt
     assert replace(world.run(order).receipts[0], transaction=receipt.transaction) == receipt
 
 

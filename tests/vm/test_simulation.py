@@ -35,15 +35,16 @@ def test_a_quote_counts_the_payers_signature_and_checks_actions(world: World) ->
 
 def test_a_simulation_has_the_blocks_receipt_and_events(world: World) -> None:
     order = world.order(pay(CLEO, 3), pay(CLEO, 4))
-    receipt, events = simulate(world.state, world.block(), order)
+    tried = simulate(world.state, world.block(), order)
+    receipt, events = tried.receipt, tried.events
     outcome = world.run(order)
     assert (receipt, events) == (outcome.receipts[0], outcome.events[:2])
 
 
 def test_a_simulation_takes_an_unsigned_transaction_as_signed(world: World) -> None:
     order = world.order(pay(CLEO, FUNDS), payer=BEN)
-    unsigned, _ = simulate(world.state, world.block(), replace(order, signatures=()))
-    signed, _ = simulate(world.state, world.block(), order)
+    unsigned = simulate(world.state, world.block(), replace(order, signatures=())).receipt
+    signed = simulate(world.state, world.block(), order).receipt
     assert replace(unsigned, transaction=signed.transaction) == signed
     assert unsigned.status == "ok"
 
@@ -52,3 +53,12 @@ def test_a_simulation_refuses_what_a_block_would(world: World) -> None:
     with pytest.raises(InvalidTransaction) as caught:
         simulate(world.state, world.block(), world.order(pay(), nonce=4))
     assert caught.value.field == "nonce"
+
+
+def test_a_simulation_says_why_an_action_fails_and_which(world: World) -> None:
+    tried = simulate(world.state, world.block(), world.order(pay(CLEO, 3), pay(CLEO, 10**18)))
+    assert tried.receipt.status == "token.insufficient-balance"
+    assert tried.failure is not None
+    assert tried.failure.field == "actions[1].amount"
+    assert tried.failure.message.endswith(f"not {10**18}")
+    assert simulate(world.state, world.block(), world.order(pay())).failure is None

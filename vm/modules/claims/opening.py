@@ -94,7 +94,8 @@ class OpenMigration(Action):
         held = pot_of(state, self.pot, self.asset)
         if held < self.units:
             raise UNFUNDED.failed(
-                f"the pot {self.pot} holds {held} {self.asset}, not {self.units}", field="units"
+                f"the pot {self.pot} holds {held} units of {self.asset}, not {self.units}",
+                field="units",
             )
         drain_pot(state, self.pot, self.asset, self.units)
         fill_pot(state, UNCLAIMED_POT, self.asset, self.units)

@@ -38,7 +38,7 @@ def debit(state: State, account: bytes, asset: str, amount: int, *, field: str =
     much if one does, if it holds less."""
     held = balance_of(state, account, asset)
     if held < amount:
-        raise INSUFFICIENT.failed(f"holds {held} {asset}, not {amount}", field=field)
+        raise INSUFFICIENT.failed(f"it has {held} units of {asset}, not {amount}", field=field)
     if held == amount:
         BALANCES.delete(state, account, asset)
     else:
@@ -80,7 +80,9 @@ def take_from_pot(state: State, pot: str, asset: str, amount: int, *, field: str
     """Take an amount out of a pot; raises ActionFailed, as `debit` does, if it holds less."""
     held = pot_of(state, pot, asset)
     if held < amount:
-        raise POT_TOO_SMALL.failed(f"{pot} holds {held} {asset}, not {amount}", field=field)
+        raise POT_TOO_SMALL.failed(
+            f"{pot} holds {held} units of {asset}, not {amount}", field=field
+        )
     drain_pot(state, pot, asset, amount)
 
 
