@@ -33,7 +33,8 @@ from genesis.build import build_genesis
 from genesis.file import Genesis
 from genesis.preset import load_preset
 from genesis.producer_record import make_producer_record
-from node.candidate import NO_RESULTS, Recorded
+from node.block_results import NO_RESULTS
+from node.candidate import Recorded
 from node.chain import Chain
 from node.chain_point import point_of
 from node.proposing import propose
@@ -177,7 +178,7 @@ def _write_blocks(database: Database, genesis: Genesis, count: int) -> _Stretch:
     store, history = BlockStore(database), HistoryStore(database)
     last = _old_header(genesis, count - 1)
     before, after = Block(last, _MARK, Body(_CERTIFICATE, ())).encode().split(_MARK)
-    results = NO_RESULTS.encode()
+    results = NO_RESULTS
     ids = [genesis.header.id()]
     first = store.passed_writes(ids[0], 0, genesis.header.encode(), (), results)
     database.write(first + history.writes(0, ids), sync=False)
@@ -260,5 +261,5 @@ def _newest_writes(
     point = point_of(newest, parent.members).encode()
     meta = ChainMeta(newest.id, newest.height, root, point)
     raw = Block(header, _MARK, Body(_CERTIFICATE, ())).encode()
-    writes = BlockStore(database).final_writes(meta, raw, (), NO_RESULTS.encode())
+    writes = BlockStore(database).final_writes(meta, raw, (), NO_RESULTS)
     return writes + HistoryStore(database).writes(newest.height, [newest.id])

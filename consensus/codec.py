@@ -33,6 +33,13 @@ def encode(value: Wire) -> bytes:
     return bytes(out)
 
 
+def array_head(count: int) -> bytes:
+    """What the encoding of an array of so many items begins with; then follow the items'."""
+    out = bytearray()
+    _write_head(out, _ARRAY, count)
+    return bytes(out)
+
+
 def _write(out: bytearray, value: Wire) -> None:
     if isinstance(value, bytes):
         _write_head(out, _BYTES, len(value))

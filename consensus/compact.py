@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from consensus.block import MAX_BLOCK_TRANSACTIONS, MAX_CERTIFICATE_BYTES, Block, Header
-from consensus.codec import Wire, decode_at, encode
+from consensus.codec import Wire, array_head, decode_at, encode
 from consensus.errors import InvalidEncoding
 from consensus.kinds import Bytes, Signature
 from consensus.record import Record, record
@@ -46,7 +46,7 @@ def compact_block(raw: bytes, transaction_ids: Sequence[bytes]) -> CompactBlock:
     position = len(encode([Block.tag, Block.version]))
     header, position = decode_at(raw, position)
     signature, position = decode_at(raw, position)
-    certificate, _ = decode_at(raw, position + len(_array_head(2)))
+    certificate, _ = decode_at(raw, position + len(array_head(2)))
     short_ids = b"".join(map(short_transaction_id, transaction_ids))
     wire: list[Wire] = [
         CompactBlock.tag,
@@ -62,19 +62,14 @@ def compact_block(raw: bytes, transaction_ids: Sequence[bytes]) -> CompactBlock:
 def block_bytes(compact: CompactBlock, transactions: Sequence[bytes]) -> bytes:
     """The encoding of the block of this compact form with these encoded transactions."""
     parts = (
-        _array_head(2 + len(Block.fields)),
+        array_head(2 + len(Block.fields)),
         encode(Block.tag),
         encode(Block.version),
         compact.header.encode(),
         encode(compact.signature),
-        _array_head(2),
+        array_head(2),
         encode(compact.certificate),
-        _array_head(len(transactions)),
+        array_head(len(transactions)),
         *transactions,
     )
     return b"".join(parts)
-
-
-def _array_head(count: int) -> bytes:
-    """What an array of so many items begins with."""
-    return encode([None] * count)[: -count or None]

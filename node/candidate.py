@@ -12,14 +12,13 @@ from consensus.finality import ChainBlock
 from consensus.headers import check_body_bound
 from consensus.producers import ProducerSet
 from consensus.transaction import EncodedTransaction, transaction_id
-from node.block_results import BlockResults
+from node.block_results import encode_results
 from storage.state import Layer
 from vm.transition import Outcome
 
 # State keys and their new values; None deletes.
 Writes: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
 
-NO_RESULTS = BlockResults((), ())  # of an empty block
 SHARED_KEYS = 1024
 
 
@@ -75,7 +74,8 @@ class Whole:
 class Recorded:
     """A valid block that is not yet final, with what it does to the state.
 
-    `qc_members` is the set of its qc_target, which `placed` forgets once it is final. A buried
+    `results` are those of its run, encoded. `qc_members` is the set of its qc_target, which
+    `placed` forgets once it is final. A buried
     block lies far below the newest ones because nothing becomes final. Its bytes are in the
     block store and nowhere else, and its state follows from its writes and its ancestors'.
     """
@@ -83,7 +83,7 @@ class Recorded:
     placed: ChainBlock
     qc_members: ProducerSet
     transaction_ids: tuple[bytes, ...]
-    results: BlockResults
+    results: bytes
     whole: Whole | None
     _writes: Writes = ()
 
@@ -191,9 +191,7 @@ def recorded(
 ) -> Recorded:
     """A valid block with its results, while its qc is still linked."""
     qc_members = placed.members if placed.qc is None else placed.qc.members
-    results = NO_RESULTS
-    if outcome.receipts or outcome.events:
-        results = BlockResults(outcome.receipts, outcome.events)
+    results = encode_results(outcome.receipt_leaves, outcome.event_leaves)
     whole = Whole(raw, body, layer)
     return Recorded(placed, qc_members, outcome.transaction_ids, results, whole)
 

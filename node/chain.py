@@ -340,7 +340,7 @@ class Chain:
         raw = self.block_bytes(block.placed.id)
         if raw is None:
             raise RuntimeError(f"block {block.placed.id} becomes final and is not stored")
-        return raw, block.transaction_ids, block.results.encode()
+        return raw, block.transaction_ids, block.results
 
     def _handover_writes(self, part: Finalized) -> list[Write]:
         """What keeps the proof of a change of the set, if this advance is one's."""

@@ -11,7 +11,7 @@ from consensus.headers import Rules, genesis_block
 from consensus.tree import DamagedTree
 from consensus.tree import root as tree_root
 from genesis.file import Genesis, GenesisHead
-from node.block_results import BlockResults
+from node.block_results import NO_RESULTS
 from node.candidate import header_of
 from node.chain_point import ChainPoint, point_of, restore
 from storage.blocks import BlockStore, ChainMeta
@@ -32,7 +32,7 @@ def write_genesis(
         if state_root != genesis.header.state_root:
             raise InvalidGenesis("the rows do not have the header's root", field="state_root")
         meta = ChainMeta(root.id, 0, state_root, point_of(root, root.members).encode())
-        results = BlockResults((), ()).encode()
+        results = NO_RESULTS
         first = blocks.final_writes(meta, genesis.header.encode(), (), results)
         return first + history.writes(0, [root.id])
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from consensus.codec import encode
 from consensus.errors import InvalidTransaction
 from consensus.hashing import ZERO_DIGEST
 from consensus.record import replace
 from consensus.transaction import EncodedTransaction, Transaction
+from node.block_results import BlockResults
 from node.candidate import Recorded
 from node.chain import Chain
 from vm.context import BlockContext
@@ -37,7 +39,9 @@ def has_signers(chain: Chain, transaction: Transaction) -> bool:
 
 def rotated_accounts(blocks: Iterable[Recorded]) -> frozenset[bytes]:
     """The accounts whose authority these blocks replaced."""
-    happened = (event.data for block in blocks for event in block.results.events)
+    tag = encode(AuthoritySet.tag)
+    found = (BlockResults.decode(block.results) for block in blocks if tag in block.results)
+    happened = (event.data for results in found for event in results.events)
     rotations = (data for data in happened if data[0] == AuthoritySet.tag)
     return frozenset(AuthoritySet.unpack(data).account for data in rotations)
 

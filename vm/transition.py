@@ -38,7 +38,7 @@ from vm.running import Running
 from vm.view import View
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """What a block does. `writes` maps state keys to values (None: deleted), in key order.
 
@@ -54,12 +54,12 @@ class Outcome:
     gas: int
     size_bytes: int
 
-    @property
+    @cached_property
     def receipt_leaves(self) -> list[bytes]:
         """The receipts' encodings."""
         return [receipt.encode() for receipt in self.receipts]
 
-    @property
+    @cached_property
     def event_leaves(self) -> list[bytes]:
         """The events' encodings."""
         return [event.encode() for event in self.events]

@@ -83,7 +83,7 @@ class ChainView:
             return None
         if self.is_final(height):
             return self.blocks.receipts(height)
-        return self.unfinal[height - self.first_unfinal].results.encode()
+        return self.unfinal[height - self.first_unfinal].results
 
     def height_of(self, block_id: Cid) -> int | None:
         """The height of a block of this chain."""

@@ -11,7 +11,7 @@ from consensus.light import DynastyStep, LightState, follow_dynasties, genesis_s
 from consensus.light_rows import CONSTANTS_KEY, terms_of
 from consensus.snapshot import SnapshotChunk, SnapshotManifest, check_manifest, read_chunk
 from genesis.file import Genesis
-from node.candidate import NO_RESULTS
+from node.block_results import NO_RESULTS
 from node.chain_point import ChainPoint
 from node.failure import ProofFailed
 from storage.blocks import BlockStore, ChainMeta
@@ -90,7 +90,7 @@ def joined_writes(
     """
     blocks, proof, final = BlockStore(database), manifest.proof, manifest.final
     first, block_id = genesis.header, manifest.block_id
-    writes = blocks.passed_writes(first.id(), 0, first.encode(), (), NO_RESULTS.encode())
+    writes = blocks.passed_writes(first.id(), 0, first.encode(), (), NO_RESULTS)
     for header in proof.headers:
         if header.height:
             writes += blocks.lineage_writes(header.id(), header.height, header.encode())

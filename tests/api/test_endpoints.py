@@ -14,6 +14,7 @@ from consensus.kinds import JsonObject
 from consensus.merkle import merkle_root
 from consensus.transaction import EncodedTransaction
 from genesis.file import parse_genesis
+from node.block_results import BlockResults
 from node.content.file_fetch import MAX_RUNNING, FetchState
 from node.query.answers import (
     AccountAnswer,
@@ -209,7 +210,7 @@ async def test_simulation_tells_cost_and_effect_and_changes_nothing(world: World
     assert answers[0].at.id == world.chain.fork.head.id
     assert len(world.mempool) == 0
     world.slots([2], [pay(world, 7, 0)])
-    (receipt,) = world.chain.head_chain()[-1].results.receipts
+    (receipt,) = BlockResults.decode(world.chain.head_chain()[-1].results).receipts
     assert receipt.fee == answers[1].receipt.fee
 
 

@@ -11,6 +11,7 @@ from consensus.keys import KeyPair
 from consensus.transaction import EncodedTransaction
 from genesis.build import build_genesis
 from genesis.preset import load_preset
+from node.block_results import BlockResults
 from node.candidate import Recorded
 from node.chain import Chain
 from node.mempool import MAX_FREE_PER_SENDER, MAX_PER_SENDER, Mempool
@@ -30,6 +31,7 @@ from tests.node.network import (
 )
 from vm.modules.mana import MAX_BLOCK_PPM
 from vm.modules.stake import Approve, Bond
+from vm.receipt import Receipt
 
 SEATS = make_seats(4)
 BOB = key("bob")
@@ -113,8 +115,12 @@ def side(tmp_path: Path) -> Iterator[Side]:
     database.close()
 
 
+def receipts_of(block: Recorded) -> tuple[Receipt, ...]:
+    return BlockResults.decode(block.results).receipts
+
+
 def free_gas(block: Recorded) -> int:
-    return sum(receipt.gas for receipt in block.results.receipts if not receipt.fee)
+    return sum(receipt.gas for receipt in receipts_of(block) if not receipt.fee)
 
 
 def test_who_pays_is_in_the_next_block_however_many_free_ones_wait(side: Side) -> None:
@@ -127,7 +133,7 @@ def test_who_pays_is_in_the_next_block_however_many_free_ones_wait(side: Side) -
         assert paying.id == block.transaction_ids[0]
         share = BLOCK_GAS * MAX_BLOCK_PPM.default // 10**6
         assert share - 30_000 < free_gas(block) <= share
-        assert all(receipt.status == "ok" for receipt in block.results.receipts)
+        assert all(receipt.status == "ok" for receipt in receipts_of(block))
 
 
 def test_free_ones_get_no_room_that_those_who_pay_want(side: Side) -> None:
@@ -137,4 +143,4 @@ def test_free_ones_get_no_room_that_those_who_pay_want(side: Side) -> None:
     block = side.block()
     assert set(block.transaction_ids) < paying
     assert free_gas(block) == 0
-    assert sum(receipt.gas for receipt in block.results.receipts) > BLOCK_GAS * 99 // 100
+    assert sum(receipt.gas for receipt in receipts_of(block)) > BLOCK_GAS * 99 // 100

@@ -134,7 +134,7 @@ def test_state_receipts_and_indexes_are_right_after_finality_resumes() -> None:
         assert chain.blocks.at(height) == block.raw
         assert chain.blocks.height_of(block.placed.id) == height
         results = BlockResults.decode(chain.blocks.receipts(height) or b"")
-        assert results.receipts == block.results.receipts
+        assert results.receipts == BlockResults.decode(block.results).receipts
         for pending in ready:
             if pending.id in block.transaction_ids:
                 assert chain.blocks.transaction(pending.id) == (height, 0)
