@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -127,7 +127,7 @@ def _plain(value: object) -> Json:
     if isinstance(value, Cid):
         return str(value)
     if isinstance(value, Record):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in value.fields}
     assert value is None or isinstance(value, int)
     return value
 
