@@ -11,7 +11,7 @@ from consensus.block import MAX_BLOCK_BYTES, Block, Body
 from consensus.compact import CompactBlock, block_bytes, short_transaction_id
 from consensus.errors import InvalidBlock
 from consensus.headers import check_certificate_bound, names_transactions
-from consensus.transaction import EncodedTransaction
+from consensus.transaction import EncodedTransaction, decode_transaction, transaction_id
 from node.candidate import Candidate
 
 # The one known transaction of a short id; None if there is none, or more than one.
@@ -45,12 +45,12 @@ class Puzzle:
         if len(transactions) > len(places):
             raise InvalidBlock("more transactions than were asked for", code="body-mismatch")
         for place, data in zip(places, transactions, strict=False):
-            part = EncodedTransaction.read(data)
-            if short_transaction_id(part.id) != self._short_ids[place]:
+            identity = transaction_id(data)
+            if short_transaction_id(identity) != self._short_ids[place]:
                 raise InvalidBlock(
                     f"transaction {place} is not the one announced", code="body-mismatch"
                 )
-            self._parts[place] = part
+            self._parts[place] = EncodedTransaction(identity, decode_transaction(data), data)
 
     def solve(self) -> Candidate | None:
         """The block; None if a transaction is missing, or is another one of the same short id.

@@ -103,6 +103,8 @@ def test_a_wrong_transaction_is_noticed_wherever_it_comes_from(
     puzzle = Puzzle(compact_of(parts), others)
     with pytest.raises(InvalidBlock, match=f"transaction {place} is not"):
         puzzle.fill((place,), (wrong.data,))
+    with pytest.raises(InvalidBlock, match=f"transaction {place} is not"):
+        puzzle.fill((place,), (b"no transaction at all",))  # it is not even read
     assert puzzle.missing == (place,)
     same = {short_transaction_id(parts[place].id): wrong}  # two transactions of one short id
     assert Puzzle(compact_of(parts), lambda short: same.get(short) or others(short)).solve() is None

@@ -7,6 +7,7 @@ from consensus.kinds import Json, JsonObject
 from consensus.unixfs import KUBO
 from node.content_transfer import measure
 from tests.end_to_end.commands import ROOT
+from tests.stories.answers import held, in_pot, items, number
 from tests.stories.telling import Story, Telling
 
 DAY_S = 20
@@ -233,13 +234,13 @@ async def a_film_for_sale(story: Telling) -> None:
     await story.do("cmp film.mp4 uncut.mp4")
     story.say("`member-1` buys it too, and now nobody delivers.")
     await story.do(f"reelect video buy {sealed} --max-price {KEY} --from member-1")
-    paid = await held(story, "member-1")
+    paid = await held(story, "member-1", "WET")
     story.say("Some days later the one price is paid out, and the other paid back.")
     await story.until("reelect video purchases member-1", lambda answer: not answer["videos"])
     await story.until(f"reelect video purchases {FAN}", is_settled)
     await story.do(f"reelect video purchases {FAN}")
     await story.do("reelect video purchases member-1")
-    assert await held(story, "member-1") == paid + KEY * WET
+    assert await held(story, "member-1", "WET") == paid + KEY * WET
     assert await income(story, OTHER) == before + KEY * WET * (1 - KEY_FEE)
 
 
@@ -282,7 +283,7 @@ async def an_app(story: Telling) -> None:
     await story.refused(f"reelect app pay quiz --item season --from {FAN}", "apps.not-enabled")
     await story.do(f"reelect app enable quiz --limit {LIMIT} --from {FAN}")
     developer = await income(story, OTHER)
-    platform = await pot(story, "apps.fees")
+    platform = await in_pot(story, "apps.fees", "WET")
     await story.do(f"reelect app pay quiz --item season --from {FAN}")
     await story.do(f"reelect app charge quiz {FAN} --item level --from {OTHER}")
     await story.refused(
@@ -292,20 +293,20 @@ async def an_app(story: Telling) -> None:
     paid = (SEASON + LEVEL) * WET
     earned = await income(story, OTHER) - developer
     assert 0 <= paid * (1 - APP_FEE) - earned < FEES
-    assert await pot(story, "apps.fees") == platform + paid * APP_FEE
+    assert await in_pot(story, "apps.fees", "WET") == platform + paid * APP_FEE
     story.say(
         """The platform's three tenths are held as long as the developer can refund what was paid,
         with them."""
     )
     await story.do("reelect app payments quiz")
-    kept = await held(story, FAN)
+    kept = await held(story, FAN, "WET")
     await story.do(f"reelect app refund quiz 1 --from {OTHER}")
     await story.refused(f"reelect app refund quiz 1 --from {OTHER}", "apps.unknown-payment")
     await story.do(f"reelect app bought {FAN}")
-    assert await held(story, FAN) == kept + SEASON * WET
+    assert await held(story, FAN, "WET") == kept + SEASON * WET
     earned = await income(story, OTHER) - developer
     assert 0 <= LEVEL * WET * (1 - APP_FEE) - earned < FEES
-    assert await pot(story, "apps.fees") == platform + LEVEL * WET * APP_FEE
+    assert await in_pot(story, "apps.fees", "WET") == platform + LEVEL * WET * APP_FEE
 
 
 async def a_day_as_a_team(story: Telling) -> None:
@@ -441,25 +442,12 @@ async def rewards(story: Telling, since: int, *, is_team: bool) -> None:
         assert number(each["units"]) + number(each["to_creators"]) == reward
         checked += 1
     assert checked
-    before = await held(story, FAN)
+    before = await held(story, FAN, "WET")
     await story.do(f"reelect poa claim --from {FAN}")
-    gained = await held(story, FAN) - before
+    gained = await held(story, FAN, "WET") - before
     new = sum(number(each["units"]) for day, each in mine.items() if day > since)
     older = sum(number(each["units"]) for day, each in mine.items() if day <= since)
     assert new <= gained <= new + older, "older days may have lapsed meanwhile"
-
-
-def number(amount: Json) -> int:
-    """An amount, as answers spell it."""
-    assert isinstance(amount, str | int)
-    return int(amount)
-
-
-def items(answer: JsonObject, name: str) -> list[JsonObject]:
-    """The objects of a list in an answer."""
-    found = answer[name]
-    assert isinstance(found, list)
-    return [each for each in found if isinstance(each, dict)]
 
 
 def is_attested(answer: JsonObject) -> bool:
@@ -514,24 +502,12 @@ async def address(story: Telling, name: str) -> Json:
     return (await story.ask(f"reelect account show {name}"))["account"]
 
 
-async def held(story: Telling, name: str, asset: str = "WET") -> int:
-    """The units of an asset that an account holds."""
-    return balance(await story.ask(f"reelect account show {name}"), asset)
-
-
-async def pot(story: Telling, name: str) -> int:
-    """The units of WET in a pot."""
-    holds = (await story.ask(f"reelect pot show {name}"))["holds"]
-    assert isinstance(holds, dict)
-    return number(holds.get("WET", "0"))
-
-
 async def income(story: Telling, name: str) -> int:
     """The units that a creator holds, but for what it got by proof of contribution, which comes of
     itself."""
     while True:
         before = await promoted_units(story, name)
-        units = await held(story, name)
+        units = await held(story, name, "WET")
         if before == await promoted_units(story, name):
             return units - before
 
